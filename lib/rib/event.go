@@ -1,0 +1,129 @@
+package rib
+
+import (
+	"net/netip"
+)
+
+// WatchKind tells what a daemon asks zebra to be told of. Interfaces need no
+// watch: every daemon is told of all of them.
+type WatchKind uint8
+
+// The kinds of watches.
+const (
+	WatchNextHop      WatchKind = 1 + iota // how Addr in VRF is reached: answered by NextHopChanged
+	WatchRedistribute                      // selected routes of Protocol and Instance in VRF: RouteChanged
+	WatchTopic                             // messages of other daemons under Topic: TopicMessage
+	WatchHairpin                           // packets that leave a tunnel of a group that they came in by: Hairpin
+	WatchNeighborMiss                      // packets for an unknown neighbour on Interface: NeighborMiss
+)
+
+// Watch is one thing that a daemon asks to be told of. It is comparable and is
+// its own key; watches are replayed like objects.
+type Watch struct {
+	Kind      WatchKind
+	VRF       string     // next hop, redistribute
+	Addr      netip.Addr // next hop
+	Family    Family     // redistribute
+	Protocol  Protocol   // redistribute
+	Instance  uint32     // redistribute
+	Interface string     // hairpin, neighbour miss
+	Topic     string     // topic
+}
+
+// Family is an address family.
+type Family uint8
+
+// The address families.
+const (
+	IPv4 Family = 4
+	IPv6 Family = 6
+)
+
+// FamilyOf returns the family of an address.
+func FamilyOf(a netip.Addr) Family {
+	if a.Is4() || a.Is4In6() {
+		return IPv4
+	}
+	return IPv6
+}
+
+// Event is what zebra tells a daemon. The set is closed.
+type Event interface{ event() }
+
+// InterfaceChanged gives the present state of an interface, new or changed.
+type InterfaceChanged struct{ Interface Interface }
+
+// InterfaceGone says that an interface exists neither in the configuration nor
+// in the kernel any more.
+type InterfaceGone struct{ Name string }
+
+// InterfacesKnown follows the first InterfaceChanged of every interface that
+// exists when a session opens.
+type InterfacesKnown struct{}
+
+// NextHopChanged answers a WatchNextHop, at once and at every change.
+type NextHopChanged struct {
+	Watch    Watch
+	Prefix   netip.Prefix // the selected route by which it is reached; invalid if unreachable
+	Protocol Protocol     // of that route
+	Distance uint8
+	Metric   uint32
+	NextHops []NextHop // resolved to interfaces; empty if unreachable
+}
+
+// RouteChanged answers a WatchRedistribute: a selected route came, changed or went.
+type RouteChanged struct {
+	Watch     Watch
+	Route     Route
+	Withdrawn bool
+}
+
+// RoutesKnown follows the last RouteChanged of the routes that are selected
+// when a WatchRedistribute begins.
+type RoutesKnown struct{ Watch Watch }
+
+// TopicMessage is a message of another daemon.
+type TopicMessage struct {
+	Topic   string
+	Key     string
+	Payload []byte // nil: the key was withdrawn, or its publisher is gone
+}
+
+// Hairpin reports a packet that was forwarded back into the network that it
+// came from; packets are sampled.
+type Hairpin struct {
+	In, Out string // interfaces
+	Packet  []byte // the first bytes of the inner IP packet
+}
+
+// NeighborMiss reports that the kernel has packets for an address of a
+// multipoint interface and no neighbour entry for it.
+type NeighborMiss struct {
+	Interface string
+	Addr      netip.Addr
+}
+
+// Ack reports on objects: everything up to and including Seq was applied to the
+// forwarding state, except for Failures.
+type Ack struct {
+	Seq      uint64
+	Failures []Failure
+}
+
+// Failure is an object that could not be applied. zebra keeps it and tries
+// again when what it needs has changed.
+type Failure struct {
+	Key   Key
+	Error string
+}
+
+func (InterfaceChanged) event() {}
+func (InterfaceGone) event()    {}
+func (InterfacesKnown) event()  {}
+func (NextHopChanged) event()   {}
+func (RouteChanged) event()     {}
+func (RoutesKnown) event()      {}
+func (TopicMessage) event()     {}
+func (Hairpin) event()          {}
+func (NeighborMiss) event()     {}
+func (Ack) event()              {}
