@@ -1,8 +1,6 @@
 package rib
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // WatchKind tells what a daemon asks zebra to be told of. Interfaces need no
 // watch: every daemon is told of all of them.
@@ -49,6 +47,13 @@ func FamilyOf(a netip.Addr) Family {
 
 // Event is what zebra tells a daemon. The set is closed.
 type Event interface{ event() }
+
+// Attached is the first event after a session opened, and after it was opened
+// again by a restarted zebra.
+type Attached struct {
+	Epoch uint64 // larger at each attachment
+	Stale int    // objects of an earlier life of this daemon that still forward, and are swept at its end of replay
+}
 
 // InterfaceChanged gives the present state of an interface, new or changed.
 type InterfaceChanged struct{ Interface Interface }
@@ -117,6 +122,7 @@ type Failure struct {
 	Error string
 }
 
+func (Attached) event()         {}
 func (InterfaceChanged) event() {}
 func (InterfaceGone) event()    {}
 func (InterfacesKnown) event()  {}

@@ -38,30 +38,14 @@ type Interface struct {
 
 // Equal reports whether two descriptions are the same.
 func (i Interface) Equal(o Interface) bool {
-	a, b := i, o
-	a.Addresses, b.Addresses, a.Tunnel, b.Tunnel = nil, nil, nil, nil
-	if i.Tunnel != nil && o.Tunnel != nil {
-		if *i.Tunnel != *o.Tunnel {
-			return false
-		}
-	} else if i.Tunnel != o.Tunnel {
+	switch {
+	case i.Name != o.Name, i.KernelName != o.KernelName, i.Index != o.Index, i.Type != o.Type, i.VRF != o.VRF,
+		i.AdminUp != o.AdminUp, i.Up != o.Up, i.Multicast != o.Multicast, i.MTU != o.MTU,
+		i.Bandwidth != o.Bandwidth, i.Delay != o.Delay, i.Description != o.Description,
+		(i.Tunnel == nil) != (o.Tunnel == nil):
 		return false
 	}
-	return slices.Equal(i.Addresses, o.Addresses) && a.flat() == b.flat()
-}
-
-type flatInterface struct {
-	name, kernel, vrf, description string
-	index, mtu                     int
-	typ                            InterfaceType
-	admin, up, multicast           bool
-	bandwidth                      uint64
-	delay                          uint32
-}
-
-func (i Interface) flat() flatInterface {
-	return flatInterface{i.Name, i.KernelName, i.VRF, i.Description, i.Index, i.MTU, i.Type,
-		i.AdminUp, i.Up, i.Multicast, i.Bandwidth, i.Delay}
+	return (i.Tunnel == nil || *i.Tunnel == *o.Tunnel) && slices.Equal(i.Addresses, o.Addresses)
 }
 
 // Address is an address of an interface.
