@@ -1,0 +1,98 @@
+package dataplane
+
+import "net/netip"
+
+// Event is something that happened in the data plane otherwise than by Apply,
+// or that Apply brought about and zebra needs to know (links and addresses).
+// The set is closed.
+type Event interface{ event() }
+
+// Resync says that events may have been lost, or that none were told yet.
+// What exists follows, as LinkChanged, AddrChanged and (for routes that are not
+// ours) RouteChanged; then comes Known, and whatever was not repeated in
+// between is gone. Objects of ours are not repeated: compare with Dump.
+type Resync struct{}
+
+// Known ends what began with Resync.
+type Known struct{}
+
+// LinkChanged gives the present state of a device, new or changed.
+type LinkChanged struct{ Link LinkInfo }
+
+// LinkGone says that a device exists no more. Its addresses, routes and
+// neighbours went with it; no events tell so.
+type LinkGone struct {
+	Name  string
+	Index int
+}
+
+// AddrChanged says that a device has an address, or has it no more.
+type AddrChanged struct {
+	Addr      Addr
+	Index     int // of the device
+	Secondary bool
+	Tentative bool // not usable yet: duplicate address detection goes on
+	Gone      bool
+}
+
+// RouteChanged says that a route that is not ours came, changed or went. Routes
+// that the kernel makes of addresses (protocol number 2) and entries of the
+// local table (255) are not told.
+type RouteChanged struct {
+	Route Route
+	Gone  bool
+}
+
+// ObjectGone says that a route, address or neighbour of ours was removed or
+// changed by somebody else.
+type ObjectGone struct{ Key Key }
+
+// NeighborMiss says that there are packets for an unknown neighbour on a
+// tunnel with Resolve.
+type NeighborMiss struct {
+	Device string
+	Addr   netip.Addr
+}
+
+// LinkInfo is what the data plane tells of a device.
+type LinkInfo struct {
+	Name         string
+	Index        int
+	Kind         string // "gre", "dummy", "vrf", "veth", …; "" for hardware
+	Own          bool   // carries our mark
+	Alias        string // the operator's text for the device; not our mark
+	Up           bool   // administratively
+	Running      bool   // IFF_RUNNING: the line protocol
+	LowerUp      bool   // there is a carrier
+	NoARP        bool
+	Multicast    bool
+	Broadcast    bool
+	Loopback     bool
+	PointToPoint bool
+	MTU          int
+	Master       string // kernel name of the master, "" if none or not known yet
+	MasterIndex  int
+	Table        uint32 // of a VRF
+	HardwareAddr string // as the kernel's users write it; "" if none
+	GRE          *GREInfo
+}
+
+// GREInfo is the tunnel side of a device of kind "gre".
+type GREInfo struct {
+	Local, Remote    netip.Addr // zero if unspecified
+	HasKey           bool
+	Key              uint32
+	TTL, TOS         uint8
+	PathMTUDiscovery bool
+	Underlay         string // kernel name, "" if not bound
+	UnderlayIndex    int
+}
+
+func (Resync) event()       {}
+func (Known) event()        {}
+func (LinkChanged) event()  {}
+func (LinkGone) event()     {}
+func (AddrChanged) event()  {}
+func (RouteChanged) event() {}
+func (ObjectGone) event()   {}
+func (NeighborMiss) event() {}

@@ -1,0 +1,265 @@
+package dataplane
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Kind tells the objects apart. The order of the constants is the order in
+// which kinds are put; they are deleted in the reverse order.
+type Kind uint8
+
+// The kinds of objects.
+const (
+	KindSysctl   Kind = 1 + iota // a Sysctl
+	KindLink                     // a Link
+	KindTunnel                   // a Tunnel
+	KindAddr                     // an Addr
+	KindRoute                    // a Route
+	KindNeighbor                 // a Neighbor
+	numKinds
+)
+
+var kindNames = [numKinds]string{
+	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
+	KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
+}
+
+// String returns the name of the kind as operators read it.
+func (k Kind) String() string {
+	if k == 0 || k >= numKinds {
+		return fmt.Sprintf("kind-%d", uint8(k))
+	}
+	return kindNames[k]
+}
+
+// Kinds returns all kinds in the order in which they are put.
+func Kinds() []Kind {
+	var ks []Kind
+	for k := KindSysctl; k < numKinds; k++ {
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+// Key names an object in the data plane. Which fields are in use depends on the
+// kind; the others are zero. Keys are comparable.
+type Key struct {
+	Kind   Kind
+	Table  uint32       // route
+	Metric uint32       // route
+	Name   string       // link, tunnel, address, neighbour: kernel name of the device; sysctl: path
+	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length
+}
+
+// Device returns the kernel name of the device without which the object cannot
+// be, or "". For a route see Route.NextHops.
+func (k Key) Device() string {
+	switch k.Kind {
+	case KindSysctl:
+		return sysctlDevice(k.Name)
+	case KindAddr, KindNeighbor:
+		return k.Name
+	}
+	return ""
+}
+
+// String renders the key for logs.
+func (k Key) String() string {
+	switch k.Kind {
+	case KindRoute:
+		return fmt.Sprintf("route %v table %d metric %d", k.Prefix, k.Table, k.Metric)
+	case KindAddr:
+		return fmt.Sprintf("address %v on %s", k.Prefix, k.Name)
+	case KindNeighbor:
+		return fmt.Sprintf("neighbor %v on %s", k.Prefix.Addr(), k.Name)
+	}
+	return k.Kind.String() + " " + k.Name
+}
+
+// Object is something that can be in force in the data plane. The set is
+// closed: Sysctl, Link, Tunnel, Addr, Route, Neighbor. Objects are values; once
+// handed over they are not changed.
+type Object interface {
+	Key() Key
+	// Equal reports whether other asks for the same under the same key.
+	Equal(other Object) bool
+	object()
+}
+
+// Admin is the administrative state that is wanted of a device.
+type Admin uint8
+
+// The administrative states.
+const (
+	AdminKeep Admin = iota // as it is; a device that we create starts down
+	AdminUp
+	AdminDown
+)
+
+// Attrs are the attributes that any device has.
+type Attrs struct {
+	Admin Admin
+	// MTU in bytes of IP packet; 0 leaves the kernel's choice (and for
+	// LinkExisting brings back the value from before).
+	MTU int
+	// Master is the kernel name of the VRF device to which the device belongs;
+	// "" takes it out of a VRF, but not out of a master of another kind.
+	Master string
+}
+
+// LinkType tells which kind of device a Link is.
+type LinkType uint8
+
+// The types of links.
+const (
+	LinkExisting LinkType = iota // somebody else's device: it is neither created nor removed
+	LinkDummy                    // a loopback of the configuration
+	LinkVRF                      // a VRF, with its Table
+)
+
+// Link is a device that is not a tunnel.
+type Link struct {
+	Name  string // kernel name, at most 15 bytes
+	Type  LinkType
+	Table uint32 // of a VRF
+	Attrs
+}
+
+// Key implements Object.
+func (l Link) Key() Key { return Key{Kind: KindLink, Name: l.Name} }
+
+// Equal implements Object.
+func (l Link) Equal(other Object) bool { o, ok := other.(Link); return ok && l == o }
+
+// Tunnel is a GRE tunnel over IPv4 (RFC 2784, RFC 2890): point-to-point, or
+// multipoint if it has no Remote.
+//
+// A change keeps the device, its index, its state and its addresses, but for
+// what the kernel cannot change: between point-to-point and multipoint the
+// device is made anew, and its addresses are put back.
+type Tunnel struct {
+	Name   string     // kernel name, at most 15 bytes
+	Local  netip.Addr // outer source; the zero Addr lets the kernel choose (point-to-point only)
+	Remote netip.Addr // outer destination; the zero Addr for multipoint
+	HasKey bool
+	GREKey uint32 // RFC 2890 key in both directions, if HasKey
+	TTL    uint8  // of the outer packet; 0 copies the inner one
+	TOS    uint8  // of the outer packet; 1 copies the inner one
+	// PathMTUDiscovery sets don't-fragment on the outer packet.
+	PathMTUDiscovery bool
+	// Underlay is the kernel name of the VRF device or interface to which the
+	// outer packets are bound; "" for the table in which the device is.
+	Underlay string
+	// Resolve has the kernel ask us, by NeighborMiss, for neighbours that it
+	// does not know (multipoint only). Without it unknown neighbours fail.
+	Resolve bool
+	Attrs
+}
+
+// Multipoint reports whether the tunnel is an mGRE one.
+func (t Tunnel) Multipoint() bool { return !t.Remote.IsValid() || t.Remote.IsUnspecified() }
+
+// Key implements Object.
+func (t Tunnel) Key() Key { return Key{Kind: KindTunnel, Name: t.Name} }
+
+// Equal implements Object.
+func (t Tunnel) Equal(other Object) bool { o, ok := other.(Tunnel); return ok && t == o }
+
+// Addr is an address of a device.
+type Addr struct {
+	Device string
+	Prefix netip.Prefix // address and length, not masked
+	Peer   netip.Prefix // far side of a point-to-point address, with the length of the subnet; zero otherwise
+}
+
+// Key implements Object.
+func (a Addr) Key() Key { return Key{Kind: KindAddr, Name: a.Device, Prefix: a.Prefix} }
+
+// Equal implements Object.
+func (a Addr) Equal(other Object) bool { o, ok := other.(Addr); return ok && a == o }
+
+// MetricDefault is the metric (kernel priority) with which zebra installs
+// routes, so that they neither clash with nor hide the kernel's own.
+const MetricDefault = 20
+
+// TableMain is the routing table of the default VRF.
+const TableMain = 254
+
+// Route is a route as the kernel forwards by it.
+type Route struct {
+	Table     uint32
+	Prefix    netip.Prefix // masked
+	Metric    uint32       // kernel priority; not 0 for IPv6
+	Protocol  uint8        // owner: rib.Protocol.KernelNumber
+	Blackhole bool         // drop silently; excludes NextHops
+	Source    netip.Addr   // preferred source of own packets; the zero Addr if none
+	NextHops  []NextHop    // at least one unless Blackhole; order as in the kernel
+}
+
+// NextHop is one way out of a Route.
+type NextHop struct {
+	Device  string
+	Gateway netip.Addr // the zero Addr if directly connected; IPv6 is allowed for IPv4 routes
+	OnLink  bool       // Gateway is on the device's link, whatever its addresses say
+	Weight  uint16     // share, 1 … 256; 0 is 1
+}
+
+// Key implements Object.
+func (r Route) Key() Key {
+	return Key{Kind: KindRoute, Table: r.Table, Prefix: r.Prefix, Metric: r.Metric}
+}
+
+// Equal implements Object.
+func (r Route) Equal(other Object) bool {
+	o, ok := other.(Route)
+	return ok && r.Table == o.Table && r.Prefix == o.Prefix && r.Metric == o.Metric &&
+		r.Protocol == o.Protocol && r.Blackhole == o.Blackhole && r.Source == o.Source &&
+		slices.EqualFunc(r.NextHops, o.NextHops, sameNextHop)
+}
+
+func sameNextHop(a, b NextHop) bool {
+	a.Weight, b.Weight = max(a.Weight, 1), max(b.Weight, 1)
+	return a == b
+}
+
+// Uses reports whether the route needs the device.
+func (r Route) Uses(device string) bool {
+	return slices.ContainsFunc(r.NextHops, func(n NextHop) bool { return n.Device == device })
+}
+
+// Neighbor is a permanent neighbour entry of a multipoint tunnel.
+type Neighbor struct {
+	Device string
+	Addr   netip.Addr // protocol address
+	NBMA   netip.Addr // link-layer address: where the outer packets go
+}
+
+// Key implements Object.
+func (n Neighbor) Key() Key {
+	return Key{Kind: KindNeighbor, Name: n.Device, Prefix: netip.PrefixFrom(n.Addr, n.Addr.BitLen())}
+}
+
+// Equal implements Object.
+func (n Neighbor) Equal(other Object) bool { o, ok := other.(Neighbor); return ok && n == o }
+
+// Sysctl is a switch of the network stack. The value that was there before is
+// put back when the object is deleted.
+type Sysctl struct {
+	Path  string // below /proc/sys/net, with slashes: "ipv4/conf/Tunnel0/rp_filter"
+	Value string
+}
+
+// Key implements Object.
+func (s Sysctl) Key() Key { return Key{Kind: KindSysctl, Name: s.Path} }
+
+// Equal implements Object.
+func (s Sysctl) Equal(other Object) bool { o, ok := other.(Sysctl); return ok && s == o }
+
+func (Link) object()     {}
+func (Tunnel) object()   {}
+func (Addr) object()     {}
+func (Route) object()    {}
+func (Neighbor) object() {}
+func (Sysctl) object()   {}
