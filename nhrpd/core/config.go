@@ -1,0 +1,113 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// Defaults of Cisco IOS-XE 17 for what a configuration leaves at zero.
+const (
+	DefaultHoldtime        = 600 * time.Second
+	DefaultMaxSend         = 10000
+	DefaultMaxSendInterval = 10 * time.Second
+
+	// MaxHoldtime is the longest holding time that a CIE can carry (RFC 2332
+	// section 5.2.0.1: 16 bits of seconds).
+	MaxHoldtime = 65535 * time.Second
+	// MaxAuthentication is the longest authentication string, in bytes.
+	MaxAuthentication = 8
+)
+
+// Config is the whole configuration of nhrpd. It is a value: once handed over
+// it is not changed. The order of Interfaces does not matter; a name and family
+// appears once.
+type Config struct {
+	Interfaces []InterfaceConfig
+}
+
+// InterfaceConfig is the NHRP configuration of a tunnel for one family of
+// protocol addresses: the `ip nhrp` lines, or the `ipv6 nhrp` lines.
+type InterfaceConfig struct {
+	Name   string
+	Family rib.Family // 0 means IPv4
+
+	NetworkID      uint32 // `ip nhrp network-id`; 0: NHRP is off here
+	Authentication string // `ip nhrp authentication`; "" for none
+
+	Holdtime            time.Duration // `ip nhrp holdtime`; 0: DefaultHoldtime
+	RegistrationTimeout time.Duration // `ip nhrp registration timeout`; 0: a third of the holding time
+	RegisterUnique      bool          // register with the uniqueness bit: off in IOS-XE 17 and under `registration no-unique`
+
+	Maps             []StaticMap  // `ip nhrp map ADDR [MASK] NBMA`
+	MulticastMaps    []netip.Addr // `ip nhrp map multicast NBMA`
+	MulticastDynamic bool         // `ip nhrp map multicast dynamic`: on by default in IOS-XE 17
+	NHSs             []NHSConfig  // `ip nhrp nhs`
+
+	MaxSend         int           // packets in MaxSendInterval; 0: DefaultMaxSend
+	MaxSendInterval time.Duration // 0: DefaultMaxSendInterval
+}
+
+// StaticMap is a static cache entry.
+type StaticMap struct {
+	Prefix netip.Prefix // protocol address as written, with its mask; not masked
+	NBMA   netip.Addr
+}
+
+// NHSConfig is a Next Hop Server to register with.
+type NHSConfig struct {
+	Addr      netip.Addr // protocol address
+	NBMA      netip.Addr // of the one-line form; the zero Addr: see Name, or else a StaticMap covers Addr
+	Name      string     // domain name of the NBMA address, in the one-line form
+	Multicast bool       // multicast is sent there as well
+	Priority  uint8      // 0 is best
+	Cluster   uint8
+}
+
+// DefaultInterfaceConfig returns the configuration that an interface has before
+// its first NHRP line.
+func DefaultInterfaceConfig(name string, family rib.Family) InterfaceConfig {
+	return InterfaceConfig{
+		Name:             name,
+		Family:           family,
+		Holdtime:         DefaultHoldtime,
+		MulticastDynamic: true,
+		MaxSend:          DefaultMaxSend,
+		MaxSendInterval:  DefaultMaxSendInterval,
+	}
+}
+
+// Equal reports whether two configurations of an interface say the same.
+func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
+	return c.Name == o.Name && c.Family == o.Family && c.NetworkID == o.NetworkID &&
+		c.Authentication == o.Authentication && c.Holdtime == o.Holdtime &&
+		c.RegistrationTimeout == o.RegistrationTimeout && c.RegisterUnique == o.RegisterUnique &&
+		slices.Equal(c.Maps, o.Maps) && slices.Equal(c.MulticastMaps, o.MulticastMaps) &&
+		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) &&
+		c.MaxSend == o.MaxSend && c.MaxSendInterval == o.MaxSendInterval
+}
+
+// normal returns c with defaults filled in, so that all that follows need not
+// know of zero values.
+func (c InterfaceConfig) normal() InterfaceConfig {
+	if c.Family == 0 {
+		c.Family = rib.IPv4
+	}
+	if c.Holdtime <= 0 {
+		c.Holdtime = DefaultHoldtime
+	}
+	c.Holdtime = min(max(c.Holdtime, time.Second), MaxHoldtime)
+	if c.RegistrationTimeout <= 0 {
+		c.RegistrationTimeout = c.Holdtime / 3
+	}
+	c.RegistrationTimeout = max(c.RegistrationTimeout, time.Second)
+	if c.MaxSend <= 0 {
+		c.MaxSend = DefaultMaxSend
+	}
+	if c.MaxSendInterval <= 0 {
+		c.MaxSendInterval = DefaultMaxSendInterval
+	}
+	return c
+}

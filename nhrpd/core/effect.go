@@ -1,0 +1,94 @@
+package core
+
+import (
+	"net/netip"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// Effect is what Core.Drain yields. The set is closed.
+type Effect interface{ effect() }
+
+// TxPacket asks for an NHRP packet to be sent over a tunnel.
+type TxPacket struct {
+	Interface string
+	NBMA      netip.Addr // destination in the outer header
+	Packet    []byte     // from the NHRP fixed header on; the receiver of the effect owns it
+}
+
+// PutNeighbor states a neighbour; putting it again under its key replaces it.
+type PutNeighbor struct{ Neighbor rib.Neighbor }
+
+// DelNeighbor withdraws a neighbour.
+type DelNeighbor struct{ Key rib.Key }
+
+// SaveEntry asks for a cache entry to be kept for a later life of the daemon,
+// replacing what was kept under the same key. The keeper remembers by the wall
+// clock when it was handed over: RestoreEntry.Elapsed is counted from then.
+type SaveEntry struct {
+	Key  string // printable, without white space
+	Data []byte // opaque, carries its version
+}
+
+// ForgetEntry takes a SaveEntry back.
+type ForgetEntry struct{ Key string }
+
+// EndOfReplay says that everything was stated that this life wants: zebra may
+// sweep what is stale. It appears once for each Attached.
+type EndOfReplay struct{}
+
+// ResolveName asks for the addresses of the domain name of a Next Hop Server:
+// NameResolved answers it. The name is looked up in the VRF of the transport.
+type ResolveName struct {
+	Name string
+	VRF  string
+	IPv6 bool // the tunnel's transport is IPv6: AAAA is wanted, A otherwise
+}
+
+// Severity is a syslog severity (RFC 5424 section 6.2.1).
+type Severity uint8
+
+// The severities in use.
+const (
+	SeverityError   Severity = 3
+	SeverityWarning Severity = 4
+	SeverityNotice  Severity = 5
+)
+
+// Log is a message for the operator, in Cisco's form:
+// %DMVPN-<Severity>-<Mnemonic>: <Text>. It never holds a password.
+type Log struct {
+	Severity Severity
+	Mnemonic string // "NHRP_NHS_UP"
+	Text     string
+}
+
+// Trace is a debug event. It costs next to nothing where no debugging is on:
+// formatting is left to the edge.
+type Trace struct {
+	Event     TraceEvent
+	Interface string
+	Peer      netip.Addr // protocol address, if known
+	NBMA      netip.Addr // if known
+	Message   uint8      // NHRP packet type, if the event is about a packet
+	Code      uint16     // CIE or error code, if there is one
+	Drop      DropReason // for TraceDropped
+	RequestID uint32     // if there is one
+}
+
+// Answer answers a Query.
+type Answer struct {
+	ID     uint64
+	Report Report
+}
+
+func (TxPacket) effect()    {}
+func (PutNeighbor) effect() {}
+func (DelNeighbor) effect() {}
+func (SaveEntry) effect()   {}
+func (ForgetEntry) effect() {}
+func (EndOfReplay) effect() {}
+func (ResolveName) effect() {}
+func (Log) effect()         {}
+func (Trace) effect()       {}
+func (Answer) effect()      {}

@@ -1,0 +1,95 @@
+package core
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// Input is what may be handed to Core.Step. The set is closed.
+type Input interface{ input() }
+
+// RxPacket is an NHRP packet that arrived over a tunnel. The core decodes it
+// itself, so that a malformed packet is a counted drop like any other; it keeps
+// no reference to Packet.
+type RxPacket struct {
+	Interface string     // configuration name of the tunnel
+	NBMA      netip.Addr // source of the packet as the link layer (the outer IP header) gives it
+	Packet    []byte     // from the NHRP fixed header on, without GRE
+}
+
+// Tick says that the instant of Core.Wake has come.
+type Tick struct{}
+
+// Attached says that a session to zebra opened. Stale is the number of objects
+// of an earlier life of this daemon that still forward; they are swept after
+// the effect EndOfReplay.
+type Attached struct{ Stale int }
+
+// InterfaceChanged gives the present state of an interface, new or changed.
+type InterfaceChanged struct{ Interface rib.Interface }
+
+// InterfaceGone says that an interface does not exist any more.
+type InterfaceGone struct{ Name string }
+
+// InterfacesKnown follows the first InterfaceChanged of every interface that
+// exists when a session opens.
+type InterfacesKnown struct{}
+
+// ConfigSet replaces the whole configuration. Setting an equal configuration
+// again changes nothing.
+type ConfigSet struct{ Config Config }
+
+// RestoreEntry gives back an entry that an earlier life of the daemon stated by
+// SaveEntry. It is to be handed in before Attached.
+type RestoreEntry struct {
+	Key     string        // of SaveEntry
+	Data    []byte        // of SaveEntry
+	Elapsed time.Duration // since the SaveEntry, by the wall clock; negative counts as 0
+}
+
+// NameResolved answers the effect ResolveName. No addresses, or a reason in
+// Error, say that the name could not be resolved now.
+type NameResolved struct {
+	Name  string
+	Addrs []netip.Addr
+	Error string
+}
+
+// Clear removes dynamic entries (`clear ip nhrp`), counters, or both. Static
+// entries stay.
+type Clear struct {
+	Entries   bool
+	Counters  bool
+	Interface string       // "" for all
+	Family    rib.Family   // 0 for both
+	Target    netip.Prefix // only the entry for exactly this prefix; the zero Prefix for all
+}
+
+// Query asks for a report; the effect Answer with the same ID follows within
+// the same Step.
+type Query struct {
+	ID        uint64
+	Kind      ReportKind
+	Interface string     // "" for all
+	Family    rib.Family // 0 for both
+}
+
+// Shutdown says that the daemon is about to end for good: the core takes its
+// registrations back from its servers (NHRP Purge Request, RFC 2332 section
+// 5.2.5). It is not to be given where the daemon is merely restarted.
+type Shutdown struct{}
+
+func (RxPacket) input()         {}
+func (Tick) input()             {}
+func (Attached) input()         {}
+func (InterfaceChanged) input() {}
+func (InterfaceGone) input()    {}
+func (InterfacesKnown) input()  {}
+func (ConfigSet) input()        {}
+func (RestoreEntry) input()     {}
+func (NameResolved) input()     {}
+func (Clear) input()            {}
+func (Query) input()            {}
+func (Shutdown) input()         {}
