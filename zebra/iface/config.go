@@ -1,0 +1,49 @@
+package iface
+
+import (
+	"net/netip"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// Config is what the configuration says about interfaces and VRFs.
+type Config struct {
+	Aliases    map[string]string // configuration name → kernel name
+	VRFs       []VRF
+	Interfaces []Interface
+}
+
+// VRF is a VRF of the configuration.
+type VRF struct {
+	Name        string
+	Description string
+}
+
+// Interface is one interface block.
+type Interface struct {
+	Name        string
+	Description string
+	VRF         string
+	Shutdown    bool
+	MTU         int    // bytes; 0 if not set
+	IPMTU       int    // bytes; 0 if not set
+	AdjustMSS   int    // bytes; 0 if not set
+	Bandwidth   uint64 // kbit/s; 0 if not set
+	Delay       uint32 // tens of microseconds; 0 if not set
+	Addresses   []rib.Address
+	Tunnel      Tunnel // of an interface with IsTunnel(Name)
+}
+
+// Tunnel has the tunnel lines of an interface block.
+type Tunnel struct {
+	Source          netip.Addr // a fixed source address; zero if none
+	SourceInterface string
+	Destination     netip.Addr // zero if none
+	Multipoint      bool
+	HasKey          bool
+	Key             uint32
+	VRF             string
+	TTL             uint8 // 0 if not set
+	TOS             uint8
+	PathMTU         bool
+}
