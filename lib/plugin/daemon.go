@@ -26,7 +26,7 @@ type Daemon interface {
 	// is only looked at; in phase Commit it replaces the one before. Lines that
 	// the daemon refuses are returned; then nothing was changed. Committing the
 	// same configuration again does nothing.
-	Configure(ctx context.Context, c Configuration) ([]conf.LineError, error)
+	Configure(ctx context.Context, c Configuration) ([]LineError, error)
 
 	// Exec runs a show, clear or debug command and writes its output. The error
 	// is for the user: what could not be done and why.
@@ -73,10 +73,19 @@ const (
 
 // Configuration is a daemon's part of the configuration at some revision.
 type Configuration struct {
-	Revision uint64 // grows with every commit of zebra's configuration
-	Tree     conf.Tree
+	Revision uint64     // grows with every commit of zebra's configuration
+	Tree     *conf.Tree // what conf.Tree.Filter left of the whole; never nil; read-only
 	Phase    Phase
 }
+
+// LineError is a line that a daemon refuses.
+type LineError struct {
+	Path []string // conf.Node.Key of the blocks around the line and of the line; empty: the configuration as a whole
+	Msg  string   // what is wrong, without the line
+}
+
+// Error returns the message.
+func (e LineError) Error() string { return e.Msg }
 
 // Command is an exec command that was matched by the daemon's grammar.
 type Command struct {
