@@ -278,7 +278,7 @@ func (d *decoder) extensions(r *wire.Reader) {
 		}
 		e := Extension{Type: ExtensionType(head & extensionTypeMax), Compulsory: head&compulsoryBit != 0}
 		if e.Type == EndOfExtensions {
-			d.endOfExtensions(r, e, n, at)
+			d.endOfExtensions(r, n, at)
 			break
 		}
 		switch {
@@ -301,10 +301,11 @@ func (d *decoder) extensions(r *wire.Reader) {
 	}
 }
 
-// endOfExtensions checks the terminator, which is Compulsory, has length 0
-// (section 5.3.0), and is the last thing in the packet.
-func (d *decoder) endOfExtensions(r *wire.Reader, e Extension, n, at int) {
-	if n != 0 || !e.Compulsory {
+// endOfExtensions checks the terminator, which has length 0 (section 5.3.0) and
+// is the last thing in the packet. Its Compulsory bit is always sent, but not
+// demanded.
+func (d *decoder) endOfExtensions(r *wire.Reader, n, at int) {
+	if n != 0 {
 		d.fail(ReasonExtension, at)
 	}
 	if r.Len() != 0 {
