@@ -48,8 +48,8 @@
 // # How a line is matched
 //
 // Word by word. An exact keyword wins over its longer relatives; otherwise all
-// keywords that begin with the word must be the same one, or the line is
-// ambiguous. Arguments are followed beside the keywords; if more than one
+// keywords that begin with the word must be the same one, or all begin with
+// the shortest of them, which is then meant; else the line is ambiguous. Arguments are followed beside the keywords; if more than one
 // reading is complete at the end of the line, the first word in which they
 // differ decides: exact keyword, then typed argument, then abbreviated keyword,
 // then WORD, then LINE.

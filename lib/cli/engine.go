@@ -175,7 +175,9 @@ func advance(fronts [][]thread, i int, words []word) *failure {
 			}
 		}, func(*command, *capture) {})
 	}
-	if names := distinct(keys); len(names) > 1 {
+	if names := distinct(keys); len(names) > 1 && stem(names) {
+		keys = slices.DeleteFunc(keys, func(s step) bool { return !strings.EqualFold(s.word, names[0]) })
+	} else if len(names) > 1 {
 		f.kind, f.expected, keys = ErrAmbiguous, names, nil
 	}
 	rank := rankAbbrev
@@ -236,6 +238,12 @@ func push(fronts [][]thread, at int, s step, c capture) {
 	c.prev = t.caps
 	t.caps = &c
 	fronts[at] = append(fronts[at], t)
+}
+
+// stem reports whether the first of the sorted names is what all the others
+// begin with: "int" then means "interface" and not "interface-alias".
+func stem(names []string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { return !foldPrefix(n, names[0]) })
 }
 
 // distinct lists the different keywords among steps, in order.
