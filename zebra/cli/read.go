@@ -1,0 +1,289 @@
+package cli
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/zebra/iface"
+)
+
+// Config is what zebra's part of the configuration says.
+type Config struct {
+	Hostname string          // "" if not set
+	LogLevel string          // Cisco's word; "" for the default
+	Daemons  map[string]bool // by name: true for "daemon X", false for "no daemon X"
+	Iface    iface.Config
+	Static   []rib.Route // one for each prefix and distance, in configuration order
+}
+
+// maxECMP is the largest number of next hops of one static route.
+const maxECMP = 64
+
+// reader collects what the lines mean and which are refused.
+type reader struct {
+	cfg  Config
+	vrfs map[string]bool
+	// static has the place of each route in cfg.Static.
+	static map[rib.Key]int
+	errs []plugin.LineError
+	path []string
+}
+
+func (r *reader) refuse(n *conf.Node, format string, args ...any) {
+	path := append(append([]string(nil), r.path...), n.Key)
+	r.errs = append(r.errs, plugin.LineError{Path: path, Msg: fmt.Sprintf(format, args...)})
+}
+
+// Read turns the configuration into values. Lines that contradict others are
+// returned; what they say is left out of the values.
+func Read(tree *conf.Tree) (Config, []plugin.LineError) {
+	r := reader{cfg: Config{Daemons: map[string]bool{}, Iface: iface.Config{Aliases: map[string]string{}}}, vrfs: map[string]bool{}, static: map[rib.Key]int{}}
+	for _, n := range tree.All(Owner, CmdVRF) {
+		r.vrf(n)
+	}
+	for _, n := range tree.Nodes {
+		if n.Owner == Owner {
+			r.global(n)
+		}
+	}
+	return r.cfg, r.errs
+}
+
+func (r *reader) vrf(n *conf.Node) {
+	name := n.Args.String("name")
+	if !iface.KernelNameOK(name) {
+		r.refuse(n, "the name cannot be that of a Linux device")
+		return
+	}
+	v := iface.VRF{Name: name}
+	if d := n.Find(Owner, CmdVRFDesc); d != nil {
+		v.Description = d.Args.String("text")
+	}
+	r.vrfs[name] = true
+	r.cfg.Iface.VRFs = append(r.cfg.Iface.VRFs, v)
+}
+
+func (r *reader) global(n *conf.Node) {
+	switch n.ID {
+	case CmdHostname:
+		name := n.Args.String("name")
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+			r.refuse(n, "a hostname has letters, digits, hyphens, dots and underscores only")
+			return
+		}
+		r.cfg.Hostname = name
+	case CmdLogLevel:
+		r.cfg.LogLevel = n.Args.String("level")
+	case CmdDaemon:
+		r.cfg.Daemons[n.Args.String("name")] = !n.No
+	case CmdAlias:
+		r.alias(n)
+	case CmdInterface:
+		r.iface(n)
+	case CmdRoute, CmdRouteLen, CmdRoute6:
+		r.route(n)
+	}
+}
+
+func (r *reader) alias(n *conf.Node) {
+	name, kernel := n.Args.String("name"), n.Args.String("kernel")
+	switch {
+	case !iface.KernelNameOK(kernel):
+		r.refuse(n, "%q cannot be the name of a Linux device", kernel)
+	case iface.IsTunnel(name) || iface.IsLoopback(name):
+		r.refuse(n, "%s is made under its own name", name)
+	default:
+		for other, k := range r.cfg.Iface.Aliases {
+			if k == kernel {
+				r.refuse(n, "%s already stands for %s", other, kernel)
+				return
+			}
+		}
+		r.cfg.Iface.Aliases[name] = kernel
+	}
+}
+
+func (r *reader) iface(n *conf.Node) {
+	i := iface.Interface{Name: n.Args.String("name")}
+	isTunnel := iface.IsTunnel(i.Name)
+	if strings.HasPrefix(i.Name, "Null") {
+		r.refuse(n, "Null0 has nothing to configure; use it in routes")
+		return
+	}
+	r.path = []string{n.Key}
+	defer func() { r.path = nil }()
+	for _, line := range n.Nodes {
+		if line.Owner != Owner {
+			continue
+		}
+		if strings.HasPrefix(line.ID, "tunnel.") {
+			if !isTunnel {
+				r.refuse(line, "%s is no tunnel", i.Name)
+				continue
+			}
+			r.tunnelLine(&i.Tunnel, line)
+			continue
+		}
+		r.ifaceLine(&i, line)
+	}
+	if isTunnel && i.Tunnel.Multipoint && i.Tunnel.Destination.IsValid() {
+		r.refuse(n.Find(Owner, CmdTunDest), "a multipoint tunnel has no destination")
+	}
+	r.cfg.Iface.Interfaces = append(r.cfg.Iface.Interfaces, i)
+}
+
+func (r *reader) ifaceLine(i *iface.Interface, n *conf.Node) {
+	a := n.Args
+	switch n.ID {
+	case CmdIfDesc:
+		i.Description = a.String("text")
+	case CmdIfVRF:
+		if i.VRF = a.String("vrf"); !r.vrfs[i.VRF] {
+			r.refuse(n, "there is no vrf definition %s", i.VRF)
+			i.VRF = ""
+		}
+	case CmdIfShutdown:
+		i.Shutdown = true
+	case CmdIfMTU:
+		i.MTU = int(a.Uint("bytes"))
+	case CmdIfIPMTU:
+		i.IPMTU = int(a.Uint("bytes"))
+	case CmdIfMSS:
+		i.AdjustMSS = int(a.Uint("bytes"))
+	case CmdIfBW:
+		i.Bandwidth = a.Uint("kbit")
+	case CmdIfDelay:
+		i.Delay = uint32(a.Uint("tens"))
+	case CmdIfAddress, CmdIfSecond, CmdIfAddress6:
+		r.address(i, n)
+	}
+}
+
+func (r *reader) address(i *iface.Interface, n *conf.Node) {
+	p := n.Args.Prefix("addr")
+	if n.Args.Has("mask") {
+		p, _ = n.Args.MaskedPrefix("addr", "mask")
+	}
+	host := p.Addr()
+	switch {
+	case host.IsMulticast(), host.IsUnspecified(), host.IsLoopback() && !iface.IsLoopback(i.Name):
+		r.refuse(n, "%v is not an address of an interface", host)
+		return
+	case p.Bits() == 0:
+		r.refuse(n, "a subnet of length 0 is not possible")
+		return
+	case host.Is4() && p.Bits() < 31 && (host == p.Masked().Addr() || host == broadcast(p)):
+		r.refuse(n, "%v is the network's own or its broadcast address", host)
+		return
+	}
+	for _, other := range i.Addresses {
+		if other.Prefix.Addr() == host {
+			r.refuse(n, "%v is already an address of this interface", host)
+			return
+		}
+	}
+	i.Addresses = append(i.Addresses, rib.Address{Prefix: p, Secondary: n.ID == CmdIfSecond})
+}
+
+// broadcast returns the last address of an IPv4 subnet.
+func broadcast(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	for bit := p.Bits(); bit < 32; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(b)
+}
+
+func (r *reader) tunnelLine(t *iface.Tunnel, n *conf.Node) {
+	a := n.Args
+	switch n.ID {
+	case CmdTunSource:
+		t.SourceInterface = a.String("ifname")
+		t.Source = r.endpoint(n)
+	case CmdTunDest:
+		t.Destination = r.endpoint(n)
+	case CmdTunMode:
+		t.Multipoint = a.String("mode") == "multipoint"
+	case CmdTunKey:
+		t.HasKey, t.Key = true, uint32(a.Uint("key"))
+	case CmdTunVRF:
+		if t.VRF = a.String("vrf"); !r.vrfs[t.VRF] {
+			r.refuse(n, "there is no vrf definition %s", t.VRF)
+			t.VRF = ""
+		}
+	case CmdTunTTL:
+		t.TTL = uint8(a.Uint("hops"))
+	case CmdTunTOS:
+		t.TOS = uint8(a.Uint("tos"))
+	case CmdTunPMTU:
+		t.PathMTU = true
+	}
+}
+
+// endpoint reads the address of an end of a tunnel.
+func (r *reader) endpoint(n *conf.Node) netip.Addr {
+	addr := n.Args.Addr("addr")
+	if addr.IsValid() && !addr.Is4() {
+		r.refuse(n, "tunnels over IPv6 are not available")
+		return netip.Addr{}
+	}
+	return addr
+}
+
+func (r *reader) route(n *conf.Node) {
+	a := n.Args
+	route := rib.Route{VRF: a.String("vrf"), Prefix: a.Prefix("prefix"), Protocol: rib.Static,
+		Distance: uint8(a.UintOr("distance", uint64(rib.Static.Distance()))), Tag: uint32(a.Uint("tag")), Name: a.String("label")}
+	if n.ID == CmdRoute {
+		p, _ := a.MaskedPrefix("addr", "mask")
+		if p != p.Masked() {
+			r.refuse(n, "%v has host bits set; the network is %v", p, p.Masked())
+			return
+		}
+		route.Prefix = p
+	}
+	if route.VRF != "" && !r.vrfs[route.VRF] {
+		r.refuse(n, "there is no vrf definition %s", route.VRF)
+		return
+	}
+	hop := rib.NextHop{Addr: a.Addr("gateway"), Interface: a.String("ifname")}
+	if strings.HasPrefix(hop.Interface, "Null") {
+		if hop.Interface != "Null0" || hop.Addr.IsValid() {
+			r.refuse(n, "a discard route is written with Null0 alone")
+			return
+		}
+		hop = rib.NextHop{Discard: true}
+	}
+	if hop.Addr.IsValid() && (hop.Addr.IsUnspecified() || hop.Addr.IsMulticast()) {
+		r.refuse(n, "%v is not the address of a next hop", hop.Addr)
+		return
+	}
+	r.addStatic(n, route, hop)
+}
+
+// addStatic joins lines for the same prefix and distance into one route with
+// several next hops; with another distance they are floating routes of their
+// own, told apart by the instance.
+func (r *reader) addStatic(n *conf.Node, route rib.Route, hop rib.NextHop) {
+	route.Instance = uint32(route.Distance)
+	at, ok := r.static[route.Key()]
+	if !ok {
+		r.static[route.Key()] = len(r.cfg.Static)
+		route.NextHops = []rib.NextHop{hop}
+		r.cfg.Static = append(r.cfg.Static, route)
+		return
+	}
+	s := &r.cfg.Static[at]
+	switch {
+	case s.Tag != route.Tag:
+		r.refuse(n, "routes to %v with the same distance must have the same tag, %d", route.Prefix, s.Tag)
+	case len(s.NextHops) >= maxECMP:
+		r.refuse(n, "more than %d next hops for %v", maxECMP, route.Prefix)
+	default:
+		s.NextHops = append(s.NextHops, hop)
+	}
+}
