@@ -160,6 +160,9 @@ func (g *Grammar) addCommand(c Command, shared Help) error {
 		if !ok || sub.Parent != c.Mode {
 			return fmt.Errorf("enters %q, which is no mode inside of %q", c.Enters, c.Mode)
 		}
+		if c.Close = ""; len(sub.Closers) > 0 {
+			c.Close = sub.Closers[0]
+		}
 	}
 	for _, k := range c.Key {
 		if !slices.ContainsFunc(toks, func(t *token) bool { return t.name == k || t.group == k || t.flag && t.word == k }) {

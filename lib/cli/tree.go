@@ -55,6 +55,9 @@ type Command struct {
 	Help    Help   `json:"help,omitempty"`
 	// Enters is the mode that the line opens; its children are lines of that mode.
 	Enters string `json:"enters,omitempty"`
+	// Close is the first closer of the mode that the line enters, printed at
+	// the end of the block. Merge fills it in.
+	Close string `json:"close,omitempty"`
 	// Key names the arguments that identify the line together with its ID: a
 	// second line with the same identity replaces the first. Empty: there is
 	// at most one such line ("tunnel key").
