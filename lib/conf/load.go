@@ -101,6 +101,7 @@ func (l *loader) line(line string) {
 		if _, e := l.tree.Apply(at, m); e != nil {
 			err = &cli.Error{Line: m.Redacted, Column: 1, Msg: e.Error()}
 		}
+		l.place(at, m)
 	}
 	if err != nil {
 		l.fail(err)
@@ -115,6 +116,24 @@ func (l *loader) line(line string) {
 		l.levels = append(l.levels[:m.Level], level{indent: indent})
 	}
 	l.levels = l.levels[:len(l.path)]
+}
+
+// place notes where the line stands that was just applied.
+func (l *loader) place(at Path, m cli.Match) {
+	if m.Command.Owner == cli.SessionOwner {
+		return
+	}
+	b := &l.tree.Block
+	for _, opener := range at[:min(m.Level, len(at))] {
+		n := b.Get(opener.Identity())
+		if n == nil {
+			return
+		}
+		b = &n.Block
+	}
+	if n := b.Get(m.Identity()); n != nil {
+		n.At = l.number
+	}
 }
 
 // mask hides what may be a secret in a line that was not understood, since its

@@ -30,6 +30,9 @@ type Node struct {
 	Close    string   `json:"close,omitempty"`   // the line that ends the block in print, if any
 	Weight   int      `json:"weight,omitempty"`  // cli.Command.Weight
 	Ordered  bool     `json:"ordered,omitempty"` // cli.Command.Ordered
+	// At is the number of the line in the text that was loaded, 0 if it came
+	// otherwise. It tells where a refused line stands and is no part of equality.
+	At int `json:"-"`
 	Block
 }
 
