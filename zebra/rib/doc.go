@@ -1,0 +1,2 @@
+// Package rib is the routing information base of zebra, as a pure core.
+package rib
