@@ -2,8 +2,8 @@
 //
 // [Daemon] is all that a daemon declares to the world. The same interface is
 // implemented by the daemon itself and, over gRPC, by [Client], which zebra
-// holds; so a test may put the one in the place of the other ([NewHarness] runs
-// a Daemon through real gRPC in memory).
+// holds; so a test may put the one in the place of the other (plugintest runs a
+// Daemon through real gRPC in memory).
 //
 // A daemon's Main calls [Init] first of all and ends with [Serve]:
 //

@@ -32,8 +32,8 @@ func Check(obj rib.Object) error {
 		}
 		return errors.Join(checkName("interface", o.Interface), checkAddr(o.Addr), checkAddr(o.NBMA))
 	case rib.Override:
-		if o.NextHop.Interface == "" && !o.NextHop.Addr.IsValid() {
-			return invalid("override without next hop")
+		if o.Protocol > rib.NHRP {
+			return invalid("override of protocol %d", o.Protocol)
 		}
 		return errors.Join(checkDestination(o.VRF, o.Prefix), checkNextHop(o.NextHop))
 	}
@@ -43,6 +43,9 @@ func Check(obj rib.Object) error {
 func checkRoute(r rib.Route) error {
 	if err := checkDestination(r.VRF, r.Prefix); err != nil {
 		return err
+	}
+	if r.Protocol > rib.NHRP || r.Type > rib.TypeIBGP {
+		return invalid("route of protocol %d, type %d", r.Protocol, r.Type)
 	}
 	if len(r.NextHops) == 0 || len(r.NextHops) > MaxNextHops {
 		return invalid("route with %d next hops", len(r.NextHops))
@@ -97,7 +100,7 @@ func clean(s string) bool {
 func CheckKey(k rib.Key) error {
 	switch k.Kind {
 	case rib.KindRoute, rib.KindOverride:
-		if k.Interface != "" || k.Addr.IsValid() || (k.Kind == rib.KindOverride && (k.Protocol != 0 || k.Instance != 0)) {
+		if k.Protocol > rib.NHRP || k.Interface != "" || k.Addr.IsValid() || (k.Kind == rib.KindOverride && (k.Protocol != 0 || k.Instance != 0)) {
 			return invalid("key %+v", k)
 		}
 		return checkDestination(k.VRF, k.Prefix)
@@ -120,7 +123,7 @@ func CheckWatch(w rib.Watch) error {
 		want.VRF, want.Addr, ok = w.VRF, w.Addr, w.Addr.IsValid()
 	case rib.WatchRedistribute:
 		want.VRF, want.Family, want.Protocol, want.Instance = w.VRF, w.Family, w.Protocol, w.Instance
-		ok = (w.Family == rib.IPv4 || w.Family == rib.IPv6) && w.Protocol != rib.Unspecified
+		ok = (w.Family == rib.IPv4 || w.Family == rib.IPv6) && w.Protocol != rib.Unspecified && w.Protocol <= rib.NHRP
 	case rib.WatchTopic:
 		want.Topic, ok = w.Topic, w.Topic != ""
 	case rib.WatchHairpin, rib.WatchNeighborMiss:
@@ -164,8 +167,8 @@ func CheckCounters(values []Counter) error {
 	return nil
 }
 
-// trimLog cuts a record to the limits of a message.
-func trimLog(l Log) Log {
+// TrimLog returns the record cut to the limits of a message, as UTF-8.
+func TrimLog(l Log) Log {
 	l.Message = cut(strings.ToValidUTF8(l.Message, "\uFFFD"), MaxText)
 	attrs := make([]LogAttr, 0, min(len(l.Attrs), MaxAttrs))
 	for _, a := range l.Attrs[:cap(attrs)] {

@@ -175,7 +175,7 @@ func (c *Client) EndOfReplay() {
 // how many were lost is told in the next record. A record beyond the limits of
 // a message is cut.
 func (c *Client) Log(record Log) {
-	record = trimLog(record)
+	record = TrimLog(record)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.logs) >= logRing {

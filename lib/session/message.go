@@ -11,8 +11,12 @@ import (
 // daemon's Hello; zebra restarts a daemon that speaks another one.
 const Version = 1
 
-// MaxBatch is the largest number of messages that are sent at once.
-const MaxBatch = 256
+// MaxBatch is the largest number of messages that are sent at once, and
+// maxBatchBytes about how many bytes of topic payloads and next hops.
+const (
+	MaxBatch      = 256
+	maxBatchBytes = 1 << 20
+)
 
 // Limits of what one message may hold. Client refuses what is larger, and so
 // does whoever decodes messages from a connection.
@@ -22,7 +26,7 @@ const (
 	MaxPayload  = 64 << 10  // bytes of a topic's payload
 	MaxNextHops = 256       // next hops of a route
 	MaxAttrs    = 64        // attributes of a log record
-	MaxCounters = 16 << 10  // counters of a daemon
+	MaxCounters = 4 << 10   // counters of a daemon
 	MaxFailures = 128 << 10 // failures of one Ack
 )
 

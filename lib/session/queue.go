@@ -1,5 +1,7 @@
 package session
 
+import "github.com/godmvpn/godmvpn/lib/rib"
+
 // entry is one object, watch or topic value, or the deletion of one that zebra
 // has to be told of. It stands in the list at the place of its last change.
 type entry struct {
@@ -155,8 +157,9 @@ func (c *Client) next(limit int) []Up {
 		c.counted = false
 		batch = append(batch, Counters{Values: c.counters})
 	}
-	for len(batch) < limit && !c.endDue() && c.list.todo != nil {
+	for size := 0; len(batch) < limit && size < maxBatchBytes && !c.endDue() && c.list.todo != nil; {
 		e := c.list.todo
+		size += weight(e.up)
 		c.list.todo, c.sent = e.next, e.seq
 		batch = append(batch, e.up)
 		if e.gone {
@@ -171,6 +174,19 @@ func (c *Client) next(limit int) []Up {
 		batch = append(batch, EndOfReplay{Seq: max(c.mark, c.sent)})
 	}
 	return batch
+}
+
+// weight returns about how many bytes of a message are not bounded by names.
+func weight(m Up) int {
+	switch m := m.(type) {
+	case Publish:
+		return len(m.Payload)
+	case Put:
+		if r, ok := m.Object.(rib.Route); ok {
+			return 64 * len(r.NextHops)
+		}
+	}
+	return 0
 }
 
 // endDue tells whether EndOfReplay is the next thing to say: nothing is owed,
