@@ -63,8 +63,8 @@ type Log struct {
 	Text     string
 }
 
-// Trace is a debug event. It costs next to nothing where no debugging is on:
-// formatting is left to the edge.
+// Trace is a debug event; formatting is left to the edge. Those that every
+// packet causes appear only after Tracing.
 type Trace struct {
 	Event     TraceEvent
 	Interface string

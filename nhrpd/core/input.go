@@ -76,6 +76,10 @@ type Query struct {
 	Family    rib.Family // 0 for both
 }
 
+// Tracing turns the Trace effects that every packet causes on or off: received,
+// sent, forwarded, and entries refreshed. All other events are always traced.
+type Tracing struct{ On bool }
+
 // Shutdown says that the daemon is about to end for good: the core takes its
 // registrations back from its servers (NHRP Purge Request, RFC 2332 section
 // 5.2.5). It is not to be given where the daemon is merely restarted.
@@ -92,4 +96,5 @@ func (RestoreEntry) input()     {}
 func (NameResolved) input()     {}
 func (Clear) input()            {}
 func (Query) input()            {}
+func (Tracing) input()          {}
 func (Shutdown) input()         {}

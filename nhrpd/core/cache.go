@@ -1,0 +1,204 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+)
+
+// MaxEntries bounds the dynamic entries of an instance. A registration beyond
+// is refused with code 5, Insufficient Resources (RFC 2332 section 5.2.4).
+const MaxEntries = 16384
+
+// entry is an entry of the cache.
+type entry struct {
+	iface    *iface
+	target   netip.Prefix // masked; its key
+	nextHop  netip.Addr
+	nbma     netip.Addr
+	claimed  netip.Addr // zero unless a NAT changed the peer's NBMA address
+	kind     EntryType
+	flags    EntryFlags
+	neighbor bool // it is counted in iface.neighbors
+
+	created    clock.Instant
+	since      clock.Instant // of the present NBMA address
+	expires    clock.Instant // clock.Never for static entries
+	holdtime   time.Duration
+	preference uint8
+	mtu        uint16
+	group      string
+	requester  netip.Addr
+	requestID  uint32
+	refreshed  uint64
+	saveKey    string // of SaveEntry; "" if it was not saved
+}
+
+// cache holds the entries of an instance by prefix.
+type cache struct {
+	entries map[netip.Prefix]*entry
+	lengths [129]int // how many entries have each prefix length
+	dynamic int      // entries that are not static
+}
+
+func (c *cache) get(p netip.Prefix) *entry { return c.entries[p] }
+
+func (c *cache) put(e *entry) {
+	if c.entries == nil {
+		c.entries = make(map[netip.Prefix]*entry)
+	}
+	c.entries[e.target] = e
+	c.lengths[e.target.Bits()]++
+	if e.kind != EntryStatic {
+		c.dynamic++
+	}
+}
+
+func (c *cache) remove(e *entry) {
+	delete(c.entries, e.target)
+	c.lengths[e.target.Bits()]--
+	if e.kind != EntryStatic {
+		c.dynamic--
+	}
+}
+
+// lookup returns the entry with the longest prefix that covers a, or nil.
+func (c *cache) lookup(a netip.Addr) *entry {
+	for bits := a.BitLen(); bits >= 0; bits-- {
+		if c.lengths[bits] == 0 {
+			continue
+		}
+		if p, err := a.Prefix(bits); err == nil {
+			if e := c.entries[p]; e != nil {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// sorted returns the entries in order of address, shorter prefixes first.
+func (c *cache) sorted() []*entry {
+	all := make([]*entry, 0, len(c.entries))
+	for _, e := range c.entries {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b *entry) int { return comparePrefix(a.target, b.target) })
+	return all
+}
+
+func comparePrefix(a, b netip.Prefix) int {
+	if n := a.Addr().Compare(b.Addr()); n != 0 {
+		return n
+	}
+	return a.Bits() - b.Bits()
+}
+
+// hostPrefix returns the prefix that holds a alone.
+func hostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// addEntry puts a new entry into the cache and states what follows from it.
+func (c *Core) addEntry(e *entry, event TraceEvent) {
+	e.iface.cache.put(e)
+	c.wantNeighbor(e)
+	c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
+	c.traceEntry(event, e)
+}
+
+// removeEntry takes an entry out of the cache and takes back what it stated.
+// reason is for the message about a client that is gone.
+func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason string) {
+	e.iface.cache.remove(e)
+	c.timers.Clear(timerKey{kind: timerExpire, entry: e})
+	c.dropNeighbor(e)
+	c.forget(e)
+	c.traceEntry(event, e)
+	if e.flags&FlagRegistered != 0 {
+		c.logClient(e, "NHRP_NHC_DOWN", "is DOWN", reason)
+	}
+}
+
+// expire serves the end of an entry's holding time: cached information SHALL be
+// discarded then (RFC 2332 section 5.2.0.1).
+func (c *Core) expire(now clock.Instant, e *entry) {
+	c.removeEntry(now, e, TraceEntryExpired, "Expired")
+}
+
+func (c *Core) traceEntry(event TraceEvent, e *entry) {
+	if event == TraceEntryRefresh && !c.tracing {
+		return
+	}
+	c.trace(Trace{
+		Event: event, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: e.requestID,
+	})
+}
+
+// staticWant is a static entry that the configuration asks for.
+type staticWant struct {
+	target  netip.Prefix
+	nextHop netip.Addr
+	nbma    netip.Addr
+}
+
+// wantedStatic lists the static entries of an instance: its maps, and one for
+// each server whose NBMA address is known and that no map names.
+func (i *iface) wantedStatic() []staticWant {
+	want := make([]staticWant, 0, len(i.cfg.Maps)+len(i.servers))
+	seen := make(map[netip.Prefix]bool)
+	add := func(p netip.Prefix, nbma netip.Addr) {
+		target := p.Masked()
+		if !target.IsValid() || !nbma.IsValid() || seen[target] {
+			return
+		}
+		seen[target] = true
+		w := staticWant{target: target, nbma: nbma}
+		// A mask may be written with a station's address or with the network's.
+		if p.IsSingleIP() || p.Addr() != target.Addr() {
+			w.nextHop = p.Addr()
+		}
+		want = append(want, w)
+	}
+	for _, m := range i.cfg.Maps {
+		add(m.Prefix, m.NBMA)
+	}
+	for _, s := range i.servers {
+		if s.cfg.Addr.IsValid() {
+			add(hostPrefix(s.cfg.Addr), s.nbma)
+		}
+	}
+	return want
+}
+
+// syncStatic brings the static entries in line with the configuration.
+func (c *Core) syncStatic(now clock.Instant, i *iface) {
+	want := i.wantedStatic()
+	keep := make(map[netip.Prefix]bool, len(want))
+	for _, w := range want {
+		keep[w.target] = true
+	}
+	for _, e := range i.cache.sorted() {
+		if e.kind == EntryStatic && !keep[e.target] {
+			c.removeEntry(now, e, TraceEntryDeleted, "")
+		}
+	}
+	for _, w := range want {
+		e := i.cache.get(w.target)
+		switch {
+		case e != nil && e.kind == EntryStatic && e.nextHop == w.nextHop && e.nbma == w.nbma:
+			continue
+		case e != nil && e.kind == EntryStatic && e.nextHop == w.nextHop:
+			e.nbma, e.since = w.nbma, now
+			c.wantNeighbor(e)
+			c.traceEntry(TraceEntryMoved, e)
+			continue
+		case e != nil:
+			c.removeEntry(now, e, TraceEntryDeleted, "Static map")
+		}
+		c.addEntry(&entry{
+			iface: i, target: w.target, nextHop: w.nextHop, nbma: w.nbma, kind: EntryStatic,
+			created: now, since: now, expires: clock.Never, preference: 255,
+		}, TraceEntryAdded)
+	}
+}

@@ -1,0 +1,218 @@
+package core
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
+)
+
+// Core is the protocol machine: an sm.Machine[Input, Effect]. Make it with New.
+type Core struct {
+	rng       *rand.Rand
+	requestID uint32
+
+	config   map[ifaceKey]InterfaceConfig // normal, of the last ConfigSet
+	links    map[string]rib.Interface
+	ifaces   map[ifaceKey]*iface
+	order    []*iface // the values of ifaces, sorted by key
+	timers   clock.Heap[timerKey]
+	replay   replay
+	errLimit limiter // of error indications, by destination
+	logLimit limiter // of messages that a remote station can provoke
+	other    Counters
+	tracing  bool           // Tracing: the events of every packet as well
+	in       packet.Message // decoded anew for each packet
+	out      []Effect
+}
+
+// Options are what a Core is given at birth.
+type Options struct {
+	// Source is the only randomness: jitter of retries. A Core made with the
+	// same source, Request ID and inputs yields the same effects.
+	Source rand.Source
+	// RequestID is the first Request ID. A restarted daemon must go on above
+	// the ones that it used before (RFC 2332 section 5.2.3), so that a late
+	// reply to its former life does not match.
+	RequestID uint32
+}
+
+// New returns a core that knows of no interface and has no configuration.
+func New(o Options) *Core {
+	return &Core{
+		rng:       rand.New(o.Source),
+		requestID: o.RequestID,
+		config:    make(map[ifaceKey]InterfaceConfig),
+		links:     make(map[string]rib.Interface),
+		ifaces:    make(map[ifaceKey]*iface),
+		errLimit:  limiter{interval: errorInterval, burst: errorBurst},
+		logLimit:  limiter{interval: logInterval, burst: logBurst},
+	}
+}
+
+// timerKind tells the deadlines apart.
+type timerKind uint8
+
+const (
+	timerExpire  timerKind = 1 + iota // the holding time of entry ran out
+	timerSend                         // server: registration is due, or was not answered
+	timerResolve                      // server: its name is to be resolved (again)
+	timerReplay                       // the longest holding time passed since Attached
+)
+
+type timerKey struct {
+	kind   timerKind
+	entry  *entry
+	server *server
+}
+
+// Step implements sm.Machine.
+func (c *Core) Step(now clock.Instant, in Input) {
+	c.tick(now)
+	switch in := in.(type) {
+	case RxPacket:
+		c.receive(now, in)
+	case Tick:
+	case InterfaceChanged:
+		c.links[in.Interface.Name] = in.Interface
+		c.reconcileName(now, in.Interface.Name)
+	case InterfaceGone:
+		delete(c.links, in.Name)
+		c.reconcileName(now, in.Name)
+	case InterfacesKnown:
+		c.replay.interfaces = true
+		c.checkReplay(now)
+	case Attached:
+		c.attached(now, in)
+	case ConfigSet:
+		c.configure(now, in.Config)
+	case RestoreEntry:
+		c.restore(now, in)
+	case NameResolved:
+		c.nameResolved(now, in)
+	case Clear:
+		c.clear(now, in)
+	case Query:
+		c.emit(Answer{ID: in.ID, Report: c.answer(now, in)})
+	case Tracing:
+		c.tracing = in.On
+	case Shutdown:
+		c.shutdown(now)
+	}
+}
+
+// Wake implements sm.Machine.
+func (c *Core) Wake() (at clock.Instant, ok bool) { return c.timers.Next() }
+
+// Drain implements sm.Machine.
+func (c *Core) Drain(dst []Effect) []Effect {
+	dst = append(dst, c.out...)
+	clear(c.out)
+	c.out = c.out[:0]
+	return dst
+}
+
+func (c *Core) emit(e Effect) { c.out = append(c.out, e) }
+
+func (c *Core) trace(t Trace) { c.out = append(c.out, t) }
+
+// tick serves the deadlines that have come.
+func (c *Core) tick(now clock.Instant) {
+	for {
+		key, ok := c.timers.PopDue(now)
+		if !ok {
+			return
+		}
+		switch key.kind {
+		case timerExpire:
+			c.expire(now, key.entry)
+		case timerSend:
+			c.serverDue(now, key.server)
+		case timerResolve:
+			c.resolveDue(now, key.server)
+		case timerReplay:
+			c.endReplay(now)
+		}
+	}
+}
+
+// configure takes a whole configuration and changes what differs.
+func (c *Core) configure(now clock.Instant, cfg Config) {
+	next := make(map[ifaceKey]InterfaceConfig, len(cfg.Interfaces))
+	for _, ic := range cfg.Interfaces {
+		ic = ic.normal()
+		if ic.NetworkID == 0 {
+			continue // nothing works without a network-id
+		}
+		next[ifaceKey{ic.Name, ic.Family}] = ic
+	}
+	c.config = next
+	for _, i := range slices.Clone(c.order) {
+		if _, ok := next[i.key]; !ok {
+			c.removeIface(now, i)
+		}
+	}
+	keys := make([]ifaceKey, 0, len(next))
+	for key := range next {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, ifaceKey.compare)
+	for _, key := range keys {
+		c.configureIface(now, key, next[key])
+	}
+	c.replay.config = true
+	c.checkReplay(now)
+}
+
+// nextRequestID returns the Request ID of a new request (RFC 2332 section
+// 5.2.0.1).
+func (c *Core) nextRequestID() uint32 {
+	c.requestID++
+	return c.requestID
+}
+
+func (k ifaceKey) compare(o ifaceKey) int {
+	if n := cmp.Compare(k.name, o.name); n != 0 {
+		return n
+	}
+	return cmp.Compare(k.family, o.family)
+}
+
+// clear implements `clear ip nhrp`.
+func (c *Core) clear(now clock.Instant, in Clear) {
+	for _, i := range c.order {
+		if !i.key.matches(in.Interface, in.Family) {
+			continue
+		}
+		if in.Counters {
+			i.counters = Counters{}
+			for _, s := range i.servers {
+				s.sent, s.failed, s.received = 0, 0, 0
+			}
+		}
+		if !in.Entries {
+			continue
+		}
+		for _, e := range i.cache.sorted() {
+			if e.kind == EntryStatic || (in.Target.IsValid() && e.target != in.Target.Masked()) {
+				continue
+			}
+			c.removeEntry(now, e, TraceEntryDeleted, "Cleared")
+		}
+	}
+	if in.Counters && in.Interface == "" {
+		c.other = Counters{}
+	}
+}
+
+// shutdown takes the registrations back.
+func (c *Core) shutdown(now clock.Instant) {
+	for _, i := range c.order {
+		for _, s := range i.servers {
+			c.deregister(now, s)
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
+)
+
+// ifaceKey names an instance of NHRP: a tunnel and a family of protocol
+// addresses. The VRF is implied by the tunnel.
+type ifaceKey struct {
+	name   string
+	family rib.Family
+}
+
+// matches reports whether the key is selected by a name and a family, where ""
+// and 0 select all.
+func (k ifaceKey) matches(name string, family rib.Family) bool {
+	return (name == "" || name == k.name) && (family == 0 || family == k.family)
+}
+
+// iface is an instance of NHRP. It exists as long as a network-id is
+// configured, whether or not the tunnel does.
+type iface struct {
+	key ifaceKey
+	cfg InterfaceConfig // normal
+
+	linked     bool // the tunnel is known; link is meaningful
+	link       rib.Interface
+	multipoint bool
+	addr       netip.Prefix // own protocol address with its subnet; zero if there is none
+	source     netip.Addr   // own NBMA address; zero if there is none
+	dest       netip.Addr   // NBMA address of the far end of a point-to-point tunnel
+	ready      bool         // up, with address and source: packets can be sent
+
+	cache     cache
+	neighbors map[netip.Addr]neighbor // stated, by protocol address
+	servers   []*server               // sorted by protocol address
+
+	counters    Counters
+	windowStart clock.Instant // of max-send
+	windowSent  int
+}
+
+// neighbor is a neighbour that was stated, and how many entries want it.
+type neighbor struct {
+	nbma netip.Addr
+	refs int
+}
+
+// protocol returns ar$pro.type of the instance.
+func (i *iface) protocol() packet.ProtocolType {
+	if i.key.family == rib.IPv6 {
+		return packet.ProtocolIPv6
+	}
+	return packet.ProtocolIPv4
+}
+
+// own reports whether a is one of the tunnel's protocol addresses.
+func (i *iface) own(a netip.Addr) bool {
+	for _, x := range i.link.Addresses {
+		if x.Prefix.Addr() == a {
+			return true
+		}
+	}
+	return false
+}
+
+// configureIface makes or changes the instance for key.
+func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConfig) {
+	i := c.ifaces[key]
+	if i == nil {
+		i = &iface{key: key, cfg: cfg, neighbors: make(map[netip.Addr]neighbor)}
+		c.ifaces[key] = i
+		at, _ := slices.BinarySearchFunc(c.order, key, func(i *iface, k ifaceKey) int { return i.key.compare(k) })
+		c.order = slices.Insert(c.order, at, i)
+		c.reconcile(now, i)
+		c.syncServers(now, i, false)
+		return
+	}
+	if i.cfg.Equal(cfg) {
+		return
+	}
+	old := i.cfg
+	i.cfg = cfg
+	again := old.Holdtime != cfg.Holdtime || old.RegistrationTimeout != cfg.RegistrationTimeout ||
+		old.RegisterUnique != cfg.RegisterUnique || old.Authentication != cfg.Authentication
+	c.syncServers(now, i, again)
+}
+
+// removeIface ends the instance: its network-id was taken away.
+func (c *Core) removeIface(now clock.Instant, i *iface) {
+	for len(i.servers) > 0 {
+		c.removeServer(now, i.servers[0])
+	}
+	for _, e := range i.cache.sorted() {
+		c.removeEntry(now, e, TraceEntryDeleted, "Unconfigured")
+	}
+	delete(c.ifaces, i.key)
+	c.order = slices.DeleteFunc(c.order, func(o *iface) bool { return o == i })
+}
+
+// reconcileName brings the instances of a tunnel in line with its state.
+func (c *Core) reconcileName(now clock.Instant, name string) {
+	for _, i := range c.order {
+		if i.key.name == name {
+			c.reconcile(now, i)
+		}
+	}
+}
+
+// reconcile brings an instance in line with the state of its tunnel: neighbours
+// where the tunnel became or ceased to be multipoint, and registrations at once
+// where it came up or changed one of its addresses.
+func (c *Core) reconcile(now clock.Instant, i *iface) {
+	was := *i
+	i.link, i.linked = c.links[i.key.name]
+	i.linked = i.linked && i.link.Tunnel != nil
+	i.multipoint, i.source, i.dest = false, netip.Addr{}, netip.Addr{}
+	if i.linked {
+		t := i.link.Tunnel
+		i.multipoint = t.Mode == rib.TunnelGREMultipoint
+		i.source, i.dest = t.Source, t.Destination
+	}
+	i.addr = protocolAddress(i.link, i.key.family)
+	i.ready = i.linked && i.link.Up && i.source.IsValid() && i.addr.IsValid() && (i.multipoint || i.dest.IsValid())
+
+	if was.linked && !i.linked {
+		c.flush(now, i, "Interface removed")
+	}
+	if was.multipoint != i.multipoint {
+		c.restateNeighbors(i)
+	}
+	c.dropOwn(now, i)
+	c.restorePending(now, i)
+	if was.addr.Addr() != i.addr.Addr() && was.ready {
+		for _, s := range i.servers {
+			c.deregister(now, s)
+		}
+	}
+	switch {
+	case i.ready && !was.ready:
+		c.trace(Trace{Event: TraceInterfaceUp, Interface: i.key.name, Peer: i.addr.Addr(), NBMA: i.source})
+	case was.ready && !i.ready:
+		c.trace(Trace{Event: TraceInterfaceDown, Interface: i.key.name})
+	}
+	changed := i.ready != was.ready || was.source != i.source || was.addr.Addr() != i.addr.Addr() || was.dest != i.dest
+	if changed {
+		c.syncServers(now, i, true)
+	}
+}
+
+// protocolAddress returns the address of the family by which a tunnel is known
+// in NHRP: its first that is not secondary, and not link-local if there is a
+// wider one.
+func protocolAddress(link rib.Interface, family rib.Family) netip.Prefix {
+	var best netip.Prefix
+	for _, a := range link.Addresses {
+		addr := a.Prefix.Addr()
+		if rib.FamilyOf(addr) != family || a.Secondary {
+			continue
+		}
+		if !best.IsValid() || best.Addr().IsLinkLocalUnicast() && !addr.IsLinkLocalUnicast() {
+			best = a.Prefix
+		}
+	}
+	return best
+}
+
+// flush removes the dynamic entries of an instance.
+func (c *Core) flush(now clock.Instant, i *iface, reason string) {
+	for _, e := range i.cache.sorted() {
+		if e.kind != EntryStatic {
+			c.removeEntry(now, e, TraceEntryDeleted, reason)
+		}
+	}
+}
+
+// dropOwn removes dynamic entries for what has become an own address.
+func (c *Core) dropOwn(now clock.Instant, i *iface) {
+	for _, a := range i.link.Addresses {
+		addr := a.Prefix.Addr()
+		e := i.cache.get(netip.PrefixFrom(addr, addr.BitLen()))
+		if e != nil && e.kind != EntryStatic {
+			c.removeEntry(now, e, TraceEntryDeleted, "Own address")
+		}
+	}
+}
+
+// wantNeighbor states the neighbour of an entry. A point-to-point tunnel has
+// none, and a prefix whose next hop nobody named needs none.
+func (c *Core) wantNeighbor(e *entry) {
+	i := e.iface
+	if !i.multipoint || !e.nextHop.IsValid() {
+		return
+	}
+	n, ok := i.neighbors[e.nextHop]
+	if !e.neighbor {
+		n.refs++
+		e.neighbor = true
+	}
+	put := !ok || n.nbma != e.nbma
+	n.nbma = e.nbma
+	i.neighbors[e.nextHop] = n
+	if put {
+		c.emit(PutNeighbor{rib.Neighbor{Interface: i.key.name, Addr: e.nextHop, NBMA: e.nbma}})
+	}
+}
+
+// dropNeighbor takes the neighbour of an entry back, if no other wants it.
+func (c *Core) dropNeighbor(e *entry) {
+	if !e.neighbor {
+		return
+	}
+	e.neighbor = false
+	i := e.iface
+	n := i.neighbors[e.nextHop]
+	if n.refs--; n.refs > 0 {
+		i.neighbors[e.nextHop] = n
+		return
+	}
+	delete(i.neighbors, e.nextHop)
+	c.emit(DelNeighbor{rib.Neighbor{Interface: i.key.name, Addr: e.nextHop}.Key()})
+}
+
+// restateNeighbors follows a change between multipoint and point-to-point.
+func (c *Core) restateNeighbors(i *iface) {
+	for _, e := range i.cache.sorted() {
+		if i.multipoint {
+			c.wantNeighbor(e)
+		} else {
+			c.dropNeighbor(e)
+		}
+	}
+}

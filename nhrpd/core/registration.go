@@ -1,0 +1,224 @@
+package core
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
+)
+
+// replyHops is ar$hopcnt of a reply: as if it were a request of our own (RFC
+// 2332 section 5.1).
+const replyHops = 255
+
+// registrationRequest is the server's half of RFC 2332 sections 5.2.3 and
+// 5.2.4: each CIE of the request in c.in is cached or refused by itself, and
+// the reply, which is the request with its type and codes changed, goes
+// straight back to where the packet came from.
+func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
+	m := &c.in
+	unique := m.Flags&packet.FlagRegistrationUnique != 0
+	if len(m.CIEs) == 0 || unique && len(m.CIEs) > 1 || !m.SrcNBMA.IsValid() {
+		// With U set, only one CIE may be included (section 5.2.3).
+		c.fault(now, i, in, DropMalformed, packet.ErrProtocolError, offSrcProtocolLen)
+		return
+	}
+	for k := range m.CIEs {
+		cie := &m.CIEs[k]
+		cie.Code = c.registerCIE(now, i, in, cie, unique)
+		if cie.Code != packet.CodeSuccess {
+			cie.HoldingTime = 0 // MUST be 0 on a NAK (section 5.2.0.1)
+			c.trace(Trace{
+				Event: TraceRefused, Interface: i.key.name, Peer: m.SrcProtocol, NBMA: in.NBMA, Code: uint16(cie.Code),
+				RequestID: m.RequestID,
+			})
+			c.logError(now, i, in.NBMA, m.Type, cie.Code.String(), uint16(cie.Code))
+		}
+	}
+	m.Type, m.HopCount = packet.RegistrationReply, replyHops
+	i.replyExtensions(m, in.NBMA)
+	c.send(now, i, in.NBMA, m, sendOwn)
+}
+
+// registerCIE caches the binding of a CIE and returns the code for the reply.
+func (c *Core) registerCIE(now clock.Instant, i *iface, in RxPacket, cie *packet.CIE, unique bool) packet.CIECode {
+	m := &c.in
+	client := cie.Protocol
+	if !client.IsValid() {
+		client = m.SrcProtocol // section 5.2.3: the client registers itself
+	}
+	target, ok := cie.Prefix(client)
+	if !ok || unique && !target.IsSingleIP() || !i.servable(client, target) {
+		return packet.CodeAdministrativelyProhibited
+	}
+	claimed := cie.NBMA
+	if !claimed.IsValid() {
+		claimed = m.SrcNBMA
+	}
+	e := i.cache.get(target)
+	switch {
+	case e != nil && e.kind == EntryStatic:
+		if e.nbma == in.NBMA {
+			return packet.CodeSuccess // the map says the same, and stays
+		}
+		return packet.CodeAdministrativelyProhibited
+	case e != nil && e.flags&FlagUnique != 0 && e.nbma != in.NBMA:
+		return packet.CodeUniqueAddressAlreadyPresent
+	case e == nil && i.cache.dynamic >= MaxEntries:
+		return packet.CodeInsufficientResources
+	case cie.HoldingTime == 0:
+		if e != nil { // cached information is discarded when the holding time ends
+			c.removeEntry(now, e, TraceEntryDeleted, "Holding time 0")
+		}
+		return packet.CodeSuccess
+	}
+	c.cacheRegistration(now, i, e, registration{
+		target: target, client: client, nbma: in.NBMA, claimed: claimed, unique: unique, cie: cie,
+	})
+	return packet.CodeSuccess
+}
+
+// servable reports whether a client may register a prefix here. The subnet of
+// the tunnel is no condition, as on Cisco routers; but nobody may take the
+// server's own addresses, nor what cannot be a station.
+func (i *iface) servable(client netip.Addr, target netip.Prefix) bool {
+	if client.BitLen() != i.addr.Addr().BitLen() || client.IsUnspecified() || client.IsMulticast() || client.IsLoopback() {
+		return false
+	}
+	if target.Bits() == 0 {
+		return false
+	}
+	for _, a := range i.link.Addresses {
+		if target.Contains(a.Prefix.Addr()) {
+			return false
+		}
+	}
+	return true
+}
+
+// registration is a binding to be cached.
+type registration struct {
+	target        netip.Prefix
+	client        netip.Addr
+	nbma, claimed netip.Addr // as seen, as claimed
+	unique        bool
+	cie           *packet.CIE
+}
+
+// cacheRegistration makes or refreshes the entry e. A changed NBMA address
+// moves the neighbour at once.
+func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r registration) {
+	fresh := e == nil
+	if fresh {
+		e = &entry{iface: i, target: r.target, kind: EntryDynamic, created: now, since: now}
+	}
+	moved := !fresh && e.nbma != r.nbma
+	if !fresh && e.nextHop != r.client {
+		c.dropNeighbor(e)
+	}
+	e.nextHop, e.nbma, e.claimed = r.client, r.nbma, netip.Addr{}
+	e.flags = FlagRegistered | FlagUsed
+	if r.target.IsSingleIP() {
+		e.flags |= FlagNexthop
+	}
+	if r.unique {
+		e.flags |= FlagUnique
+	}
+	if r.nbma != r.claimed {
+		e.claimed = r.claimed
+		e.flags |= FlagNAT
+	}
+	e.holdtime = time.Duration(r.cie.HoldingTime) * time.Second
+	e.expires = now.Add(e.holdtime)
+	e.preference, e.mtu = r.cie.Preference, r.cie.MTU
+	e.requester, e.requestID = c.in.SrcProtocol, c.in.RequestID
+	e.refreshed++
+	switch {
+	case fresh:
+		c.addEntry(e, TraceEntryAdded)
+		c.logClient(e, "NHRP_NHC_UP", "is UP", "Registration Request")
+	case moved:
+		e.since = now
+		c.wantNeighbor(e)
+		c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
+		c.traceEntry(TraceEntryMoved, e)
+		c.logClient(e, "NHRP_NHC_UP", "is UP", "NBMA address changed")
+	default:
+		c.wantNeighbor(e)
+		c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
+		c.traceEntry(TraceEntryRefresh, e)
+	}
+	c.save(now, e)
+}
+
+// replyExtensions turns the extensions of a request into those of the reply:
+// the responder's address is filled in (RFC 2332 section 5.3.1), the records of
+// transit servers are left alone (5.3.2), authentication is made anew (5.3.4),
+// and to the NAT address extension goes how this node sees the client. All
+// others return as they came (5.3).
+func (i *iface) replyExtensions(m *packet.Message, seen netip.Addr) {
+	if e := m.Extension(packet.ResponderAddress); e != nil {
+		e.CIEs = []packet.CIE{i.ownCIE()}
+	}
+	if e := m.Extension(packet.NATAddress); e != nil && len(e.Value) == 0 && seen != m.SrcNBMA {
+		e.CIEs = append(e.CIEs[:len(e.CIEs):len(e.CIEs)], packet.CIE{
+			PrefixLength: uint8(m.SrcProtocol.BitLen()), NBMA: seen, Protocol: m.SrcProtocol,
+		})
+	}
+	i.reauthenticate(m)
+}
+
+// ownCIE describes this node in Responder Address and transit records, whose
+// Prefix Length MUST be 0 (RFC 2332 section 5.3.1).
+func (i *iface) ownCIE() packet.CIE {
+	return packet.CIE{
+		MTU: uint16(min(i.link.MTU, 0xffff)), HoldingTime: seconds(i.cfg.Holdtime), NBMA: i.source, Protocol: i.addr.Addr(),
+	}
+}
+
+// purgeRequest discards what a station takes back, and confirms it unless the N
+// bit is set (RFC 2332 section 5.2.5). Only the station that registered a
+// binding, from where it registered it, may take it back.
+func (c *Core) purgeRequest(now clock.Instant, i *iface, in RxPacket) {
+	m := &c.in
+	if len(m.CIEs) == 0 {
+		c.fault(now, i, in, DropMalformed, packet.ErrProtocolError, offSrcProtocolLen)
+		return
+	}
+	for k := range m.CIEs {
+		cie := &m.CIEs[k]
+		target, ok := cie.Prefix(cie.Protocol)
+		if !ok || target.Bits() == 0 {
+			continue
+		}
+		for _, e := range i.cache.within(target) {
+			if e.kind == EntryDynamic && e.nbma == in.NBMA && e.requester == m.SrcProtocol {
+				c.removeEntry(now, e, TraceEntryDeleted, "Purge Request")
+			}
+		}
+	}
+	if m.Flags&packet.FlagPurgeNoReply != 0 {
+		return
+	}
+	m.Type, m.HopCount = packet.PurgeReply, replyHops
+	i.replyExtensions(m, in.NBMA)
+	c.send(now, i, in.NBMA, m, sendOwn)
+}
+
+// within returns the entries that a prefix covers, sorted.
+func (c *cache) within(p netip.Prefix) []*entry {
+	if p.IsSingleIP() {
+		if e := c.get(p); e != nil {
+			return []*entry{e}
+		}
+		return nil
+	}
+	var found []*entry
+	for _, e := range c.sorted() {
+		if p.Contains(e.target.Addr()) && e.target.Bits() >= p.Bits() {
+			found = append(found, e)
+		}
+	}
+	return found
+}

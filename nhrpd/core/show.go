@@ -1,0 +1,196 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+)
+
+// answer makes the report that a query asks for.
+func (c *Core) answer(now clock.Instant, q Query) Report {
+	var chosen []*iface
+	for _, i := range c.order {
+		if i.key.matches(q.Interface, q.Family) {
+			chosen = append(chosen, i)
+		}
+	}
+	switch q.Kind {
+	case ReportNHS:
+		r := new(NHSReport)
+		for _, i := range chosen {
+			r.Servers = append(r.Servers, c.serverEntries(now, i)...)
+		}
+		return r
+	case ReportTraffic:
+		r := &TrafficReport{Other: c.other}
+		for _, i := range chosen {
+			r.Interfaces = append(r.Interfaces, InterfaceTraffic{
+				Interface: i.key.name, Family: i.key.family, MaxSend: i.cfg.MaxSend,
+				MaxSendInterval: i.cfg.MaxSendInterval, Usage: i.usage(now), Counters: i.counters,
+			})
+		}
+		return r
+	case ReportMulticast:
+		r := new(MulticastReport)
+		for _, i := range chosen {
+			r.Entries = append(r.Entries, i.multicast()...)
+		}
+		return r
+	case ReportPeers:
+		r := new(PeerReport)
+		for _, i := range chosen {
+			r.Interfaces = append(r.Interfaces, c.peers(now, i))
+		}
+		return r
+	}
+	r := new(CacheReport)
+	for _, i := range chosen {
+		for _, e := range i.cache.sorted() {
+			r.Entries = append(r.Entries, e.report(now))
+		}
+	}
+	return r
+}
+
+func (e *entry) report(now clock.Instant) CacheEntry {
+	r := CacheEntry{
+		Interface: e.iface.key.name, Family: e.iface.key.family, Target: e.target, NextHop: e.nextHop, NBMA: e.nbma,
+		Claimed: e.claimed, Type: e.kind, Flags: e.flags, Age: now.Sub(e.created), Expires: NoExpiry, Holdtime: e.holdtime,
+		Preference: e.preference, MTU: e.mtu, Group: e.group, Requester: e.requester, RequestID: e.requestID,
+		Refreshed: e.refreshed,
+	}
+	if e.expires != clock.Never {
+		r.Expires = e.expires.Sub(now)
+	}
+	if s := e.iface.serverAt(e.nextHop); s != nil && e.kind == EntryStatic {
+		r.Flags |= FlagUsed
+	}
+	return r
+}
+
+// serverAt returns the server with a protocol address, or nil.
+func (i *iface) serverAt(a netip.Addr) *server {
+	for _, s := range i.servers {
+		if s.cfg.Addr == a {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
+	var all []NHSEntry
+	for _, s := range i.servers {
+		r := NHSEntry{
+			Interface: i.key.name, Family: i.key.family, Addr: s.cfg.Addr, NBMA: s.nbma, Name: s.cfg.Name,
+			State: s.state, Since: now.Sub(s.since), Priority: s.cfg.Priority, Cluster: s.cfg.Cluster,
+			Sent: s.sent, Failed: s.failed, Received: s.received, LastReply: NoExpiry,
+			Pending: s.retry > 0, RequestID: s.requestID, Retry: s.retry, NextSend: NoExpiry, LastError: s.lastError,
+			Translated: s.translated,
+		}
+		if s.received > 0 {
+			r.LastReply = now.Sub(s.lastReply)
+		}
+		if at, ok := c.timers.Deadline(timerKey{kind: timerSend, server: s}); ok {
+			r.NextSend = at.Sub(now)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// multicast lists where multicast of the instance is copied to: configured
+// addresses, servers so marked, and registered clients under `map multicast
+// dynamic`; each NBMA address once.
+func (i *iface) multicast() []MulticastEntry {
+	seen := make(map[netip.Addr]bool)
+	var all []MulticastEntry
+	add := func(nbma netip.Addr, dynamic bool) {
+		if !nbma.IsValid() || seen[nbma] {
+			return
+		}
+		seen[nbma] = true
+		all = append(all, MulticastEntry{Interface: i.key.name, Family: i.key.family, NBMA: nbma, Dynamic: dynamic})
+	}
+	for _, a := range i.cfg.MulticastMaps {
+		add(a, false)
+	}
+	for _, s := range i.servers {
+		if s.cfg.Multicast {
+			add(s.nbma, false)
+		}
+	}
+	if i.cfg.MulticastDynamic {
+		for _, e := range i.cache.entries { // sorted below; the first of an address is no better than the others
+			if e.flags&FlagRegistered != 0 {
+				add(e.nbma, true)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b MulticastEntry) int { return a.NBMA.Compare(b.NBMA) })
+	return all
+}
+
+// peers makes the `show dmvpn` part of an instance.
+func (c *Core) peers(now clock.Instant, i *iface) InterfacePeers {
+	r := InterfacePeers{
+		Interface: i.key.name, Family: i.key.family, NetworkID: i.cfg.NetworkID, Up: i.ready,
+		AdminUp: i.link.AdminUp, LineUp: i.link.Up, Addr: i.addr.Addr(), VRF: i.link.VRF,
+		Source: i.source, Destination: i.dest, Servers: c.serverEntries(now, i),
+	}
+	if t := i.link.Tunnel; t != nil {
+		r.Mode, r.TransportVRF = t.Mode, t.VRF
+	}
+	registered := false
+	nbmas := make(map[netip.Addr]bool)
+	for _, e := range i.cache.sorted() {
+		registered = registered || e.flags&FlagRegistered != 0
+		nbmas[e.nbma] = true
+		r.Peers = append(r.Peers, i.peer(now, e))
+	}
+	r.NBMAPeers = len(nbmas)
+	slices.SortStableFunc(r.Peers, func(a, b Peer) int { return a.NBMA.Compare(b.NBMA) })
+	switch {
+	case len(i.servers) > 0 && registered:
+		r.Role = RoleHubSpoke
+	case len(i.servers) > 0:
+		r.Role = RoleSpoke
+	case registered || i.multipoint:
+		r.Role = RoleHub
+	}
+	return r
+}
+
+func (i *iface) peer(now clock.Instant, e *entry) Peer {
+	p := Peer{NBMA: e.nbma, Tunnel: e.nextHop, Target: e.target, State: PeerUp, Since: now.Sub(e.since), Group: e.group}
+	if !p.Tunnel.IsValid() {
+		p.Tunnel = e.target.Addr()
+	}
+	switch e.kind {
+	case EntryStatic:
+		p.Attributes = "S"
+		p.State = PeerNHRP // a map alone says nothing of whether the peer answers
+		if s := i.serverAt(e.nextHop); s != nil {
+			p.Since = now.Sub(s.since)
+			if s.state == NHSResponding {
+				p.State = PeerUp
+			}
+		}
+	case EntryDynamic:
+		p.Attributes = "D"
+	case EntryIncomplete:
+		p.Attributes, p.State = "I", PeerNHRP
+	case EntryLocal:
+		p.Attributes = "DLX"
+	}
+	if e.flags&FlagNAT != 0 {
+		p.Attributes += "N"
+	}
+	if !i.ready {
+		p.State = PeerInterface
+	}
+	p.Since = max(p.Since, time.Duration(0))
+	return p
+}
