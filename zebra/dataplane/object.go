@@ -171,14 +171,21 @@ func (t Tunnel) Equal(other Object) bool { o, ok := other.(Tunnel); return ok &&
 type Addr struct {
 	Device string
 	Prefix netip.Prefix // address and length, not masked
-	Peer   netip.Prefix // far side of a point-to-point address, with the length of the subnet; zero otherwise
+	// Peer is the far side of a point-to-point address, with the length of the
+	// subnet; Prefix is then a single address. Zero otherwise.
+	Peer netip.Prefix
+	// Foreign is set by Dump for an address that is not ours. Equal ignores it.
+	Foreign bool
 }
 
 // Key implements Object.
 func (a Addr) Key() Key { return Key{Kind: KindAddr, Name: a.Device, Prefix: a.Prefix} }
 
 // Equal implements Object.
-func (a Addr) Equal(other Object) bool { o, ok := other.(Addr); return ok && a == o }
+func (a Addr) Equal(other Object) bool {
+	o, ok := other.(Addr)
+	return ok && a.Device == o.Device && a.Prefix == o.Prefix && a.Peer == o.Peer
+}
 
 // MetricDefault is the metric (kernel priority) with which zebra installs
 // routes, so that they neither clash with nor hide the kernel's own.

@@ -1,0 +1,41 @@
+package linuxkernel
+
+// Numbers of the kernel's interface (include/uapi/linux) that x/sys lacks.
+const (
+	ifaProto = 11 // IFA_PROTO, linux/if_addr.h, kernel 5.18
+
+	ndtaName       = 1  // NDTA_NAME, linux/neighbour.h
+	ndtaParms      = 6  // NDTA_PARMS
+	ndtpaIfindex   = 1  // NDTPA_IFINDEX
+	ndtpaAppProbes = 9  // NDTPA_APP_PROBES: net.ipv4.neigh.*.app_solicit
+	ndtpaUcast     = 10 // NDTPA_UCAST_PROBES
+	ndtpaMcast     = 11 // NDTPA_MCAST_PROBES
+
+	greLink      = 1 // IFLA_GRE_LINK, linux/if_tunnel.h
+	greIflags    = 2
+	greOflags    = 3
+	greIkey      = 4
+	greOkey      = 5
+	greLocal     = 6
+	greRemote    = 7
+	greTTL       = 8
+	greTOS       = 9
+	grePmtudisc  = 10
+	greEncapType = 14
+	greEncapFlag = 15
+	greEncapSrc  = 16
+	greEncapDst  = 17
+	greMetadata  = 18
+	greIgnoreDF  = 19
+	greFwmark    = 20
+
+	greKeyBit     = 0x2000 // GRE_KEY, linux/if_tunnel.h
+	greVersionBit = 0x0007 // GRE_VERSION
+)
+
+// mark is the text in a device's IFLA_IFALIAS by which it is known as ours.
+const mark = "godmvpn"
+
+// addrMark is the IFA_PROTO of addresses of ours. The value is outside those
+// that the kernel itself uses (1 … 3), and the same as that of static routes.
+const addrMark = 196

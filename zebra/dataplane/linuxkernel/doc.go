@@ -1,0 +1,32 @@
+// Package linuxkernel is the dataplane.Provider of the Linux kernel, by
+// rtnetlink.
+//
+// # Sockets
+//
+//	Apply ──▶ writer socket ──▶ kernel        batches, one verdict per message
+//	Dump  ──▶ a socket per dump               retried while the kernel says "interrupted"
+//	Events ◀─ subscription socket ◀─ kernel   links, addresses, routes, neighbours
+//
+// All sockets are opened in the network namespace that was given at birth and
+// stay in it, whatever the threads of the process do later.
+//
+// # Writing
+//
+// Addresses, routes and neighbours travel in batches of up to 1,024 messages a
+// send. The kernel works through a batch inside the send call, in order, and
+// answers every message that fails with its sequence number, and the last one
+// in any case: so when the answer to the last is there, every message has its
+// verdict, and silence is success. Should an answer be lost (ENOBUFS), the part
+// of the batch without a verdict is sent again; every message is idempotent.
+//
+// Devices are compared with what is wanted first and written only where they
+// differ: kernel links emit an event at each write.
+//
+// # Listening
+//
+// The kernel stamps notifications with the port of the socket that caused them.
+// What the writer socket caused in routes and neighbours is dropped by a filter
+// in the kernel, so a million routes of ours do not come back to us, and what
+// does come was done by somebody else. If the subscription overflows, or ends
+// for any reason, it is opened anew and everything is told again after a Resync.
+package linuxkernel

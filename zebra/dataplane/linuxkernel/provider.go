@@ -1,0 +1,235 @@
+package linuxkernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+)
+
+// Options say how a Provider is made. The zero value is good for the namespace
+// of the process.
+type Options struct {
+	// Namespace is the network namespace to work in; nil is that of the
+	// process. It must stay open as long as the Provider is.
+	Namespace *os.File
+	// StateFile keeps, across a crash, the values of sysctls and the attributes
+	// of other people's links from before zebra changed them. "" keeps them in
+	// memory only.
+	StateFile string
+	// Logger is told of trouble that no result can tell. nil is silence.
+	Logger *slog.Logger
+}
+
+// Provider is the Linux kernel's data plane. See the package comment.
+type Provider struct {
+	opt   Options
+	caps  dataplane.Caps
+	names *names
+
+	applyMu sync.Mutex // guards what follows: Apply at work
+	w       *writer
+	added   map[dataplane.Key]bool // addresses that this Provider added
+	again   []int                  // operations to be tried by themselves
+
+	savedMu sync.Mutex // guards saved.Sysctls, which Dump reads
+	saved   *saved
+
+	addedMu sync.Mutex // guards added, which Dump reads
+
+	events  chan dataplane.Event
+	told    map[int]dataplane.LinkInfo // listener's: what was last said of each link
+	closed  chan struct{}
+	once    sync.Once
+	subMu   sync.Mutex // guards sub
+	sub     *socket
+	running sync.WaitGroup
+}
+
+var _ dataplane.Provider = (*Provider)(nil)
+
+// New opens the sockets and begins to listen.
+func New(opt Options) (*Provider, error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	sv, err := openSaved(opt.StateFile)
+	if err != nil {
+		return nil, err
+	}
+	sock, err := openSocket(opt.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	p := &Provider{
+		opt: opt, names: newNames(), w: newWriter(sock), saved: sv,
+		added:  map[dataplane.Key]bool{},
+		events: make(chan dataplane.Event, 1024), closed: make(chan struct{}),
+		told: map[int]dataplane.LinkInfo{},
+	}
+	p.caps = p.probe()
+	p.running.Add(1)
+	go p.listen()
+	return p, nil
+}
+
+// Caps implements dataplane.Provider.
+func (p *Provider) Caps() dataplane.Caps { return p.caps }
+
+// Events implements dataplane.Provider.
+func (p *Provider) Events() <-chan dataplane.Event { return p.events }
+
+// Close implements dataplane.Provider.
+func (p *Provider) Close() error {
+	p.once.Do(func() {
+		close(p.closed)
+		p.subMu.Lock()
+		if p.sub != nil {
+			p.sub.close()
+		}
+		p.subMu.Unlock()
+		p.running.Wait()
+		p.applyMu.Lock()
+		p.w.sock.close()
+		p.applyMu.Unlock()
+	})
+	return nil
+}
+
+// Apply implements dataplane.Provider.
+func (p *Provider) Apply(ctx context.Context, ops []dataplane.Op) []dataplane.Result {
+	p.applyMu.Lock()
+	defer p.applyMu.Unlock()
+	results := make([]dataplane.Result, len(ops))
+	p.again = p.again[:0]
+	p.w.verdict = func(i int, err error) { results[i].Err = p.judge(i, ops[i], err) }
+	for i := range ops {
+		if i%256 == 0 && ctx.Err() != nil {
+			for j := i; j < len(ops); j++ {
+				results[j].Err = ctx.Err()
+			}
+			break
+		}
+		if done, err := p.apply(i, ops[i]); done || err != nil {
+			results[i].Err = err
+		}
+	}
+	p.w.flush()
+	p.applyAgain(ops, results)
+	return results
+}
+
+// apply performs an operation, or puts it into the batch: then done is false
+// and the verdict comes later.
+func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
+	if op.IsDelete() {
+		return p.remove(i, op.Key)
+	}
+	switch o := op.Object.(type) {
+	case dataplane.Sysctl:
+		return true, p.putSysctl(o)
+	case dataplane.Link:
+		return true, p.putLink(o)
+	case dataplane.Tunnel:
+		return true, p.putTunnel(o)
+	case dataplane.Addr:
+		return false, p.putAddr(i, o)
+	case dataplane.Route:
+		return false, p.putRoute(i, o)
+	case dataplane.Neighbor:
+		return false, p.putNeighbor(i, o)
+	}
+	return true, fmt.Errorf("%T: %w", op.Object, dataplane.ErrUnsupported)
+}
+
+func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
+	switch k.Kind {
+	case dataplane.KindSysctl:
+		return true, p.deleteSysctl(k)
+	case dataplane.KindLink, dataplane.KindTunnel:
+		return true, p.deleteDevice(k.Name)
+	case dataplane.KindAddr:
+		return true, p.deleteAddr(k)
+	case dataplane.KindRoute:
+		return false, p.deleteRoute(i, k)
+	case dataplane.KindNeighbor:
+		if err := p.deleteNeighbor(i, k); err != nil {
+			return true, ignoreGone(err)
+		}
+		return false, nil
+	}
+	return true, fmt.Errorf("%v: %w", k, dataplane.ErrUnsupported)
+}
+
+// judge turns the kernel's verdict on a message into that on the operation.
+func (p *Provider) judge(i int, op dataplane.Op, err error) error {
+	switch {
+	case err == nil:
+		if op.Key.Kind == dataplane.KindAddr {
+			p.setAdded(op.Key, true)
+		}
+		return nil
+	case op.IsDelete() && (is(err, unix.ESRCH) || is(err, unix.ENOENT)):
+		return nil
+	case is(err, unix.ENODEV), op.Key.Kind == dataplane.KindAddr && is(err, unix.EEXIST):
+		p.again = append(p.again, i)
+	}
+	return fmt.Errorf("%v: %w", op.Key, err)
+}
+
+// applyAgain deals with operations that need a closer look: a device whose
+// index was not the one that we remembered, an address that was there.
+func (p *Provider) applyAgain(ops []dataplane.Op, results []dataplane.Result) {
+	again := append([]int(nil), p.again...)
+	for _, i := range again {
+		if a, ok := ops[i].Object.(dataplane.Addr); ok && is(results[i].Err, unix.EEXIST) {
+			results[i].Err = p.replaceAddr(a)
+			continue
+		}
+		for _, name := range devices(ops[i]) {
+			if j, ok := p.names.index(name); ok {
+				p.names.drop(j)
+			}
+		}
+		if done, err := p.apply(i, ops[i]); done || err != nil {
+			results[i].Err = err
+		}
+		p.w.flush()
+	}
+}
+
+// devices returns the devices that an operation needs.
+func devices(op dataplane.Op) (names []string) {
+	if r, ok := op.Object.(dataplane.Route); ok {
+		for _, n := range r.NextHops {
+			names = append(names, n.Device)
+		}
+		return names
+	}
+	return []string{op.Key.Device()}
+}
+
+func (p *Provider) setAdded(k dataplane.Key, on bool) {
+	p.addedMu.Lock()
+	defer p.addedMu.Unlock()
+	if on {
+		p.added[k] = true
+	} else {
+		delete(p.added, k)
+	}
+}
+
+func (p *Provider) isAdded(k dataplane.Key) bool {
+	p.addedMu.Lock()
+	defer p.addedMu.Unlock()
+	return p.added[k]
+}
+
+// is reports whether err is the kernel's errno.
+func is(err error, errno unix.Errno) bool { return errors.Is(err, errno) }

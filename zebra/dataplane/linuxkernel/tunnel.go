@@ -1,0 +1,250 @@
+package linuxkernel
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+)
+
+// putTunnel creates or changes a GRE device. A change is one message with all
+// GRE attributes, the ones of ours as wanted and the others as they were read,
+// since the kernel takes a missing attribute for zero; the device's flags are
+// not touched by it.
+func (p *Provider) putTunnel(t dataplane.Tunnel) error {
+	if err := checkTunnel(t); err != nil {
+		return err
+	}
+	under := 0
+	if t.Underlay != "" {
+		i, err := p.index(t.Underlay)
+		if err != nil {
+			return err
+		}
+		under = i
+	}
+	d, ok, err := p.device(t.Name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !ok:
+		d, err = p.createTunnel(t, under)
+	case d.Kind != "gre":
+		return fmt.Errorf("%s exists and is not a GRE tunnel: %w", t.Name, unix.EEXIST)
+	case d.GRE.Remote.IsValid() == t.Multipoint():
+		d, err = p.recreateTunnel(d, t, under)
+	case !sameGRE(d.GRE, t, under):
+		d, err = p.changeTunnel(d, t, under)
+	}
+	if err != nil {
+		return err
+	}
+	if t.Multipoint() && d.NoARP {
+		if err := p.setFlags(d.Index, 0, unix.IFF_NOARP); err != nil {
+			return err
+		}
+	}
+	if err := p.putProbes(d.Index, t.Multipoint(), t.Resolve); err != nil {
+		return err
+	}
+	return p.putAttrs(d, t.Attrs, true)
+}
+
+func checkTunnel(t dataplane.Tunnel) error {
+	switch {
+	case t.Local.IsValid() && !t.Local.Is4(), t.Remote.IsValid() && !t.Remote.Is4():
+		return fmt.Errorf("tunnel %s: IPv6 transport: %w", t.Name, dataplane.ErrUnsupported)
+	case t.Multipoint() && (!t.Local.IsValid() || t.Local.IsUnspecified()):
+		return fmt.Errorf("tunnel %s: a multipoint tunnel needs a source: %w", t.Name, dataplane.ErrInvalid)
+	}
+	return nil
+}
+
+func sameGRE(g *dataplane.GREInfo, t dataplane.Tunnel, under int) bool {
+	return zeroIfNone(g.Local) == zeroIfNone(t.Local) && zeroIfNone(g.Remote) == zeroIfNone(t.Remote) &&
+		g.HasKey == t.HasKey && (!t.HasKey || g.Key == t.GREKey) && g.TTL == t.TTL && g.TOS == t.TOS &&
+		g.PathMTUDiscovery == t.PathMTUDiscovery && g.UnderlayIndex == under
+}
+
+// greData appends the attributes of ours.
+func greData(e *encoder, t dataplane.Tunnel, under int) {
+	var flags uint16
+	key := uint32(0)
+	if t.HasKey {
+		flags, key = greKeyBit, t.GREKey
+	}
+	e.u32(greLink, uint32(under))
+	e.be16(greIflags, flags)
+	e.be16(greOflags, flags)
+	e.be32(greIkey, key)
+	e.be32(greOkey, key)
+	e.addr(greLocal, zeroIfNone(t.Local))
+	e.addr(greRemote, zeroIfNone(t.Remote))
+	e.u8(greTTL, t.TTL)
+	e.u8(greTOS, t.TOS)
+	pmtu := uint8(0)
+	if t.PathMTUDiscovery {
+		pmtu = 1
+	}
+	e.u8(grePmtudisc, pmtu)
+}
+
+func (p *Provider) createTunnel(t dataplane.Tunnel, under int) (device, error) {
+	return p.createDevice(t.Name, "gre", t.MTU, func(e *encoder) { greData(e, t, under) })
+}
+
+func (p *Provider) changeTunnel(d device, t dataplane.Tunnel, under int) (device, error) {
+	err := p.w.do(unix.RTM_NEWLINK, 0, func(e *encoder) {
+		linkHeader(e, d.Index, 0, 0)
+		if t.MTU != 0 {
+			e.u32(unix.IFLA_MTU, uint32(t.MTU))
+		}
+		info := e.open(unix.IFLA_LINKINFO | nested)
+		e.text(unix.IFLA_INFO_KIND, "gre")
+		data := e.open(unix.IFLA_INFO_DATA | nested)
+		greData(e, t, under)
+		keepGRE(e, d.gre)
+		e.shut(data)
+		e.shut(info)
+	})
+	if err != nil {
+		return d, fmt.Errorf("change tunnel %s: %w", t.Name, err)
+	}
+	n, ok, err := p.device(t.Name)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s: %w", t.Name, dataplane.ErrNoDevice)
+	}
+	return n, err
+}
+
+// keepGRE repeats attributes that somebody else set and that we do not model.
+func keepGRE(e *encoder, old []byte) {
+	encap := false
+	for typ, v := range attrs(old) {
+		encap = encap || typ == greEncapType && getU16(v) != 0
+	}
+	for typ, v := range attrs(old) {
+		switch typ {
+		case greFwmark, greIgnoreDF:
+			if getU8(v) != 0 || len(v) == 4 && getU32(v) != 0 {
+				e.bytes(typ, v)
+			}
+		case greEncapType, greEncapFlag, greEncapSrc, greEncapDst:
+			if encap {
+				e.bytes(typ, v)
+			}
+		}
+	}
+}
+
+// recreateTunnel makes a device anew where the kernel cannot change it, and
+// puts its state and addresses back.
+func (p *Provider) recreateTunnel(d device, t dataplane.Tunnel, under int) (device, error) {
+	addrs, err := p.addrsOf(d.Index)
+	if err != nil {
+		return d, err
+	}
+	if err := p.removeDevice(d.Index); err != nil {
+		return d, err
+	}
+	n, err := p.createTunnel(t, under)
+	if err != nil {
+		return n, err
+	}
+	if d.Up && t.Admin == dataplane.AdminKeep {
+		if err := p.setFlags(n.Index, unix.IFF_UP, unix.IFF_UP); err != nil {
+			return n, err
+		}
+		n.Up = true
+	}
+	for _, a := range addrs {
+		if a.linkLocal() {
+			continue // the kernel makes its own
+		}
+		if err := p.w.do(unix.RTM_NEWADDR, unix.NLM_F_CREATE, func(e *encoder) { encodeAddr(e, a.Addr, n.Index, a.proto) }); err != nil {
+			return n, fmt.Errorf("put %v back on %s: %w", a.Prefix, t.Name, err)
+		}
+	}
+	return n, nil
+}
+
+// The families whose neighbour tables a multipoint tunnel uses.
+var neighTables = []struct {
+	family uint8
+	name   string
+}{{unix.AF_INET, "arp_cache"}, {unix.AF_INET6, "ndisc_cache"}}
+
+// probes are how often the kernel asks for a neighbour: our process, by
+// unicast, by multicast.
+type probes struct{ app, ucast, mcast uint32 }
+
+// The kernel's defaults, and asking us alone.
+var (
+	probesDefault = probes{0, 3, 3}
+	probesResolve = probes{1, 0, 0}
+)
+
+// putProbes has the kernel ask us for neighbours, or ask as it always does.
+// Point-to-point tunnels have no neighbours.
+func (p *Provider) putProbes(index int, multipoint, resolve bool) error {
+	want := probesDefault
+	if multipoint && resolve {
+		want = probesResolve
+	}
+	have, err := p.probes(index)
+	if err != nil {
+		return err
+	}
+	for _, t := range neighTables {
+		old, ok := have[t.family]
+		if !ok || old == want || (want == probesDefault && old != probesResolve) {
+			continue
+		}
+		err := p.w.do(unix.RTM_SETNEIGHTBL, 0, func(e *encoder) {
+			e.raw(t.family, 0, 0, 0)
+			e.text(ndtaName, t.name)
+			parms := e.open(ndtaParms | nested)
+			e.u32(ndtpaIfindex, uint32(index))
+			e.u32(ndtpaAppProbes, want.app)
+			e.u32(ndtpaUcast, want.ucast)
+			e.u32(ndtpaMcast, want.mcast)
+			e.shut(parms)
+		})
+		if err != nil {
+			return fmt.Errorf("neighbour resolution by us: %w", err)
+		}
+	}
+	return nil
+}
+
+// probes reads the settings of a device, by family.
+func (p *Provider) probes(index int) (map[uint8]probes, error) {
+	have := map[uint8]probes{}
+	err := p.dump(unix.RTM_GETNEIGHTBL, func(e *encoder) { e.raw(unix.AF_UNSPEC, 0, 0, 0) }, func(m message) {
+		for typ, v := range attrs(m.body(4)) {
+			if typ != ndtaParms || len(m.data) == 0 {
+				continue
+			}
+			var pr probes
+			found := false
+			for t, v := range attrs(v) {
+				switch t {
+				case ndtpaIfindex:
+					found = int(getU32(v)) == index
+				case ndtpaAppProbes:
+					pr.app = getU32(v)
+				case ndtpaUcast:
+					pr.ucast = getU32(v)
+				case ndtpaMcast:
+					pr.mcast = getU32(v)
+				}
+			}
+			if found {
+				have[m.data[0]] = pr
+			}
+		}
+	})
+	return have, err
+}
