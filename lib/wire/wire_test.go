@@ -219,8 +219,8 @@ func TestChecksumNoOverflow(t *testing.T) {
 	if got, want := Fold(Sum(0, b)), slowSum(b); got != want {
 		t.Errorf("sum = %04x, want %04x", got, want)
 	}
-	if ChecksumOK([]byte{0, 0}) {
-		t.Error("all zero verifies")
+	if ChecksumOK([]byte{0, 0}) || ChecksumOK([]byte{0, 1}) || !ChecksumOK([]byte{0xff, 0xff}) {
+		t.Error("only a sum of all ones verifies")
 	}
 }
 

@@ -66,6 +66,7 @@ func TestParseRefuses(t *testing.T) {
 		{"address family 0x0101", set(0, 1), ReasonAddressFamily, 0},
 		{"protocol ARP", set(3, 6), ReasonProtocol, 2},
 		{"protocol SNAP with another OUI", set(2, 0x00, 0x80, 0x00, 0x00, 0x0c, 0x08, 0x00), ReasonProtocol, 2},
+		{"protocol SNAP with OUI 0c-00-00", set(2, 0x00, 0x80, 0x0c, 0x00, 0x00, 0x08, 0x00), ReasonProtocol, 2},
 		{"protocol SNAP for ARP", set(2, 0x00, 0x80, 0x00, 0x00, 0x00, 0x08, 0x06), ReasonProtocol, 2},
 		{"size 19", raw(10, 0, 19), ReasonPacketSize, 10},
 		{"size 0", raw(10, 0, 0), ReasonPacketSize, 10},
@@ -267,7 +268,7 @@ func TestAppendRefuses(t *testing.T) {
 		{"error offset", func(m *Message) { m.ErrorOffset = 7 }, ReasonContents, 20},
 		{"flags in an indication", func(m *Message) { *m = Message{NBMA: 1, Protocol: 0x800, Type: 7, Flags: 1} }, ReasonContents, 20},
 		{"request ID in an indication", func(m *Message) { *m = Message{NBMA: 1, Protocol: 0x800, Type: 8, RequestID: 1} }, ReasonContents, 20},
-		{"entry in an indication", func(m *Message) { *m = Message{NBMA: 1, Protocol: 0x800, Type: 8, CIEs: make([]CIE, 1)} }, ReasonContents, 20},
+		{"entry in an indication", func(m *Message) { *m = Message{NBMA: 1, Protocol: 0x800, Type: 8, CIEs: []CIE{{}}} }, ReasonContents, 20},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
