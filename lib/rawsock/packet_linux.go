@@ -1,0 +1,98 @@
+package rawsock
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// Kernel is the network of the running kernel. It needs CAP_NET_RAW.
+type Kernel struct{}
+
+// ListenPacket implements Network by an AF_PACKET datagram socket (packet(7)):
+// the kernel adds and removes the link-layer header.
+func (Kernel) ListenPacket(cfg PacketConfig) (PacketConn, error) {
+	var filter []bpf.RawInstruction
+	if cfg.SendOnly {
+		var err error
+		if filter, err = bpf.Assemble([]bpf.Instruction{bpf.RetConstant{Val: 0}}); err != nil {
+			return nil, err
+		}
+	}
+	c, err := packet.Listen(&net.Interface{Index: cfg.Index}, packet.Datagram, int(cfg.Protocol), &packet.Config{Filter: filter})
+	if err != nil {
+		return nil, typed(err)
+	}
+	return &packetConn{c: c}, nil
+}
+
+type packetConn struct {
+	c      *packet.Conn
+	closed atomic.Bool // a reader that Close wakes gets an error of no known type
+}
+
+func (p *packetConn) ReadFrom(b []byte) (int, netip.Addr, error) {
+	n, from, err := p.c.ReadFrom(b)
+	if err != nil {
+		return 0, netip.Addr{}, p.typed(err)
+	}
+	return n, nbmaOf(from), nil
+}
+
+func (p *packetConn) WriteTo(b []byte, to netip.Addr) error {
+	hw := net.HardwareAddr{} // not nil: no address, where the peer is implied
+	if to.IsValid() {
+		if to = to.Unmap(); !to.Is4() {
+			// sockaddr_ll has room for 8 bytes in the packet package, and the
+			// kernel drops what is sent on a multipoint ip6gre device anyway.
+			return fmt.Errorf("%w: NBMA address %v", ErrAddress, to)
+		}
+		hw = to.AsSlice()
+	}
+	_, err := p.c.WriteTo(b, &packet.Addr{HardwareAddr: hw})
+	return p.typed(err)
+}
+
+func (p *packetConn) Close() error {
+	if p.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	return p.c.Close()
+}
+
+func (p *packetConn) typed(err error) error {
+	if err != nil && p.closed.Load() {
+		return net.ErrClosed
+	}
+	return typed(err)
+}
+
+// nbmaOf returns the IPv4 address that a link-layer address is, if it is one.
+func nbmaOf(a net.Addr) netip.Addr {
+	if pa, ok := a.(*packet.Addr); ok && pa != nil && len(pa.HardwareAddr) == 4 {
+		return netip.AddrFrom4([4]byte(pa.HardwareAddr))
+	}
+	return netip.Addr{}
+}
+
+// typed gives the errors of sockets that pass their type, and one name to use
+// after close.
+func typed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case errors.Is(err, unix.ENETDOWN):
+		return fmt.Errorf("%w: %w", ErrDown, err)
+	case errors.Is(err, net.ErrClosed):
+		return net.ErrClosed
+	}
+	return err
+}

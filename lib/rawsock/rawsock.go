@@ -1,0 +1,139 @@
+package rawsock
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"time"
+)
+
+// Network opens sockets. Kernel and memnet's Host are networks.
+type Network interface {
+	ListenPacket(PacketConfig) (PacketConn, error)
+	ListenIP(IPConfig) (IPConn, error)
+}
+
+// EtherTypes that daemons use on tunnel devices.
+const (
+	EtherTypeIPv4 = 0x0800
+	EtherTypeNHRP = 0x2001 // RFC 2332 section 2; RFC 2784 section 2.4 for its use in GRE
+)
+
+// PacketConfig says what a PacketConn carries.
+type PacketConfig struct {
+	Index    int    // of the device
+	Protocol uint16 // EtherType
+	SendOnly bool   // receive nothing: for sending on a protocol that the kernel serves
+}
+
+// PacketConn sends and receives payloads of one protocol on one device. Its
+// methods may be called concurrently. Every error of a closed PacketConn is
+// net.ErrClosed.
+type PacketConn interface {
+	// ReadFrom waits for a packet, copies its payload to b (what is longer is
+	// cut off) and returns the link-layer address of its sender; the zero Addr
+	// where the device has no IP addresses for that, such as a point-to-point
+	// tunnel.
+	ReadFrom(b []byte) (n int, from netip.Addr, err error)
+	// WriteTo sends a payload to a link-layer address. On a point-to-point
+	// device the peer is implied and to may be the zero Addr.
+	WriteTo(b []byte, to netip.Addr) error
+	Close() error
+}
+
+// IPConfig says what an IPConn carries.
+type IPConfig struct {
+	Protocol int    // IP protocol number; UDP (17) if Port is given
+	Port     uint16 // UDP port to listen on
+	Device   string // kernel name of the VRF or interface to be bound to; "" for the default VRF
+	TTL      int    // of packets sent, unicast and multicast; 0 means 1
+	TOS      int    // of packets sent; routing protocols use 0xc0, precedence 6
+}
+
+// Meta is what is known of a packet beside its payload.
+type Meta struct {
+	Src   netip.AddrPort // port 0 but for UDP
+	Dst   netip.AddrPort // when received: port 0
+	Index int            // interface by which it came, or is to go
+	TTL   int            // as received; not used for sending
+}
+
+// IPConn sends and receives payloads of an IP protocol or a UDP port, over IPv4.
+// Its methods may be called concurrently. Every error of a closed IPConn is
+// net.ErrClosed.
+type IPConn interface {
+	// ReadFrom waits for a packet and copies its payload, without IP and UDP
+	// header, to b; what is longer is cut off.
+	ReadFrom(b []byte) (n int, m Meta, err error)
+	// WriteTo sends a payload to m.Dst, by interface m.Index unless that is 0
+	// and with source address m.Src unless that is zero. The sender does not
+	// receive its own multicasts.
+	WriteTo(b []byte, m Meta) error
+	// Join joins a multicast group on an interface; joining twice is no error.
+	Join(group netip.Addr, index int) error
+	// Leave leaves a group; leaving one that was not joined is no error.
+	Leave(group netip.Addr, index int) error
+	Close() error
+}
+
+// Errors that pass when a device changes.
+var (
+	ErrGone = errors.New("no such device")
+	ErrDown = errors.New("device is down")
+)
+
+// ErrAddress says that an address does not suit the device or the socket.
+var ErrAddress = errors.New("address family is not supported here")
+
+// Retryable reports whether opening the socket anew, once the device is back or
+// up, may help.
+func Retryable(err error) bool { return errors.Is(err, ErrGone) || errors.Is(err, ErrDown) }
+
+// The pauses between two attempts of Keep.
+const (
+	keepFirst = 250 * time.Millisecond
+	keepMost  = 8 * time.Second
+)
+
+// Keep opens a socket and has serve use it; when that ends with a retryable
+// error, it closes the socket, waits, and opens another. Pauses grow from a
+// quarter of a second to 8 seconds, and shrink again once serve ran for longer
+// than that. The socket is closed when ctx ends, which wakes serve. Keep returns
+// nil after ctx ended, otherwise the first error that is not retryable, or nil
+// with serve's nil.
+func Keep[C io.Closer](ctx context.Context, open func() (C, error), serve func(C) error) error {
+	pause := keepFirst
+	for {
+		began := time.Now()
+		err := once(ctx, open, serve)
+		if ctx.Err() != nil || err == nil {
+			return nil
+		}
+		if !Retryable(err) {
+			return err
+		}
+		if time.Since(began) > keepMost {
+			pause = keepFirst
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, keepMost)
+	}
+}
+
+func once[C io.Closer](ctx context.Context, open func() (C, error), serve func(C) error) error {
+	conn, err := open()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	err = serve(conn)
+	if stop() {
+		conn.Close()
+	}
+	return err
+}
