@@ -233,7 +233,7 @@ func TestCheckCompulsory(t *testing.T) {
 	}
 }
 
-// RFC 2735 section 3.2.1: Device Capabilities has type 9 too, and 8 octets.
+// RFC 2735: Device Capabilities has type 9 too, and 8 octets.
 // They are not taken for Cisco's list of entries, and not understood.
 func TestDeviceCapabilitiesKeptRaw(t *testing.T) {
 	m := goldenNamed(t, "purge request without reply").msg.Clone()
