@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+)
+
+// IDs of commands.
+const (
+	CmdNetworkID   = "nhrp.network-id"
+	CmdAuth        = "nhrp.authentication"
+	CmdHoldtime    = "nhrp.holdtime"
+	CmdMap         = "nhrp.map"
+	CmdMapDynamic  = "nhrp.map-multicast-dynamic"
+	CmdMapMcast    = "nhrp.map-multicast"
+	CmdNHS         = "nhrp.nhs"
+	CmdRegTimeout  = "nhrp.registration-timeout"
+	CmdRegNoUnique = "nhrp.registration-no-unique"
+	CmdMaxSend     = "nhrp.max-send"
+
+	ExecNHRP          = "nhrp.show"
+	ExecNHRPAddr      = "nhrp.show-address"
+	ExecNHS           = "nhrp.show-nhs"
+	ExecTraffic       = "nhrp.show-traffic"
+	ExecMulticast     = "nhrp.show-multicast"
+	ExecDMVPN         = "nhrp.show-dmvpn"
+	ExecClear         = "nhrp.clear"
+	ExecClearCounters = "nhrp.clear-counters"
+)
+
+// weight places the lines between "ip mtu" and "ip tcp adjust-mss" of the
+// interface, where IOS has them; among each other they are sorted.
+const weight = 50
+
+// Grammar returns what nhrpd adds to the command line.
+func Grammar() cli.Tree {
+	tree := cli.Tree{Help: cli.Help{
+		"ip": "Internet Protocol", "nhrp": "Next Hop Resolution Protocol", "show": "Show running system information",
+		"map": "Static mapping", "multicast": "Multicast packets", "registration": "Registration with the next hop servers",
+		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
+		"detail": "In full", "addr": "Protocol address",
+	}}
+	tree.Commands = append(configCommands(), execCommands()...)
+	return tree
+}
+
+func configCommands() []cli.Command {
+	line := func(id, pattern string, help cli.Help, key ...string) cli.Command {
+		return cli.Command{ID: id, Mode: "interface", Pattern: "ip nhrp " + pattern, Weight: weight, Help: help, Key: key}
+	}
+	dynamic := line(CmdMapDynamic, "map multicast dynamic", cli.Help{"dynamic": "To every registered client"})
+	dynamic.DefaultOn = true
+	noUnique := line(CmdRegNoUnique, "registration no-unique", cli.Help{"no-unique": "Let another NBMA address take over the registration"})
+	noUnique.DefaultOn = true
+	return []cli.Command{
+		line(CmdNetworkID, "network-id id:<1-4294967295>", cli.Help{"network-id": "Enable NHRP, in this network", "id": "Number of the network, of local meaning"}),
+		line(CmdAuth, "authentication key:SECRET(8)", cli.Help{"authentication": "String that all stations of the network share", "key": "At most 8 characters, sent in clear text"}),
+		line(CmdHoldtime, "holdtime seconds:<1-65535>", cli.Help{"holdtime": "How long others may use what this router tells of itself", "seconds": "Seconds"}),
+		line(CmdMap, "map addr:A.B.C.D [mask:MASK] nbma:A.B.C.D", cli.Help{"nbma": "NBMA address", "mask": "Network mask"}, "addr", "mask"),
+		dynamic,
+		line(CmdMapMcast, "map multicast nbma:A.B.C.D", cli.Help{"nbma": "NBMA address"}, "nbma"),
+		line(CmdNHS, "nhs addr:A.B.C.D [nbma nbma:HOST [multicast]] [priority priority:<0-255>] [cluster cluster:<0-10>]",
+			cli.Help{"nhs": "Next hop server", "nbma": "NBMA address or name of the server", "multicast": "Send it multicast packets as well",
+				"priority": "Priority of the server, 0 is best", "cluster": "Cluster that the server belongs to"}, "addr"),
+		line(CmdRegTimeout, "registration timeout seconds:<1-65535>", cli.Help{"timeout": "Time between registrations", "seconds": "Seconds"}),
+		noUnique,
+		line(CmdMaxSend, "max-send packets:<1-65535> every seconds:<10-65535>", cli.Help{"max-send": "Limit the rate of NHRP packets",
+			"packets": "Packets", "every": "Interval", "seconds": "Seconds"}),
+	}
+}
+
+func execCommands() []cli.Command {
+	exec := func(id, pattern string, help cli.Help) cli.Command {
+		return cli.Command{ID: id, Mode: cli.ModeExec, Pattern: pattern, Help: help}
+	}
+	clear := func(id, pattern string, help cli.Help) cli.Command {
+		return cli.Command{ID: id, Mode: cli.ModeEnable, Pattern: pattern, Help: help}
+	}
+	return []cli.Command{
+		exec(ExecNHRP, "show ip nhrp [interface ifname:IFNAME] [view:{brief|detail|dynamic|static|incomplete|local}]",
+			cli.Help{"brief": "A line for each entry", "dynamic": "Learnt entries", "static": "Configured entries",
+				"incomplete": "Entries that are being resolved", "local": "Own entries"}),
+		exec(ExecNHRPAddr, "show ip nhrp addr:A.B.C.D [mask:MASK]", cli.Help{"mask": "Network mask"}),
+		exec(ExecNHS, "show ip nhrp nhs [detail]", cli.Help{"nhs": "Next hop servers"}),
+		exec(ExecTraffic, "show ip nhrp traffic [interface ifname:IFNAME] [detail]", cli.Help{"traffic": "Packets sent, received and dropped"}),
+		exec(ExecMulticast, "show ip nhrp multicast", cli.Help{"multicast": "Where multicast packets go"}),
+		exec(ExecDMVPN, "show dmvpn [interface ifname:IFNAME] [detail]", nil),
+		clear(ExecClear, "clear ip nhrp [interface ifname:IFNAME] [addr:A.B.C.D [mask:MASK]]", cli.Help{"mask": "Network mask"}),
+		clear(ExecClearCounters, "clear ip nhrp counters [interface ifname:IFNAME]", cli.Help{"counters": "Packet counters"}),
+	}
+}
+
+// The grammar above and the core agree on the length of the authentication key.
+var _ [core.MaxAuthentication]byte = [8]byte{}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+)
+
+type peerJSON struct {
+	NBMA       string  `json:"nbma"`
+	Tunnel     string  `json:"tunnel"`
+	Target     string  `json:"target"`
+	State      string  `json:"state"`
+	Since      float64 `json:"since"`
+	Attributes string  `json:"attributes"`
+	Group      string  `json:"group,omitempty"`
+}
+
+type dmvpnJSON struct {
+	Interface   string     `json:"interface"`
+	Type        string     `json:"type"`
+	Up          bool       `json:"up"`
+	Address     string     `json:"address,omitempty"`
+	VRF         string     `json:"vrf"`
+	Source      string     `json:"tunnelSource,omitempty"`
+	Destination string     `json:"tunnelDestination,omitempty"`
+	NetworkID   uint32     `json:"networkId"`
+	PeerCount   int        `json:"nbmaPeers"`
+	Peers       []peerJSON `json:"peers"`
+	Servers     []nhsJSON  `json:"servers"`
+}
+
+// ShowDMVPN prints the DMVPN view: `show dmvpn`.
+func ShowDMVPN(r *core.PeerReport, detail bool) cli.Output {
+	list := []dmvpnJSON{}
+	for _, i := range r.Interfaces {
+		d := dmvpnJSON{Interface: i.Interface, Type: i.Role.String(), Up: i.Up, Address: text(i.Addr), VRF: i.VRF,
+			Source: text(i.Source), Destination: text(i.Destination), NetworkID: i.NetworkID, PeerCount: i.NBMAPeers,
+			Peers: []peerJSON{}, Servers: []nhsJSON{}}
+		for _, p := range i.Peers {
+			d.Peers = append(d.Peers, peerJSON{text(p.NBMA), text(p.Tunnel), p.Target.String(), p.State.String(), p.Since.Seconds(), p.Attributes, p.Group})
+		}
+		for _, s := range i.Servers {
+			d.Servers = append(d.Servers, nhsOf(s))
+		}
+		list = append(list, d)
+	}
+	return cli.Output{JSON: map[string]any{"interfaces": list}, Text: func(w io.Writer) {
+		legend(w)
+		for _, i := range r.Interfaces {
+			if len(i.Peers) == 0 && !detail {
+				continue
+			}
+			if detail {
+				detailHead(w, i)
+			} else {
+				fmt.Fprintf(w, "Interface: %s, %s NHRP Details \n", i.Interface, familyName(i.Family))
+				fmt.Fprintf(w, "Type:%s, NHRP Peers:%d, \n\n", i.Role, i.NBMAPeers)
+			}
+			peerRows(w, i.Peers, detail)
+			fmt.Fprintln(w)
+		}
+	}}
+}
+
+func legend(w io.Writer) {
+	fmt.Fprint(w, `Legend: Attrb: S - static, D - dynamic, I - incomplete,
+	N - behind a NAT, L - local, X - no socket,
+	T1 - route installed, T2 - next hop overridden, B - BGP, C - CTS capable,
+	I2 - temporary
+	# Ent: NHRP entries that share an NBMA peer
+	NHS status: E - expecting replies, R - responding, W - waiting
+	UpDn Tm: time in the present state
+`)
+	fmt.Fprintln(w, strings.Repeat("=", 74))
+	fmt.Fprintln(w)
+}
+
+func familyName(f rib.Family) string { return fmt.Sprintf("IPv%d", f) }
+
+func upDown(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}
+
+func vrfName(vrf string) string {
+	if vrf == "" {
+		return "global"
+	}
+	return vrf
+}
+
+func detailHead(w io.Writer, i core.InterfacePeers) {
+	fmt.Fprintf(w, "Interface %s is %s/%s, Addr. is %s, VRF %q\n", i.Interface, upDown(i.AdminUp), upDown(i.LineUp), text(i.Addr), vrfName(i.VRF))
+	destination, protocol := "Multipoint", "multi-GRE/IP"
+	if i.Mode == rib.TunnelGRE {
+		destination, protocol = text(i.Destination), "GRE/IP"
+	}
+	fmt.Fprintf(w, "   Tunnel Src./Dest. addr: %s/%s, Tunnel VRF %q\n", text(i.Source), destination, vrfName(i.TransportVRF))
+	fmt.Fprintf(w, "   Protocol/Transport: %q, Protect \"\"\n", protocol)
+	fmt.Fprintln(w, "   Interface State Control: Disabled")
+	fmt.Fprintln(w, "   nhrp event-publisher : Disabled")
+	fmt.Fprintln(w)
+	if len(i.Servers) > 0 {
+		fmt.Fprintf(w, "%s NHS:\n", familyName(i.Family))
+		for _, s := range i.Servers {
+			fmt.Fprintln(w, nhsLine(s, false))
+		}
+	}
+	fmt.Fprintf(w, "Type:%s, Total NBMA Peers (v4/v6): %d\n\n", i.Role, i.NBMAPeers)
+}
+
+// peerRows prints the table. Further entries of an NBMA address stand below its
+// first one, which has the count.
+func peerRows(w io.Writer, peers []core.Peer, detail bool) {
+	if len(peers) == 0 {
+		return
+	}
+	table := cli.Table{W: w, Format: " %5s %-15s %15s %5s %8s %5s"}
+	titles := []string{"# Ent", "Peer NBMA Addr", "Peer Tunnel Add", "State", "UpDn Tm", "Attrb"}
+	if detail {
+		table.Format = "%5s %-15s %15s %5s %8s %5s %18s"
+		titles = append(titles, "Target Network")
+	}
+	row, rule := make([]any, len(titles)), make([]any, len(titles))
+	for i, t := range titles {
+		row[i], rule[i] = t, strings.Repeat("-", []int{5, 15, 15, 5, 8, 5, 18}[i])
+	}
+	table.Row(row...)
+	table.Row(rule...)
+	for i, p := range peers {
+		first := i == 0 || peers[i-1].NBMA != p.NBMA || !p.NBMA.IsValid()
+		nbma := text(p.NBMA)
+		if nbma == "" {
+			nbma = "UNKNOWN"
+		}
+		count, shown := fmt.Sprint(entries(peers[i:])), nbma
+		if !first {
+			count = ""
+			if !detail {
+				shown = ""
+			}
+		}
+		values := []any{count, shown, text(p.Tunnel), p.State.String(), cli.Duration(p.Since), p.Attributes}
+		if detail {
+			values = append(values, p.Target.String())
+		}
+		table.Row(values...)
+		if detail && p.Group != "" {
+			fmt.Fprintf(w, "NHRP group: %s\n", p.Group)
+		}
+	}
+}
+
+// entries counts how many peers at the beginning share the first one's NBMA address.
+func entries(peers []core.Peer) int {
+	n := 1
+	for n < len(peers) && peers[0].NBMA.IsValid() && peers[n].NBMA == peers[0].NBMA {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,308 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+)
+
+// View selects entries and layout of `show ip nhrp`.
+type View struct {
+	Brief, Detail bool
+	Type          core.EntryType // 0: all
+	Target        netip.Prefix   // only the entries that cover or lie in it; zero: all
+}
+
+// ViewOf reads the arguments of `show ip nhrp`.
+func ViewOf(a cli.Args) View {
+	v := View{Brief: a.Has("brief"), Detail: a.Has("detail")}
+	switch {
+	case a.Has("dynamic"):
+		v.Type = core.EntryDynamic
+	case a.Has("static"):
+		v.Type = core.EntryStatic
+	case a.Has("incomplete"):
+		v.Type = core.EntryIncomplete
+	case a.Has("local"):
+		v.Type = core.EntryLocal
+	}
+	if p, ok := a.MaskedPrefix("addr", "mask"); ok {
+		v.Target, v.Detail = p.Masked(), true
+	}
+	return v
+}
+
+func (v View) shows(e core.CacheEntry) bool {
+	if v.Brief && (e.Type == core.EntryIncomplete || e.Type == core.EntryLocal) {
+		return false
+	}
+	return (v.Type == 0 || v.Type == e.Type) && (!v.Target.IsValid() || v.Target.Overlaps(e.Target))
+}
+
+// entryJSON is an entry for programs. Times are in seconds.
+type entryJSON struct {
+	Interface   string   `json:"interface"`
+	Target      string   `json:"target"`
+	NextHop     string   `json:"nextHop,omitempty"`
+	NBMA        string   `json:"nbma,omitempty"`
+	ClaimedNBMA string   `json:"claimedNbma,omitempty"`
+	Type        string   `json:"type"`
+	Flags       []string `json:"flags"`
+	Created     float64  `json:"created"`
+	Expires     *float64 `json:"expires"`
+	Holdtime    float64  `json:"holdtime,omitempty"`
+	Preference  uint8    `json:"preference"`
+	Group       string   `json:"group,omitempty"`
+	Requester   string   `json:"requester,omitempty"`
+	RequestID   uint32   `json:"requestId,omitempty"`
+	Refreshed   uint64   `json:"refreshed"`
+}
+
+// expires is nil for never.
+func expires(d time.Duration) *float64 {
+	if d == core.NoExpiry {
+		return nil
+	}
+	s := d.Seconds()
+	return &s
+}
+
+func text(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// ShowNHRP prints the cache: `show ip nhrp`.
+func ShowNHRP(r *core.CacheReport, v View) cli.Output {
+	entries := slices.DeleteFunc(slices.Clone(r.Entries), func(e core.CacheEntry) bool { return !v.shows(e) })
+	list := []entryJSON{}
+	for _, e := range entries {
+		list = append(list, entryJSON{
+			Interface: e.Interface, Target: e.Target.String(), NextHop: text(e.NextHop), NBMA: text(e.NBMA),
+			ClaimedNBMA: text(e.Claimed), Type: e.Type.String(), Flags: append([]string{}, strings.Fields(e.Flags.String())...),
+			Created: e.Age.Seconds(), Expires: expires(e.Expires), Holdtime: e.Holdtime.Seconds(), Preference: e.Preference,
+			Group: e.Group, Requester: text(e.Requester), RequestID: e.RequestID, Refreshed: e.Refreshed})
+	}
+	return cli.Output{JSON: map[string]any{"entries": list}, Text: func(w io.Writer) {
+		if v.Brief {
+			briefEntries(w, entries)
+			return
+		}
+		for _, e := range entries {
+			printEntry(w, e, v.Detail)
+		}
+	}}
+}
+
+// duration prints a time until expiry.
+func duration(d time.Duration) string {
+	if d == core.NoExpiry {
+		return cli.Never
+	}
+	return cli.Duration(d)
+}
+
+func printEntry(w io.Writer, e core.CacheEntry, detail bool) {
+	if e.Type == core.EntryIncomplete {
+		fmt.Fprintf(w, "%v\n", e.Target)
+	} else {
+		fmt.Fprintf(w, "%v via %v\n", e.Target, e.NextHop)
+	}
+	expire := "expire " + duration(e.Expires)
+	if e.Expires == core.NoExpiry {
+		expire = "never expire"
+	}
+	fmt.Fprintf(w, "   %s created %s, %s\n", e.Interface, cli.Duration(e.Age), expire)
+	fmt.Fprintf(w, "   Type: %v, Flags: %v\n", e.Type, e.Flags)
+	if e.NBMA.IsValid() {
+		fmt.Fprintf(w, "   NBMA address: %v\n", e.NBMA)
+	}
+	if e.Claimed.IsValid() {
+		fmt.Fprintf(w, "    (Claimed NBMA address: %v)\n", e.Claimed)
+	}
+	if e.Type == core.EntryLocal {
+		fmt.Fprintln(w, "    (no-socket)")
+	}
+	if e.Group != "" {
+		fmt.Fprintf(w, "   Group: %s\n", e.Group)
+	}
+	if !detail {
+		return
+	}
+	if e.Requester.IsValid() {
+		fmt.Fprintf(w, "  Requester: %v Request ID: %d\n", e.Requester, e.RequestID)
+	}
+	fmt.Fprintf(w, "   Preference: %d\n", e.Preference)
+	if e.Holdtime > 0 {
+		fmt.Fprintf(w, "   Holding time: %v, refreshed %d times\n", e.Holdtime, e.Refreshed)
+	}
+}
+
+// short abbreviates the name of an interface as IOS does in narrow tables.
+func short(name string) string {
+	for _, p := range []struct{ long, short string }{{"Tunnel", "Tu"}, {"GigabitEthernet", "Gi"}, {"Loopback", "Lo"}, {"Ethernet", "Et"}} {
+		if rest, ok := strings.CutPrefix(name, p.long); ok {
+			return p.short + rest
+		}
+	}
+	return name
+}
+
+// briefFlags are the letters of `show ip nhrp brief`.
+func briefFlags(e core.CacheEntry) string {
+	flags := "D/"
+	if e.Type == core.EntryStatic {
+		flags = "S/"
+	}
+	for _, f := range []struct {
+		flag   core.EntryFlags
+		letter string
+	}{{core.FlagUnique, "u"}, {core.FlagRegistered, "r"}, {core.FlagTemporary, "e"}, {core.FlagAuthoritative, "a"}, {core.FlagRIB, "t"}} {
+		if e.Flags&f.flag != 0 {
+			flags += f.letter
+		}
+	}
+	if e.Claimed.IsValid() {
+		flags += "c"
+	}
+	return strings.TrimSuffix(flags, "/")
+}
+
+func briefEntries(w io.Writer, entries []core.CacheEntry) {
+	fmt.Fprintln(w, "*** Incomplete and local (no-socket) entries are left out ***")
+	fmt.Fprintln(w, "Type: S - Static, D - Dynamic")
+	fmt.Fprintln(w, "Flags: u - unique, r - registered, e - temporary, c - claimed NBMA differs, a - authoritative, t - route installed")
+	fmt.Fprintln(w, strings.Repeat("=", 74))
+	fmt.Fprintln(w)
+	table := cli.Table{W: w, Format: "%-8s %-43s %-6s %s"}
+	table.Row("Intf", "NextHop Address", "", "NBMA Address")
+	table.Row("", "Target Network", "T/Flag", "")
+	fmt.Fprintln(w, strings.Repeat("-", 8), strings.Repeat("-", 43), strings.Repeat("-", 6), strings.Repeat("-", 16))
+	for _, e := range entries {
+		table.Row(short(e.Interface), e.NextHop, "", text(e.NBMA))
+		table.Row("", e.Target, briefFlags(e), "")
+	}
+}
+
+// nhsJSON is a server for programs. Times are in seconds.
+type nhsJSON struct {
+	Interface  string   `json:"interface"`
+	Addr       string   `json:"address"`
+	NBMA       string   `json:"nbma,omitempty"`
+	Name       string   `json:"name,omitempty"`
+	State      string   `json:"state"`
+	Up         bool     `json:"up"`
+	Since      float64  `json:"since"`
+	Priority   uint8    `json:"priority"`
+	Cluster    uint8    `json:"cluster"`
+	Sent       uint64   `json:"requestsSent"`
+	Failed     uint64   `json:"requestsFailed"`
+	Received   uint64   `json:"repliesReceived"`
+	LastReply  *float64 `json:"lastReply"`
+	Pending    bool     `json:"pending"`
+	RequestID  uint32   `json:"requestId"`
+	Retry      float64  `json:"retry"`
+	NextSend   *float64 `json:"nextSend"`
+	LastError  string   `json:"lastError,omitempty"`
+	Translated string   `json:"ownNbmaSeenByServer,omitempty"`
+}
+
+func nhsOf(s core.NHSEntry) nhsJSON {
+	return nhsJSON{Interface: s.Interface, Addr: s.Addr.String(), NBMA: text(s.NBMA), Name: s.Name, State: s.State.String(),
+		Up: s.State == core.NHSResponding, Since: s.Since.Seconds(), Priority: s.Priority, Cluster: s.Cluster,
+		Sent: s.Sent, Failed: s.Failed, Received: s.Received, LastReply: expires(s.LastReply), Pending: s.Pending,
+		RequestID: s.RequestID, Retry: s.Retry.Seconds(), NextSend: expires(s.NextSend), LastError: s.LastError, Translated: text(s.Translated)}
+}
+
+// nhsLine is the line of a server, as in `show ip nhrp nhs` and `show dmvpn detail`.
+func nhsLine(s core.NHSEntry, detail bool) string {
+	nbma := text(s.NBMA)
+	if nbma == "" {
+		nbma = "unknown"
+	}
+	line := fmt.Sprintf("%v  %2s  NBMA Address: %s priority = %d cluster = %d", s.Addr, s.State, nbma, s.Priority, s.Cluster)
+	if !detail {
+		return line
+	}
+	line += fmt.Sprintf("  req-sent %d  req-failed %d  repl-recv %d", s.Sent, s.Failed, s.Received)
+	if s.LastReply != core.NoExpiry {
+		line += fmt.Sprintf(" (%s ago)", cli.Duration(s.LastReply))
+	}
+	return line
+}
+
+// ShowNHS prints the servers: `show ip nhrp nhs`.
+func ShowNHS(r *core.NHSReport, detail bool) cli.Output {
+	list := []nhsJSON{}
+	for _, s := range r.Servers {
+		list = append(list, nhsOf(s))
+	}
+	return cli.Output{JSON: map[string]any{"servers": list}, Text: func(w io.Writer) {
+		fmt.Fprintln(w, "Legend: E=Expecting replies, R=Responding, W=Waiting, D=Dynamic")
+		last := ""
+		for _, s := range r.Servers {
+			if s.Interface != last {
+				fmt.Fprintf(w, "%s:\n", s.Interface)
+				last = s.Interface
+			}
+			fmt.Fprintln(w, nhsLine(s, detail))
+			if detail && s.Name != "" {
+				fmt.Fprintf(w, "   NBMA name: %s\n", s.Name)
+			}
+			if detail && s.Translated.IsValid() {
+				fmt.Fprintf(w, "   Own NBMA address as the server sees it: %v\n", s.Translated)
+			}
+			if detail && s.LastError != "" {
+				fmt.Fprintf(w, "   Last error: %s\n", s.LastError)
+			}
+		}
+		if detail {
+			pendingRequests(w, r.Servers)
+		}
+	}}
+}
+
+func pendingRequests(w io.Writer, servers []core.NHSEntry) {
+	title := false
+	for _, s := range servers {
+		if !s.Pending {
+			continue
+		}
+		if !title {
+			fmt.Fprintln(w, "Pending Registration Requests:")
+			title = true
+		}
+		fmt.Fprintf(w, "Registration Request: Reqid %d, Ret %d  NHS %v (%s)\n", s.RequestID, int(s.Retry.Seconds()), s.Addr, short(s.Interface))
+	}
+}
+
+// ShowMulticast prints where multicast packets go: `show ip nhrp multicast`.
+func ShowMulticast(r *core.MulticastReport) cli.Output {
+	type entry struct {
+		Interface string `json:"interface"`
+		NBMA      string `json:"nbma"`
+		Type      string `json:"type"`
+	}
+	list := []entry{}
+	for _, e := range r.Entries {
+		typ := "static"
+		if e.Dynamic {
+			typ = "dynamic"
+		}
+		list = append(list, entry{e.Interface, e.NBMA.String(), typ})
+	}
+	return cli.Output{JSON: map[string]any{"entries": list}, Text: func(w io.Writer) {
+		fmt.Fprintln(w, "  I/F     NBMA address")
+		for _, e := range list {
+			fmt.Fprintf(w, "%-10s %-16sFlags: %-10s(Enabled)\n", e.Interface, e.NBMA, e.Type)
+		}
+	}}
+}

@@ -1,0 +1,19 @@
+// Package edge puts nhrpd's core into the world: sockets on the tunnels, the
+// real clock, name resolution, and the session with zebra.
+//
+//	            RxPacket                     PutNeighbor, SaveEntry
+//	tunnels ───▶ ┌──────────────────────┐ ───────────────▶ session ──▶ zebra
+//	  sockets ◀──│ sm.Driver (one       │                     │
+//	   TxPacket  │ goroutine) with core │◀────────────────────┘
+//	resolver ◀──▶└──────────────────────┘   interfaces, attachment, memory
+//	                 ▲ ConfigSet, Query
+//	             Configure, Exec (zebra's calls)
+//
+// One goroutine steps the core and carries out its effects. Each tunnel with
+// NHRP has a goroutine that reads its socket and offers packets to the core; a
+// full inbox drops packets, never anything else.
+//
+// The NHRP cache outlives the daemon: the core states each learnt entry as a
+// value of a topic of zebra's, and a restarted daemon, which watches that topic,
+// is given the values of its former life.
+package edge

@@ -1,0 +1,207 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/rawsock"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/lib/sm"
+	"github.com/godmvpn/godmvpn/nhrpd/cli"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+)
+
+// rxQueue is the number of received packets that may wait for the core.
+const rxQueue = 4096
+
+// Edge runs a core. Make it by New, then Run it.
+type Edge struct {
+	log      *slog.Logger
+	client   *session.Client
+	driver   *sm.Driver[core.Input, core.Effect]
+	memory   memory
+	sockets  sockets
+	resolver Resolver
+	life     context.Context // ends with Run
+	end      context.CancelFunc
+
+	queries atomic.Uint64
+	waiting sync.Map // query ID → chan core.Report
+}
+
+// Resolver looks up the addresses of a name in the VRF of a tunnel's transport.
+type Resolver interface {
+	Lookup(ctx context.Context, name, vrf string, ipv6 bool) ([]netip.Addr, error)
+}
+
+// New returns an edge over a network and a resolver.
+func New(log *slog.Logger, network rawsock.Network, resolver Resolver) *Edge {
+	e := &Edge{log: log, resolver: resolver}
+	e.life, e.end = context.WithCancel(context.Background())
+	e.client = session.NewClient(e.event)
+	e.memory = memory{publish: e.client.Publish, mine: map[string]bool{}}
+	e.sockets = sockets{log: log, network: network, receive: e.receive, life: e.life, open: map[string]*socket{}}
+	if err := e.client.Watch(rib.Watch{Kind: rib.WatchTopic, Topic: memoryTopic}); err != nil {
+		log.Error("the cache will not outlive the daemon", "error", err)
+	}
+	now := time.Now()
+	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{
+		Machine: core.New(core.Options{Source: rand.NewPCG(uint64(now.UnixNano()), uint64(now.Unix())), RequestID: firstRequestID(now)}),
+		Tick:    core.Tick{}, Queue: rxQueue, Handle: e.handle})
+	return e
+}
+
+// firstRequestID lies above the Request IDs of earlier lives of the daemon, as
+// long as it sends fewer than 256 requests a second on the average (RFC 2332
+// section 5.2.3 has them unique over reboots).
+func firstRequestID(now time.Time) uint32 { return uint32(now.Unix()) << 8 }
+
+// Run drives the core until ctx ends.
+func (e *Edge) Run(ctx context.Context) {
+	defer e.sockets.close()
+	defer e.end()
+	e.driver.Run(ctx)
+}
+
+// Attach serves one attachment of zebra.
+func (e *Edge) Attach(ctx context.Context, s session.Stream) error {
+	err := e.client.Run(ctx, s)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// event takes in what zebra tells.
+func (e *Edge) event(ev rib.Event) {
+	switch ev := ev.(type) {
+	case rib.Attached:
+		e.driver.Post(core.Attached{Stale: ev.Stale})
+	case rib.InterfaceChanged:
+		e.sockets.interfaceChanged(ev.Interface)
+		e.driver.Post(core.InterfaceChanged{Interface: ev.Interface})
+	case rib.InterfaceGone:
+		e.sockets.interfaceGone(ev.Name)
+		e.driver.Post(core.InterfaceGone{Name: ev.Name})
+	case rib.InterfacesKnown:
+		e.driver.Post(core.InterfacesKnown{})
+	case rib.TopicMessage:
+		if in, ok := e.memory.recall(ev, time.Now()); ok {
+			e.driver.Post(in)
+		}
+	case rib.Ack:
+		for _, f := range ev.Failures {
+			if f.Error != "" {
+				e.log.Warn("zebra could not install", "interface", f.Key.Interface, "neighbor", f.Key.Addr, "error", f.Error)
+			}
+		}
+	}
+}
+
+// receive takes in a packet of a tunnel.
+func (e *Edge) receive(ifname string, nbma netip.Addr, b []byte) {
+	e.driver.Offer(core.RxPacket{Interface: ifname, NBMA: nbma, Packet: b})
+}
+
+// handle carries out effects. It runs on the core's goroutine.
+func (e *Edge) handle(effects []core.Effect) {
+	for _, eff := range effects {
+		switch eff := eff.(type) {
+		case core.TxPacket:
+			e.sockets.send(eff.Interface, eff.NBMA, eff.Packet)
+		case core.PutNeighbor:
+			if _, err := e.client.Put(eff.Neighbor); err != nil {
+				e.log.Error("neighbor refused", "error", err)
+			}
+		case core.DelNeighbor:
+			e.client.Delete(eff.Key)
+		case core.SaveEntry:
+			if err := e.memory.save(eff, time.Now()); err != nil {
+				e.log.Warn("entry will not outlive the daemon", "entry", eff.Key, "error", err)
+			}
+		case core.ForgetEntry:
+			e.memory.forget(eff.Key)
+		case core.EndOfReplay:
+			e.memory.whole()
+			e.client.EndOfReplay()
+		case core.ResolveName:
+			go e.resolve(eff)
+		case core.Log:
+			e.logMessage(eff)
+		case core.Trace:
+			e.trace(eff)
+		case core.Answer:
+			if ch, ok := e.waiting.LoadAndDelete(eff.ID); ok {
+				ch.(chan core.Report) <- eff.Report
+			}
+		}
+	}
+}
+
+// lookupWithin bounds one look-up of a name.
+const lookupWithin = 10 * time.Second
+
+func (e *Edge) resolve(q core.ResolveName) {
+	ctx, cancel := context.WithTimeout(e.life, lookupWithin)
+	defer cancel()
+	in := core.NameResolved{Name: q.Name}
+	addrs, err := e.resolver.Lookup(ctx, q.Name, q.VRF, q.IPv6)
+	if in.Addrs = addrs; err != nil {
+		in.Error = err.Error()
+	}
+	e.driver.Post(in)
+}
+
+// Configure checks the configuration or brings it into force.
+func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError {
+	cfg, errs := cli.Read(tree)
+	if len(errs) > 0 || phase != plugin.Commit {
+		return errs
+	}
+	e.sockets.configure(cfg)
+	e.driver.Post(core.ConfigSet{Config: cfg})
+	return nil
+}
+
+// Ask has the core make a report.
+func (e *Edge) Ask(ctx context.Context, q core.Query) (core.Report, error) {
+	q.ID = e.queries.Add(1)
+	ch := make(chan core.Report, 1)
+	e.waiting.Store(q.ID, ch)
+	defer e.waiting.Delete(q.ID)
+	e.driver.Post(q)
+	select {
+	case r := <-ch:
+		return r, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Clear removes entries or counters and returns once that is done.
+func (e *Edge) Clear(ctx context.Context, c core.Clear) error {
+	e.driver.Post(c)
+	return e.Alive(ctx)
+}
+
+// Alive returns once the core has taken an input that was posted now.
+func (e *Edge) Alive(ctx context.Context) error {
+	_, err := e.Ask(ctx, core.Query{Kind: core.ReportNHS, Interface: "none"})
+	return err
+}
+
+// Goodbye takes this node's registrations back from its servers.
+func (e *Edge) Goodbye(ctx context.Context) error {
+	e.driver.Post(core.Shutdown{})
+	return e.Alive(ctx)
+}

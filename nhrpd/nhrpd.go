@@ -1,0 +1,139 @@
+// Package nhrpd is the NHRP daemon: it keeps the mapping of tunnel to NBMA
+// addresses of a DMVPN cloud by the Next Hop Resolution Protocol (RFC 2332).
+//
+// The daemon is a plugin of zebra. Its parts are packages of their own: packet
+// (octets and values), core (what to do), edge (sockets, clock, session) and cli
+// (grammar and outputs). Here they are wired.
+package nhrpd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	libcli "github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/rawsock"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/nhrpd/cli"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+	"github.com/godmvpn/godmvpn/nhrpd/edge"
+)
+
+// Name is the daemon's name.
+const Name = cli.Owner
+
+// holdLimit is how long zebra may keep this daemon's neighbours without it: the
+// largest holding time that engineers use.
+const holdLimit = 2 * time.Hour
+
+// Grammar returns what the daemon adds to the command line.
+func Grammar() libcli.Tree { return cli.Grammar() }
+
+// Main runs the daemon until zebra or a signal ends it.
+func Main(build string) int {
+	log := plugin.Init(Name)
+	ctx, cancel := context.WithCancel(context.Background())
+	d := New(log, build, rawsock.Kernel{}, edge.DNS{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.Run(ctx)
+	}()
+	status := plugin.Serve(d)
+	cancel()
+	<-done
+	return status
+}
+
+// Daemon implements plugin.Daemon.
+type Daemon struct {
+	build string
+	edge  *edge.Edge
+}
+
+// New returns the daemon over a network and a resolver; its edge has to be run.
+func New(log *slog.Logger, build string, network rawsock.Network, resolver edge.Resolver) *Daemon {
+	return &Daemon{build: build, edge: edge.New(log, network, resolver)}
+}
+
+// Run drives the daemon until ctx ends.
+func (d *Daemon) Run(ctx context.Context) { d.edge.Run(ctx) }
+
+// Hello implements plugin.Daemon.
+func (d *Daemon) Hello(context.Context, plugin.Host) (plugin.Identity, error) {
+	return plugin.Identity{Name: Name, Build: d.build, SessionVersion: session.Version, HoldLimit: holdLimit}, nil
+}
+
+// Grammar implements plugin.Daemon.
+func (d *Daemon) Grammar(context.Context) (libcli.Tree, error) { return cli.Grammar(), nil }
+
+// Configure implements plugin.Daemon.
+func (d *Daemon) Configure(_ context.Context, c plugin.Configuration) ([]plugin.LineError, error) {
+	return d.edge.Configure(c.Tree, c.Phase), nil
+}
+
+// Session implements plugin.Daemon.
+func (d *Daemon) Session(ctx context.Context, s session.Stream) error { return d.edge.Attach(ctx, s) }
+
+// Alive implements plugin.Daemon.
+func (d *Daemon) Alive(ctx context.Context) error { return d.edge.Alive(ctx) }
+
+// Shutdown implements plugin.Daemon.
+func (d *Daemon) Shutdown(ctx context.Context) error { return d.edge.Goodbye(ctx) }
+
+// Exec implements plugin.Daemon.
+func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) error {
+	a := cmd.Args
+	ask := func(kind core.ReportKind) (core.Report, error) {
+		return d.edge.Ask(ctx, core.Query{Kind: kind, Interface: a.String("ifname"), Family: rib.IPv4})
+	}
+	var o libcli.Output
+	switch cmd.ID {
+	case cli.ExecNHRP, cli.ExecNHRPAddr:
+		r, err := ask(core.ReportCache)
+		if err != nil {
+			return err
+		}
+		o = cli.ShowNHRP(r.(*core.CacheReport), cli.ViewOf(a))
+	case cli.ExecNHS:
+		r, err := ask(core.ReportNHS)
+		if err != nil {
+			return err
+		}
+		o = cli.ShowNHS(r.(*core.NHSReport), a.Has("detail"))
+	case cli.ExecTraffic:
+		r, err := ask(core.ReportTraffic)
+		if err != nil {
+			return err
+		}
+		o = cli.ShowTraffic(r.(*core.TrafficReport), a.Has("detail"))
+	case cli.ExecMulticast:
+		r, err := ask(core.ReportMulticast)
+		if err != nil {
+			return err
+		}
+		o = cli.ShowMulticast(r.(*core.MulticastReport))
+	case cli.ExecDMVPN:
+		r, err := ask(core.ReportPeers)
+		if err != nil {
+			return err
+		}
+		o = cli.ShowDMVPN(r.(*core.PeerReport), a.Has("detail"))
+	case cli.ExecClear:
+		target := netip.Prefix{}
+		if p, ok := a.MaskedPrefix("addr", "mask"); ok {
+			target = p.Masked()
+		}
+		return d.edge.Clear(ctx, core.Clear{Entries: true, Interface: a.String("ifname"), Family: rib.IPv4, Target: target})
+	case cli.ExecClearCounters:
+		return d.edge.Clear(ctx, core.Clear{Counters: true, Interface: a.String("ifname"), Family: rib.IPv4})
+	default:
+		return fmt.Errorf("nhrpd does not know the command %s", cmd.ID)
+	}
+	return o.Write(out, cmd.JSON)
+}
