@@ -14,14 +14,13 @@ const MaxEntries = 16384
 
 // entry is an entry of the cache.
 type entry struct {
-	iface    *iface
-	target   netip.Prefix // masked; its key
-	nextHop  netip.Addr
-	nbma     netip.Addr
-	claimed  netip.Addr // zero unless a NAT changed the peer's NBMA address
-	kind     EntryType
-	flags    EntryFlags
-	neighbor bool // it is counted in iface.neighbors
+	iface   *iface
+	target  netip.Prefix // masked; its key
+	nextHop netip.Addr
+	nbma    netip.Addr
+	claimed netip.Addr // zero unless a NAT changed the peer's NBMA address
+	kind    EntryType
+	flags   EntryFlags
 
 	created    clock.Instant
 	since      clock.Instant // of the present NBMA address
@@ -147,15 +146,21 @@ type staticWant struct {
 func (i *iface) wantedStatic() []staticWant {
 	want := make([]staticWant, 0, len(i.cfg.Maps)+len(i.servers))
 	seen := make(map[netip.Prefix]bool)
+	hosts := make(map[netip.Addr]bool) // that have a map of their own
+	for _, m := range i.cfg.Maps {
+		if m.Prefix.IsSingleIP() {
+			hosts[m.Prefix.Addr()] = true
+		}
+	}
 	add := func(p netip.Prefix, nbma netip.Addr) {
 		target := p.Masked()
-		if !target.IsValid() || !nbma.IsValid() || seen[target] {
+		if !target.IsValid() || !nbma.IsValid() || seen[target] || p.IsSingleIP() && i.own(p.Addr()) {
 			return
 		}
 		seen[target] = true
 		w := staticWant{target: target, nbma: nbma}
 		// A mask may be written with a station's address or with the network's.
-		if p.IsSingleIP() || p.Addr() != target.Addr() {
+		if p.IsSingleIP() || p.Addr() != target.Addr() && !hosts[p.Addr()] {
 			w.nextHop = p.Addr()
 		}
 		want = append(want, w)
@@ -184,6 +189,9 @@ func (c *Core) syncStatic(now clock.Instant, i *iface) {
 		}
 	}
 	for _, w := range want {
+		if e := i.cache.get(hostPrefix(w.nextHop)); w.nextHop.IsValid() && e != nil && e.kind != EntryStatic {
+			c.removeEntry(now, e, TraceEntryDeleted, "Static map")
+		}
 		e := i.cache.get(w.target)
 		switch {
 		case e != nil && e.kind == EntryStatic && e.nextHop == w.nextHop && e.nbma == w.nbma:

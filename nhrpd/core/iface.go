@@ -45,10 +45,10 @@ type iface struct {
 	windowSent  int
 }
 
-// neighbor is a neighbour that was stated, and how many entries want it.
+// neighbor is a neighbour that was stated, and the entry that it follows from.
 type neighbor struct {
-	nbma netip.Addr
-	refs int
+	nbma  netip.Addr
+	owner *entry
 }
 
 // protocol returns ar$pro.type of the instance.
@@ -190,36 +190,32 @@ func (c *Core) dropOwn(now clock.Instant, i *iface) {
 	}
 }
 
-// wantNeighbor states the neighbour of an entry. A point-to-point tunnel has
-// none, and a prefix whose next hop nobody named needs none.
-func (c *Core) wantNeighbor(e *entry) {
-	i := e.iface
-	if !i.multipoint || !e.nextHop.IsValid() {
-		return
+// station returns the address for which an entry needs a neighbour: its own, if
+// it is about one station; that of a map that was written with a station's
+// address and a mask; the zero Addr for other prefixes, and on a point-to-point
+// tunnel, whose one far end needs none.
+func (e *entry) station() netip.Addr {
+	if !e.iface.multipoint || !e.target.IsSingleIP() && e.kind != EntryStatic {
+		return netip.Addr{}
 	}
-	n, ok := i.neighbors[e.nextHop]
-	if !e.neighbor {
-		n.refs++
-		e.neighbor = true
-	}
-	put := !ok || n.nbma != e.nbma
-	n.nbma = e.nbma
-	i.neighbors[e.nextHop] = n
-	if put {
-		c.emit(PutNeighbor{rib.Neighbor{Interface: i.key.name, Addr: e.nextHop, NBMA: e.nbma}})
-	}
+	return e.nextHop
 }
 
-// dropNeighbor takes the neighbour of an entry back, if no other wants it.
-func (c *Core) dropNeighbor(e *entry) {
-	if !e.neighbor {
+// wantNeighbor states the neighbour of an entry, or its new NBMA address.
+func (c *Core) wantNeighbor(e *entry) {
+	a := e.station()
+	n := e.iface.neighbors[a]
+	if !a.IsValid() || n.owner != nil && (n.owner != e || n.nbma == e.nbma) {
 		return
 	}
-	e.neighbor = false
+	e.iface.neighbors[a] = neighbor{e.nbma, e}
+	c.emit(PutNeighbor{rib.Neighbor{Interface: e.iface.key.name, Addr: a, NBMA: e.nbma}})
+}
+
+// dropNeighbor takes the neighbour of an entry back.
+func (c *Core) dropNeighbor(e *entry) {
 	i := e.iface
-	n := i.neighbors[e.nextHop]
-	if n.refs--; n.refs > 0 {
-		i.neighbors[e.nextHop] = n
+	if n, ok := i.neighbors[e.nextHop]; !ok || n.owner != e {
 		return
 	}
 	delete(i.neighbors, e.nextHop)

@@ -47,8 +47,8 @@ func (c *Core) attached(now clock.Instant, in Attached) {
 
 // checkReplay decides when everything was stated. Without stale objects it is,
 // as soon as configuration and interfaces are known. With stale ones, it is
-// after the longest holding time configured: every client that lives has
-// registered again by then, whether or not this daemon remembers it.
+// after the longest holding time, configured or remembered: every client that
+// lives has registered again by then, whether or not this daemon remembers it.
 func (c *Core) checkReplay(now clock.Instant) {
 	r := &c.replay
 	if !r.attached || !r.interfaces || !r.config || r.ended || r.waiting {
@@ -57,6 +57,9 @@ func (c *Core) checkReplay(now clock.Instant) {
 	var longest time.Duration
 	for _, i := range c.order {
 		longest = max(longest, i.cfg.Holdtime)
+		for _, e := range i.cache.entries {
+			longest = max(longest, e.holdtime)
+		}
 	}
 	if r.stale == 0 || longest == 0 {
 		c.endReplay(now)

@@ -52,11 +52,13 @@ func (c *Core) registerCIE(now clock.Instant, i *iface, in RxPacket, cie *packet
 	if !ok || unique && !target.IsSingleIP() || !i.servable(client, target) {
 		return packet.CodeAdministrativelyProhibited
 	}
-	claimed := cie.NBMA
-	if !claimed.IsValid() {
-		claimed = m.SrcNBMA
+	if cie.NBMA.IsValid() && cie.NBMA != m.SrcNBMA {
+		return packet.CodeAdministrativelyProhibited // for another station: nobody vouches for it
 	}
 	e := i.cache.get(target)
+	if n, ok := i.neighbors[client]; e == nil && ok && n.owner.kind == EntryStatic {
+		e = n.owner // the station of a map with a mask
+	}
 	switch {
 	case e != nil && e.kind == EntryStatic:
 		if e.nbma == in.NBMA {
@@ -74,7 +76,7 @@ func (c *Core) registerCIE(now clock.Instant, i *iface, in RxPacket, cie *packet
 		return packet.CodeSuccess
 	}
 	c.cacheRegistration(now, i, e, registration{
-		target: target, client: client, nbma: in.NBMA, claimed: claimed, unique: unique, cie: cie,
+		target: target, client: client, nbma: in.NBMA, claimed: m.SrcNBMA, unique: unique, cie: cie,
 	})
 	return packet.CodeSuccess
 }
@@ -114,9 +116,6 @@ func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r regist
 		e = &entry{iface: i, target: r.target, kind: EntryDynamic, created: now, since: now}
 	}
 	moved := !fresh && e.nbma != r.nbma
-	if !fresh && e.nextHop != r.client {
-		c.dropNeighbor(e)
-	}
 	e.nextHop, e.nbma, e.claimed = r.client, r.nbma, netip.Addr{}
 	e.flags = FlagRegistered | FlagUsed
 	if r.target.IsSingleIP() {

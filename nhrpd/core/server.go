@@ -78,8 +78,12 @@ func (c *Core) syncServers(now clock.Instant, i *iface, again bool) {
 	c.syncStatic(now, i)
 	for k, s := range i.servers {
 		switch {
-		case !i.ready || !s.nbma.IsValid():
-			c.stopServer(now, s)
+		case !i.ready:
+			c.stopServer(now, s, "Interface Down")
+		case !s.nbma.IsValid():
+			c.stopServer(now, s, "NBMA Address Unknown")
+		case i.own(s.cfg.Addr):
+			c.stopServer(now, s, "Own Address") // a hub may share the lines of its spokes
 		case fresh[k] && s.state == NHSResponding:
 			c.setServerState(now, s, NHSExpecting)
 			c.register(now, s)
@@ -163,7 +167,7 @@ func (c *Core) removeServer(now clock.Instant, s *server) {
 }
 
 // stopServer is for a server that cannot be asked.
-func (c *Core) stopServer(now clock.Instant, s *server) {
+func (c *Core) stopServer(now clock.Instant, s *server, reason string) {
 	c.timers.Clear(timerKey{kind: timerSend, server: s})
 	if !s.iface.ready {
 		c.timers.Clear(timerKey{kind: timerResolve, server: s})
@@ -171,7 +175,7 @@ func (c *Core) stopServer(now clock.Instant, s *server) {
 	}
 	s.pending, s.retry, s.registered = false, 0, netip.Addr{}
 	if s.state == NHSResponding {
-		c.serverDown(now, s, "Interface Down")
+		c.serverDown(now, s, reason)
 	}
 	c.setServerState(now, s, NHSWaiting)
 	s.announced = false
@@ -313,7 +317,7 @@ func (c *Core) refused(now clock.Instant, s *server, code packet.CIECode) {
 		s.retry = firstRetry
 	}
 	c.trace(Trace{Event: TraceRefused, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, Code: uint16(code), RequestID: s.requestID})
-	c.logError(now, s.iface, s.nbma, packet.RegistrationReply, s.lastError, uint16(code))
+	c.logError(now, s.iface, s.nbma, packet.RegistrationReply, code.String(), uint16(code))
 	if !s.announced {
 		c.serverDown(now, s, "Registration Refused: "+s.lastError)
 	}

@@ -1,0 +1,175 @@
+package core_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
+)
+
+// effect prints an effect on one line.
+func (w *world) effect(e core.Effect) {
+	switch e := e.(type) {
+	case core.TxPacket:
+		w.sent = append(w.sent, e.Packet)
+		w.printf("tx %s to %v: %s", e.Interface, e.NBMA, describe(e.Packet))
+	case core.PutNeighbor:
+		w.printf("put neighbor %s %v nbma %v", e.Neighbor.Interface, e.Neighbor.Addr, e.Neighbor.NBMA)
+	case core.DelNeighbor:
+		w.printf("del neighbor %s %v", e.Key.Interface, e.Key.Addr)
+	case core.SaveEntry:
+		w.saved[e.Key] = saved{e.Data, w.now}
+		w.printf("save %s", e.Key)
+	case core.ForgetEntry:
+		delete(w.saved, e.Key)
+		w.printf("forget %s", e.Key)
+	case core.EndOfReplay:
+		w.printf("end of replay")
+	case core.ResolveName:
+		w.printf("resolve %s vrf=%q ipv6=%v", e.Name, e.VRF, e.IPv6)
+	case core.Log:
+		w.printf("%%DMVPN-%d-%s: %s", e.Severity, e.Mnemonic, e.Text)
+	case core.Trace:
+		if w.traces || e.Event == core.TraceDropped {
+			w.printf("trace %v %s", e.Event, traceText(e))
+		}
+	case core.Answer:
+		w.report(e.Report)
+	}
+}
+
+func traceText(t core.Trace) string {
+	parts := []string{t.Interface}
+	if t.Peer.IsValid() {
+		parts = append(parts, "peer="+t.Peer.String())
+	}
+	if t.NBMA.IsValid() {
+		parts = append(parts, "nbma="+t.NBMA.String())
+	}
+	if t.Message != 0 {
+		parts = append(parts, "message="+packet.Type(t.Message).String())
+	}
+	if t.Code != 0 {
+		parts = append(parts, fmt.Sprintf("code=%d", t.Code))
+	}
+	if t.Drop != 0 {
+		parts = append(parts, fmt.Sprintf("reason=%q", t.Drop))
+	}
+	if t.RequestID != 0 {
+		parts = append(parts, fmt.Sprintf("id=%d", t.RequestID))
+	}
+	return strings.Join(parts, " ")
+}
+
+// describe prints a packet.
+func describe(b []byte) string {
+	m, err := packet.Parse(b)
+	if err != nil {
+		return fmt.Sprintf("undecodable: %v", err)
+	}
+	s := fmt.Sprintf("%v hop=%d src=%v nbma=%v dst=%v", m.Type, m.HopCount, m.SrcProtocol, addr(m.SrcNBMA), m.DstProtocol)
+	if m.Type.IsIndication() {
+		return s + fmt.Sprintf(" code=%d offset=%d encloses=%d", m.ErrorCode, m.ErrorOffset, len(m.Payload))
+	}
+	s += fmt.Sprintf(" id=%d flags=%#04x", m.RequestID, uint16(m.Flags))
+	for _, c := range m.CIEs {
+		s += " cie{" + describeCIE(c) + "}"
+	}
+	for _, e := range m.Extensions {
+		s += fmt.Sprintf(" ext%d", e.Type)
+		if e.Compulsory {
+			s += "!"
+		}
+		if e.Type == packet.Authentication && len(e.Value) > 4 {
+			s += fmt.Sprintf("{%s}", e.Value[4:])
+		} else if len(e.Value) > 0 {
+			s += fmt.Sprintf("{%x}", e.Value)
+		}
+		for _, c := range e.CIEs {
+			s += "{" + describeCIE(c) + "}"
+		}
+	}
+	return s
+}
+
+func describeCIE(c packet.CIE) string {
+	return fmt.Sprintf("code=%d len=%d hold=%d mtu=%d %v %v", c.Code, c.PrefixLength, c.HoldingTime, c.MTU, addr(c.Protocol), addr(c.NBMA))
+}
+
+func addr(a netip.Addr) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
+}
+
+// show asks for a report.
+func (w *world) show(a args) {
+	kind := map[string]core.ReportKind{
+		"cache": core.ReportCache, "nhs": core.ReportNHS, "traffic": core.ReportTraffic,
+		"multicast": core.ReportMulticast, "peers": core.ReportPeers,
+	}[a.word(1)]
+	w.queries++
+	w.step(core.Query{ID: w.queries, Kind: kind, Interface: a.get("if", "")})
+}
+
+func life(d time.Duration) string {
+	if d == core.NoExpiry {
+		return "never"
+	}
+	return d.String()
+}
+
+func (w *world) report(r core.Report) {
+	switch r := r.(type) {
+	case *core.CacheReport:
+		for _, e := range r.Entries {
+			w.printf("%s/%d %v via %s nbma %v claimed %s %v [%v] age %v expires %s hold %v requester %s id %d refreshed %d", e.Interface,
+				e.Family, e.Target, addr(e.NextHop), e.NBMA, addr(e.Claimed), e.Type, e.Flags, e.Age, life(e.Expires), e.Holdtime,
+				addr(e.Requester), e.RequestID, e.Refreshed)
+		}
+	case *core.NHSReport:
+		for _, s := range r.Servers {
+			w.server(s)
+		}
+	case *core.TrafficReport:
+		for _, i := range r.Interfaces {
+			w.printf("%s/%d max-send %d/%v usage %d%%", i.Interface, i.Family, i.MaxSend, i.MaxSendInterval, i.Usage)
+			w.counters(i.Counters)
+		}
+		w.printf("other")
+		w.counters(r.Other)
+	case *core.MulticastReport:
+		for _, e := range r.Entries {
+			w.printf("%s/%d %v dynamic=%v", e.Interface, e.Family, e.NBMA, e.Dynamic)
+		}
+	case *core.PeerReport:
+		for _, i := range r.Interfaces {
+			w.printf("%s/%d %v up=%v addr %s source %s multipoint=%v nbma-peers %d", i.Interface, i.Family, i.Role, i.Up, addr(i.Addr),
+				addr(i.Source), i.Mode == rib.TunnelGREMultipoint, i.NBMAPeers)
+			for _, p := range i.Peers {
+				w.printf("  %v %s %v %v %v %s", p.NBMA, addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes)
+			}
+		}
+	}
+}
+
+func (w *world) server(s core.NHSEntry) {
+	next := life(s.NextSend)
+	w.printf("%s/%d %v %v nbma %s since %v sent %d failed %d received %d last-reply %s pending %v id %d retry %v next %s error %q translated %s name %q",
+		s.Interface, s.Family, s.Addr, s.State, addr(s.NBMA), s.Since, s.Sent, s.Failed, s.Received, life(s.LastReply), s.Pending,
+		s.RequestID, s.Retry, next, s.LastError, addr(s.Translated), s.Name)
+}
+
+func (w *world) counters(c core.Counters) {
+	w.printf("  sent %v received %v forwarded %v", c.Sent[1:], c.Received, c.Forwarded[1:])
+	for _, r := range core.DropReasons() {
+		if n := c.Drop(r); n > 0 {
+			w.printf("  drop %q %d", r, n)
+		}
+	}
+}
