@@ -1,0 +1,381 @@
+package fib
+
+import (
+	"errors"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+)
+
+// Times between tries.
+const (
+	RetryMin = time.Second // after the first failure; doubled by each one that follows
+	RetryMax = time.Minute
+	// PutBackMin is the shortest time between two puts of an object that others
+	// keep changing.
+	PutBackMin = time.Second
+)
+
+// Outcome says what became of an object.
+type Outcome struct {
+	Key    dataplane.Key
+	Object dataplane.Object // what was put; nil if it was deleted
+	Err    error            // nil: the data plane is as wanted
+}
+
+// Counters count what happened since the Core was made.
+type Counters struct {
+	Puts, Deletes uint64 // operations that succeeded
+	Failures      uint64 // operations that failed
+	Kept          uint64 // objects that were found installed as wanted, without a write
+	PutBack       uint64 // objects that somebody else removed or changed
+	Repaired      uint64 // differences that a dump showed and no event had told
+	Strays        uint64 // objects marked as ours that nobody wants, found by a dump
+	Lost          uint64 // objects that went down with their device
+}
+
+// Stats is a picture of the present.
+type Stats struct {
+	Counters
+	Wanted    int // objects that shall be installed
+	Installed int // of these, those that are
+	Stale     int // objects of an earlier life, neither wanted nor swept
+	Queued    int // differences waiting for their turn
+	Failed    int // differences waiting for another try
+}
+
+// entry is what is known of one key.
+type entry struct {
+	key    dataplane.Key
+	want   dataplane.Object // nil: not wanted
+	have   dataplane.Object // nil: not installed, or not known to be
+	last   clock.Instant    // of the last put
+	fails  uint8            // in a row
+	gen    uint8            // of the dump that showed it
+	inPut  bool             // it has a place in the queue of puts
+	inDel  bool             // it has a place in the queue of deletes
+	stale  bool             // have is of an earlier life, and nobody spoke for it yet
+	doomed bool             // not wanted, and to be removed
+	flying bool             // an operation is with the provider
+	undone bool             // while it was, the object was lost
+}
+
+// differs reports whether there is something to do.
+func (e *entry) differs() bool {
+	if e.want == nil {
+		return e.doomed
+	}
+	return e.have == nil || !dataplane.Satisfied(e.want, e.have)
+}
+
+// Core compares what is wanted with what is installed. It is a plain value
+// driven by one goroutine at a time.
+type Core struct {
+	entries  map[dataplane.Key]*entry
+	puts     [numRanks]queue
+	dels     [numRanks]queue
+	retry    clock.Heap[dataplane.Key]
+	failed   map[dataplane.Key]*entry
+	links    map[string]dataplane.LinkInfo
+	flying   []flight
+	outcomes []Outcome
+	counters Counters
+	dump     dumpState
+}
+
+// flight is an operation that the provider has.
+type flight struct {
+	e  *entry
+	op dataplane.Op
+}
+
+// NewCore returns a Core that wants nothing and knows of nothing.
+func NewCore() *Core {
+	return &Core{
+		entries: map[dataplane.Key]*entry{},
+		failed:  map[dataplane.Key]*entry{},
+		links:   map[string]dataplane.LinkInfo{},
+	}
+}
+
+func (c *Core) entry(k dataplane.Key) *entry {
+	e := c.entries[k]
+	if e == nil {
+		e = &entry{key: k, last: -clock.Never}
+		c.entries[k] = e
+	}
+	return e
+}
+
+// Put makes o wanted, in the place of what was wanted under its key. An Outcome
+// follows, now if o is installed already, unless it failed before and waits for
+// another try.
+func (c *Core) Put(o dataplane.Object) {
+	e := c.entry(o.Key())
+	if e.want != nil && e.want.Equal(o) {
+		if !e.flying && !e.differs() {
+			c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o})
+		}
+		return
+	}
+	kept := e.stale
+	e.want, e.stale, e.doomed = o, false, false
+	c.calm(e)
+	switch {
+	case e.flying || e.differs():
+		c.queue(e)
+	default:
+		if kept {
+			c.counters.Kept++
+		}
+		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o})
+	}
+}
+
+// Delete makes the object with key k not wanted.
+func (c *Core) Delete(k dataplane.Key) {
+	e := c.entries[k]
+	if e == nil || e.want == nil && !e.stale {
+		return
+	}
+	c.doom(e)
+}
+
+// doom has an object removed. The removal is tried even if the object is not
+// known to be installed: a put that failed may have done half its work.
+func (c *Core) doom(e *entry) {
+	e.want, e.stale, e.doomed = nil, false, true
+	c.calm(e)
+	c.queue(e)
+}
+
+// Sweep has the stale objects removed for which filter holds (all if it is
+// nil), and returns their number.
+func (c *Core) Sweep(filter func(dataplane.Object) bool) int {
+	return c.doomAll(func(e *entry) bool {
+		return e.stale && e.have != nil && (filter == nil || filter(e.have))
+	})
+}
+
+// DeleteAll makes nothing wanted, stale objects included.
+func (c *Core) DeleteAll() {
+	c.doomAll(func(e *entry) bool { return e.want != nil || e.have != nil })
+}
+
+func (c *Core) doomAll(pick func(*entry) bool) int {
+	es := c.pick(pick)
+	for _, e := range es {
+		c.doom(e)
+	}
+	return len(es)
+}
+
+// calm forgets earlier failures.
+func (c *Core) calm(e *entry) {
+	e.fails = 0
+	c.retry.Clear(e.key)
+	delete(c.failed, e.key)
+}
+
+// Next returns up to max operations that are due, in the order in which they
+// are to be done. Their results must be given to Done before Next is called
+// again.
+func (c *Core) Next(now clock.Instant, max int) []dataplane.Op {
+	for {
+		k, ok := c.retry.PopDue(now)
+		if !ok {
+			break
+		}
+		delete(c.failed, k)
+		if e := c.entries[k]; e != nil {
+			c.queue(e)
+		}
+	}
+	c.flying = c.flying[:0]
+	for r := numRanks - 1; r >= 0; r-- {
+		c.take(&c.dels[r], true, max)
+	}
+	for r := range c.puts {
+		c.take(&c.puts[r], false, max)
+	}
+	ops := make([]dataplane.Op, len(c.flying))
+	for i, f := range c.flying {
+		ops[i] = f.op
+	}
+	return ops
+}
+
+// take moves entries from a queue into the batch.
+func (c *Core) take(q *queue, del bool, max int) {
+	for len(c.flying) < max {
+		e := q.pop()
+		if e == nil {
+			return
+		}
+		if del {
+			e.inDel = false
+		} else {
+			e.inPut = false
+		}
+		switch {
+		case e.flying || !e.differs():
+			c.forget(e)
+		case del != (e.want == nil):
+			// Its mind was changed; it has a place in the other queue.
+		case del:
+			e.flying = true
+			c.flying = append(c.flying, flight{e, dataplane.Delete(e.key)})
+		default:
+			e.flying = true
+			c.flying = append(c.flying, flight{e, dataplane.Put(e.want)})
+		}
+	}
+}
+
+// Done takes the results of the operations of the last Next, one for each.
+func (c *Core) Done(now clock.Instant, results []dataplane.Result) {
+	for i, f := range c.flying {
+		f.e.flying = false
+		c.landed(now, f, results[i].Err)
+		f.e.undone = false
+	}
+	clear(c.flying)
+	c.flying = c.flying[:0]
+}
+
+func (c *Core) landed(now clock.Instant, f flight, err error) {
+	e := f.e
+	if f.op.Object != nil {
+		e.last = now
+	}
+	switch {
+	case err != nil:
+		c.counters.Failures++
+		e.have = nil
+	case f.op.IsDelete():
+		c.counters.Deletes++
+		e.have = nil
+		e.doomed = false
+	default:
+		c.counters.Puts++
+		e.have = f.op.Object
+		if e.undone {
+			e.have = nil
+		}
+		e.doomed = e.want == nil
+	}
+	if c.current(f) {
+		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: f.op.Object, Err: err})
+	}
+	switch {
+	case err != nil && c.current(f):
+		c.later(now, e, err)
+	case e.differs():
+		c.queue(e)
+	default:
+		c.calm(e)
+		c.forget(e)
+	}
+}
+
+// current reports whether an operation did what is still wanted.
+func (c *Core) current(f flight) bool {
+	if f.op.IsDelete() {
+		return f.e.want == nil
+	}
+	return f.e.want != nil && f.e.want.Equal(f.op.Object)
+}
+
+// later plans another try. What can never succeed waits the longest time.
+func (c *Core) later(now clock.Instant, e *entry, err error) {
+	wait := RetryMax
+	if e.fails < 6 {
+		wait = RetryMin << e.fails
+		e.fails++
+	}
+	if errors.Is(err, dataplane.ErrInvalid) || errors.Is(err, dataplane.ErrUnsupported) {
+		wait = RetryMax
+	}
+	c.retry.Set(e.key, now.Add(min(wait, RetryMax)))
+	c.failed[e.key] = e
+}
+
+// queue gives an entry that differs its place, unless it has one.
+func (c *Core) queue(e *entry) {
+	r := rank(e.key)
+	if e.want == nil {
+		if !e.inDel {
+			e.inDel = true
+			c.dels[r].push(e)
+		}
+	} else if !e.inPut {
+		e.inPut = true
+		c.puts[r].push(e)
+	}
+}
+
+// forget drops an entry about which nothing is left to know.
+func (c *Core) forget(e *entry) {
+	if e.want == nil && e.have == nil && !e.doomed && !e.flying && !e.inPut && !e.inDel {
+		delete(c.entries, e.key)
+		c.calm(e)
+	}
+}
+
+// Wake returns the instant at which Next has something to do: now if there is
+// something already, clock.Never if nothing is planned.
+func (c *Core) Wake(now clock.Instant) clock.Instant {
+	if c.Pending() > 0 {
+		return now
+	}
+	at, ok := c.retry.Next()
+	if !ok {
+		return clock.Never
+	}
+	return at
+}
+
+// Pending returns the number of places taken in the queues: 0 if every
+// difference was tried at least once.
+func (c *Core) Pending() int {
+	n := 0
+	for r := range c.puts {
+		n += c.puts[r].len() + c.dels[r].len()
+	}
+	return n
+}
+
+// Drain appends the outcomes since the last Drain to dst.
+func (c *Core) Drain(dst []Outcome) []Outcome {
+	dst = append(dst, c.outcomes...)
+	clear(c.outcomes)
+	c.outcomes = c.outcomes[:0]
+	return dst
+}
+
+// Installed returns what is believed to be installed under k.
+func (c *Core) Installed(k dataplane.Key) (dataplane.Object, bool) {
+	e := c.entries[k]
+	if e == nil || e.have == nil {
+		return nil, false
+	}
+	return e.have, true
+}
+
+// Stats returns a picture of the present.
+func (c *Core) Stats() Stats {
+	s := Stats{Counters: c.counters, Queued: c.Pending(), Failed: len(c.failed)}
+	for _, e := range c.entries {
+		switch {
+		case e.want != nil:
+			s.Wanted++
+			if !e.differs() {
+				s.Installed++
+			}
+		case e.stale:
+			s.Stale++
+		}
+	}
+	return s
+}

@@ -1,0 +1,141 @@
+package fib
+
+import (
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+)
+
+// Event takes what the data plane told. Resync and Known mean nothing here: it
+// is for the driver to compare with a dump.
+func (c *Core) Event(now clock.Instant, ev dataplane.Event) {
+	switch ev := ev.(type) {
+	case dataplane.LinkChanged:
+		c.linkChanged(now, ev.Link)
+	case dataplane.LinkGone:
+		c.linkGone(now, ev)
+	case dataplane.AddrChanged:
+		if ev.Gone {
+			// With its last IPv4 address a device loses its IPv4 routes.
+			c.lose(ev.Addr.Device, func(k dataplane.Kind) bool { return k == dataplane.KindRoute })
+		} else {
+			c.kick(ev.Addr.Device)
+		}
+	case dataplane.ObjectGone:
+		if e := c.entries[ev.Key]; e != nil && (e.have != nil || e.flying) {
+			c.putBack(now, e)
+		}
+	}
+}
+
+func (c *Core) linkChanged(now clock.Instant, l dataplane.LinkInfo) {
+	old, known := c.links[l.Name]
+	c.links[l.Name] = l
+	if known && (old.Index != l.Index || old.Up && !l.Up || old.MasterIndex != l.MasterIndex) {
+		c.lose(l.Name, onDevice)
+	}
+	c.kick(l.Name)
+	c.recheck(now, l.Name)
+}
+
+func (c *Core) linkGone(now clock.Instant, ev dataplane.LinkGone) {
+	if old, ok := c.links[ev.Name]; ok && old.Index != ev.Index {
+		return // a device of that name came already
+	}
+	delete(c.links, ev.Name)
+	c.lose(ev.Name, onDevice)
+	c.recheck(now, ev.Name)
+}
+
+// onDevice tells the kinds that live on a device from those that are one.
+func onDevice(k dataplane.Kind) bool {
+	return k != dataplane.KindLink && k != dataplane.KindTunnel
+}
+
+// needs reports whether an object cannot be without the device.
+func needs(o dataplane.Object, device string) bool {
+	switch o := o.(type) {
+	case dataplane.Route:
+		return o.Uses(device)
+	case dataplane.Link:
+		return o.Name == device || o.Master == device
+	case dataplane.Tunnel:
+		return o.Name == device || o.Master == device || o.Underlay == device
+	}
+	return o != nil && o.Key().Device() == device
+}
+
+// lose takes everything on a device for not installed: the kernel removed it,
+// or may have, and does not say.
+func (c *Core) lose(device string, kind func(dataplane.Kind) bool) {
+	lost := c.pick(func(e *entry) bool {
+		return kind(e.key.Kind) && (e.have != nil || e.flying) && (needs(e.have, device) || needs(e.want, device))
+	})
+	for _, e := range lost {
+		c.counters.Lost++
+		c.gone(e)
+		if e.want != nil {
+			c.queue(e)
+		}
+		c.forget(e)
+	}
+}
+
+// gone notes that an object is not installed.
+func (c *Core) gone(e *entry) {
+	e.have, e.undone = nil, e.flying
+	if e.want == nil && !e.doomed {
+		e.stale = false
+	}
+}
+
+// kick tries at once what failed and needs the device.
+func (c *Core) kick(device string) {
+	var es []*entry
+	for _, e := range c.failed {
+		if needs(e.want, device) {
+			es = append(es, e)
+		}
+	}
+	sortEntries(es)
+	for _, e := range es {
+		c.calm(e)
+		c.queue(e)
+	}
+}
+
+// recheck puts a device again that changed: the provider writes only what
+// differs.
+func (c *Core) recheck(now clock.Instant, device string) {
+	for _, kind := range []dataplane.Kind{dataplane.KindLink, dataplane.KindTunnel} {
+		e := c.entries[dataplane.Key{Kind: kind, Name: device}]
+		if e == nil || e.have == nil && !e.flying {
+			continue
+		}
+		c.gone(e)
+		c.again(now, e)
+		c.forget(e)
+	}
+}
+
+// putBack restores an object that somebody else removed or changed.
+func (c *Core) putBack(now clock.Instant, e *entry) {
+	c.gone(e)
+	if e.want != nil {
+		c.counters.PutBack++
+		c.again(now, e)
+	}
+	c.forget(e)
+}
+
+// again puts an object now, or later if it was put a moment ago: two who fight
+// for an object shall not burn the processor.
+func (c *Core) again(now clock.Instant, e *entry) {
+	if e.want == nil {
+		return
+	}
+	if at := e.last.Add(PutBackMin); at.After(now) {
+		c.retry.Set(e.key, at)
+		return
+	}
+	c.queue(e)
+}
