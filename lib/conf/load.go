@@ -42,10 +42,15 @@ func (e LineError) Report() string {
 // that opened a block, after deeper ones, is looked for outside of that block
 // first.
 func Load(g *cli.Grammar, text, source string) (*Tree, []LineError) {
+	return Merge(g, &Tree{}, text, source)
+}
+
+// Merge applies a text line by line onto a copy of a tree, as if it were typed.
+func Merge(g *cli.Grammar, onto *Tree, text, source string) (*Tree, []LineError) {
 	if len(text) > MaxText {
 		return nil, []LineError{{File: source, Line: 1, Column: 1, Msg: fmt.Sprintf("the configuration is larger than %d bytes", MaxText)}}
 	}
-	l := loader{g: g, tree: &Tree{}, source: source, refused: -1}
+	l := loader{g: g, tree: onto.Clone(), source: source, refused: -1}
 	for i := 1; text != "" && len(l.errs) < maxErrors; i++ {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")

@@ -52,6 +52,15 @@ type Store struct {
 // New returns a store with an empty running configuration.
 func New(opts Options) *Store { return &Store{opts: opts, running: &conf.Tree{}} }
 
+// Grammar returns the grammar of the configuration.
+func (s *Store) Grammar() *cli.Grammar { return s.opts.Grammar }
+
+// Revision counts the changes of the running configuration.
+func (s *Store) Revision() uint64 {
+	_, revision := s.snapshot()
+	return revision
+}
+
 // Running returns the running configuration; it must not be changed.
 func (s *Store) Running() *conf.Tree {
 	tree, _ := s.snapshot()
@@ -97,13 +106,31 @@ func (s *Store) Daemons(tree *conf.Tree) []string {
 // Load makes a text the running configuration, wholly or not at all. The errors
 // name lines of the source.
 func (s *Store) Load(ctx context.Context, text, source string) []conf.LineError {
+	return s.load(ctx, &conf.Tree{}, text, source, plugin.Commit)
+}
+
+// Merge applies a text onto the running configuration, wholly or not at all.
+func (s *Store) Merge(ctx context.Context, text, source string) []conf.LineError {
+	return s.load(ctx, nil, text, source, plugin.Commit)
+}
+
+// Check says what Merge would refuse, and changes nothing.
+func (s *Store) Check(ctx context.Context, text, source string) []conf.LineError {
+	return s.load(ctx, nil, text, source, plugin.Check)
+}
+
+// load applies a text onto a configuration, the running one if it is nil.
+func (s *Store) load(ctx context.Context, onto *conf.Tree, text, source string, phase plugin.Phase) []conf.LineError {
 	s.change.Lock()
 	defer s.change.Unlock()
-	candidate, errs := conf.Load(s.opts.Grammar, text, source)
+	if onto == nil {
+		onto = s.Running()
+	}
+	candidate, errs := conf.Merge(s.opts.Grammar, onto, text, source)
 	if errs != nil {
 		return errs
 	}
-	for _, e := range s.transact(ctx, candidate) {
+	for _, e := range s.transact(ctx, candidate, phase) {
 		errs = append(errs, e.at(candidate, source))
 	}
 	slices.SortStableFunc(errs, func(a, b conf.LineError) int { return a.Line - b.Line })
@@ -140,8 +167,8 @@ func find(tree *conf.Tree, path []string) *conf.Node {
 }
 
 // transact brings a candidate into force, or leaves everything as it was and
-// says who refuses what.
-func (s *Store) transact(ctx context.Context, candidate *conf.Tree) []refusal {
+// says who refuses what. In phase Check it leaves everything as it was anyway.
+func (s *Store) transact(ctx context.Context, candidate *conf.Tree, phase plugin.Phase) []refusal {
 	before, revision := s.snapshot()
 	revision++
 	daemons := s.Daemons(candidate)
@@ -151,7 +178,7 @@ func (s *Store) transact(ctx context.Context, candidate *conf.Tree) []refusal {
 	}
 	owners := s.affected(before, candidate, daemons, was)
 	refused := s.ask(ctx, owners, candidate, revision, plugin.Check)
-	if len(refused) > 0 {
+	if len(refused) > 0 || phase == plugin.Check {
 		if err := s.opts.Owners.Enable(ctx, was); err != nil {
 			refused = append(refused, refusal{s.opts.Self, plugin.LineError{Msg: err.Error()}})
 		}
@@ -260,7 +287,7 @@ func (s *Store) Apply(ctx context.Context, blocks []string, line string) (next [
 		return blocks, refuse(err.Error())
 	}
 	if changed {
-		if refused := s.transact(ctx, candidate); len(refused) > 0 {
+		if refused := s.transact(ctx, candidate, plugin.Commit); len(refused) > 0 {
 			return blocks, refuse(s.explain(candidate, m, refused))
 		}
 	}
