@@ -1,0 +1,92 @@
+package fake
+
+import "github.com/godmvpn/godmvpn/zebra/dataplane"
+
+// These methods act as somebody else on the machine.
+
+// Lose has events get lost, as in a socket that overflowed, while on is set.
+// When it ends, a Resync is told.
+func (p *Provider) Lose(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = on
+	if !on {
+		p.resync()
+	}
+}
+
+// Forget loses the events of f and tells no Resync: only an audit can find out.
+func (p *Provider) Forget(f func()) {
+	p.mu.Lock()
+	p.silent = true
+	p.mu.Unlock()
+	f()
+	p.mu.Lock()
+	p.silent = false
+	p.mu.Unlock()
+}
+
+// Steal removes an address, route or neighbour of ours, and tells so.
+func (p *Provider) Steal(k dataplane.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, ok := p.objects[k]
+	if !ok {
+		return
+	}
+	delete(p.objects, k)
+	if a, ok := o.(dataplane.Addr); ok {
+		p.emit(dataplane.AddrChanged{Addr: a, Index: p.devices[a.Device].info.Index, Gone: true})
+	}
+	p.emit(dataplane.ObjectGone{Key: k})
+}
+
+// PutForeign adds a route that is not ours, in the place of one of ours with
+// the same key.
+func (p *Provider) PutForeign(r dataplane.Route) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.objects[r.Key()]; ok {
+		delete(p.objects, r.Key())
+		p.emit(dataplane.ObjectGone{Key: r.Key()})
+	}
+	p.foreign[r.Key()] = r
+	p.emit(dataplane.RouteChanged{Route: r})
+}
+
+// SetUp changes the administrative state of a device.
+func (p *Provider) SetUp(name string, up bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := p.devices[name]; d != nil && d.info.Up != up {
+		p.setUp(d, up)
+		p.emit(dataplane.LinkChanged{Link: d.told()})
+	}
+}
+
+// AddDevice adds a device that is up, if there is none of that name.
+func (p *Provider) AddDevice(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.devices[name] == nil {
+		d := p.addDevice(name, "")
+		d.info.Up = true
+		p.emit(dataplane.LinkChanged{Link: d.told()})
+	}
+}
+
+// RemoveDevice removes a device, whosever it is.
+func (p *Provider) RemoveDevice(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := p.devices[name]; d != nil {
+		p.removeDevice(d)
+	}
+}
+
+// Miss tells of packets for an unknown neighbour.
+func (p *Provider) Miss(ev dataplane.NeighborMiss) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.emit(ev)
+}
