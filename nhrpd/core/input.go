@@ -42,7 +42,7 @@ type InterfacesKnown struct{}
 type ConfigSet struct{ Config Config }
 
 // RestoreEntry gives back an entry that an earlier life of the daemon stated by
-// SaveEntry. It is to be handed in before Attached.
+// SaveEntry, until EndOfReplay; what comes later is forgotten.
 type RestoreEntry struct {
 	Key     string        // of SaveEntry
 	Data    []byte        // of SaveEntry
