@@ -94,47 +94,44 @@ func parseAddr(m message) (a address, ok bool) {
 	return a, a.Prefix.IsValid()
 }
 
-// putAddr puts an address into the batch.
-func (p *Provider) putAddr(tag int, a dataplane.Addr) error {
+// checkAddr refuses what the kernel would misunderstand.
+func checkAddr(a dataplane.Addr) error {
 	if !a.Prefix.IsValid() || a.Peer.IsValid() && (a.Peer.Addr().Is4() != a.Prefix.Addr().Is4() || !a.Prefix.IsSingleIP()) {
 		return fmt.Errorf("address %v peer %v: %w", a.Prefix, a.Peer, dataplane.ErrInvalid)
 	}
-	index, err := p.index(a.Device)
-	if err != nil {
-		return err
-	}
-	e := p.w.begin(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
-	encodeAddr(e, a, index, addrMark)
-	p.w.commit(tag)
 	return nil
 }
 
-// replaceAddr deals with an address that was there: it is well if it has the
-// same peer, and made anew otherwise.
-func (p *Provider) replaceAddr(a dataplane.Addr) error {
+// putAddr puts an address into the batch, unless it is there. The kernel would
+// hold the same address with two peers: the other one is removed.
+func (p *Provider) putAddr(tag int, a dataplane.Addr) (done bool, err error) {
+	if err := checkAddr(a); err != nil {
+		return true, err
+	}
 	index, err := p.index(a.Device)
 	if err != nil {
-		return err
+		return true, err
 	}
-	have, err := p.addrsOf(index)
+	have, err := p.presentAddrs()
 	if err != nil {
-		return err
+		return true, err
 	}
 	for _, h := range have {
-		if h.Prefix.Addr() != a.Prefix.Addr() {
-			continue
-		}
-		if h.Prefix == a.Prefix && h.Peer == a.Peer {
-			return nil
-		}
-		if h.Key() != a.Key() {
-			continue
-		}
-		if err := p.w.do(unix.RTM_DELADDR, 0, func(e *encoder) { encodeAddr(e, h.Addr, index, 0) }); err != nil {
-			return err
+		switch {
+		case h.index != index || h.Prefix != a.Prefix:
+		case h.Peer == a.Peer:
+			return true, nil
+		default:
+			if err := p.removeAddr(h); err != nil {
+				return true, err
+			}
 		}
 	}
-	return p.w.do(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(e *encoder) { encodeAddr(e, a, index, addrMark) })
+	e := p.w.begin(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	encodeAddr(e, a, index, addrMark)
+	p.present = append(p.present, address{Addr: a, index: index, proto: addrMark})
+	p.w.commit(tag)
+	return false, nil
 }
 
 // deleteAddr removes an address, unless it was there before us.
@@ -143,14 +140,13 @@ func (p *Provider) deleteAddr(k dataplane.Key) error {
 	if err != nil {
 		return ignoreGone(err)
 	}
-	have, err := p.addrsOf(index)
+	have, err := p.presentAddrs()
 	if err != nil {
 		return err
 	}
 	for _, h := range have {
-		if h.Prefix == k.Prefix && (h.own() || p.isAdded(k)) {
-			err := p.w.do(unix.RTM_DELADDR, 0, func(e *encoder) { encodeAddr(e, h.Addr, index, 0) })
-			if err != nil && !is(err, unix.EADDRNOTAVAIL) {
+		if h.index == index && h.Prefix == k.Prefix && (h.own() || p.isAdded(k)) {
+			if err := p.removeAddr(h); err != nil {
 				return ignoreGone(err)
 			}
 		}
@@ -159,10 +155,46 @@ func (p *Provider) deleteAddr(k dataplane.Key) error {
 	return nil
 }
 
+// removeAddr removes an address that was seen.
+func (p *Provider) removeAddr(h address) error {
+	err := p.w.do(unix.RTM_DELADDR, 0, func(e *encoder) { encodeAddr(e, h.Addr, h.index, 0) })
+	p.present = nil // secondary addresses may have gone with it
+	if is(err, unix.EADDRNOTAVAIL) {
+		return nil
+	}
+	return err
+}
+
+// presentAddrs lists all addresses, once for as many operations as nothing
+// happens to devices in between.
+func (p *Provider) presentAddrs() ([]address, error) {
+	if p.present != nil {
+		return p.present, nil
+	}
+	p.w.flush()
+	have := []address{}
+	err := p.dump(unix.RTM_GETADDR, encodeNothing, func(m message) {
+		if a, ok := parseAddr(m); ok {
+			have = append(have, a)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.present = have
+	return have, nil
+}
+
+// encodeNothing appends a struct ifaddrmsg that asks for everything.
+func encodeNothing(e *encoder) {
+	e.raw(unix.AF_UNSPEC, 0, 0, 0)
+	e.raw32(0)
+}
+
 // addrsOf lists the addresses of a device.
 func (p *Provider) addrsOf(index int) ([]address, error) {
 	var have []address
-	err := p.dump(unix.RTM_GETADDR, func(e *encoder) { e.raw(unix.AF_UNSPEC, 0, 0, 0); e.raw32(0) }, func(m message) {
+	err := p.dump(unix.RTM_GETADDR, encodeNothing, func(m message) {
 		if a, ok := parseAddr(m); ok && a.index == index {
 			a.Device = p.names.name(index)
 			have = append(have, a)

@@ -102,7 +102,7 @@ func (p *Provider) tellAll() error {
 	for _, l := range links {
 		p.tellLink(l)
 	}
-	err = p.dump(unix.RTM_GETADDR, func(e *encoder) { e.raw(unix.AF_UNSPEC, 0, 0, 0); e.raw32(0) }, p.notify)
+	err = p.dump(unix.RTM_GETADDR, encodeNothing, p.notify)
 	if err != nil {
 		return err
 	}

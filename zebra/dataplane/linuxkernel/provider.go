@@ -37,6 +37,7 @@ type Provider struct {
 	w       *writer
 	added   map[dataplane.Key]bool // addresses that this Provider added
 	again   []int                  // operations to be tried by themselves
+	present []address              // the kernel's addresses, nil if not known
 
 	savedMu sync.Mutex // guards saved.Sysctls, which Dump reads
 	saved   *saved
@@ -107,7 +108,7 @@ func (p *Provider) Apply(ctx context.Context, ops []dataplane.Op) []dataplane.Re
 	p.applyMu.Lock()
 	defer p.applyMu.Unlock()
 	results := make([]dataplane.Result, len(ops))
-	p.again = p.again[:0]
+	p.again, p.present = p.again[:0], nil
 	p.w.verdict = func(i int, err error) { results[i].Err = p.judge(i, ops[i], err) }
 	for i := range ops {
 		if i%256 == 0 && ctx.Err() != nil {
@@ -135,11 +136,13 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 	case dataplane.Sysctl:
 		return true, p.putSysctl(o)
 	case dataplane.Link:
+		p.present = nil
 		return true, p.putLink(o)
 	case dataplane.Tunnel:
+		p.present = nil
 		return true, p.putTunnel(o)
 	case dataplane.Addr:
-		return false, p.putAddr(i, o)
+		return p.putAddr(i, o)
 	case dataplane.Route:
 		return false, p.putRoute(i, o)
 	case dataplane.Neighbor:
@@ -153,6 +156,7 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 	case dataplane.KindSysctl:
 		return true, p.deleteSysctl(k)
 	case dataplane.KindLink, dataplane.KindTunnel:
+		p.present = nil
 		return true, p.deleteDevice(k.Name)
 	case dataplane.KindAddr:
 		return true, p.deleteAddr(k)
@@ -171,7 +175,7 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 func (p *Provider) judge(i int, op dataplane.Op, err error) error {
 	switch {
 	case err == nil:
-		if op.Key.Kind == dataplane.KindAddr {
+		if op.Key.Kind == dataplane.KindAddr && !op.IsDelete() {
 			p.setAdded(op.Key, true)
 		}
 		return nil
@@ -188,15 +192,13 @@ func (p *Provider) judge(i int, op dataplane.Op, err error) error {
 func (p *Provider) applyAgain(ops []dataplane.Op, results []dataplane.Result) {
 	again := append([]int(nil), p.again...)
 	for _, i := range again {
-		if a, ok := ops[i].Object.(dataplane.Addr); ok && is(results[i].Err, unix.EEXIST) {
-			results[i].Err = p.replaceAddr(a)
-			continue
-		}
+		p.present = nil
 		for _, name := range devices(ops[i]) {
 			if j, ok := p.names.index(name); ok {
 				p.names.drop(j)
 			}
 		}
+		results[i].Err = nil // by the verdict, if it is not said now
 		if done, err := p.apply(i, ops[i]); done || err != nil {
 			results[i].Err = err
 		}

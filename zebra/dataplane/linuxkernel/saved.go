@@ -122,6 +122,7 @@ func (p *Provider) readSysctl(path string) (value string, err error) {
 }
 
 func (p *Provider) writeSysctl(path, value string) error {
+	p.w.writes++
 	err := inNamespace(p.opt.Namespace, func() error {
 		f, err := os.OpenFile(sysctlRoot+path, os.O_WRONLY, 0)
 		if err != nil {

@@ -30,6 +30,7 @@ type writer struct {
 	seq     uint32
 	buf     []byte
 	errs    []error
+	writes  uint64 // of devices and switches, each of which was found to differ first
 }
 
 // single is the tag of the message of do.
@@ -61,6 +62,7 @@ func (w *writer) commit(tag int) {
 // do sends one message and returns its verdict. The batch goes first.
 func (w *writer) do(typ, flags uint16, encode func(*encoder)) error {
 	w.flush()
+	w.writes++
 	encode(w.begin(typ, flags))
 	w.commit(single)
 	w.flush()
