@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	librib "github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+	"github.com/godmvpn/godmvpn/zebra/hub"
+	"github.com/godmvpn/godmvpn/zebra/rib"
+)
+
+// DefaultHold is how long the objects of a daemon stay in force without it, if
+// the daemon does not say otherwise; MaxHold is the longest that one may ask.
+const (
+	DefaultHold = 5 * time.Minute
+	MaxHold     = 2 * time.Hour
+)
+
+// daemon is what the engine knows of a daemon that is or was enabled.
+type daemon struct {
+	hold     time.Duration
+	enabled  bool
+	attached bool
+	ended    bool            // has come to an end of replay in this life of zebra
+	misses   map[string]bool // interfaces whose neighbour misses it wants
+	counters []session.Counter
+}
+
+// starting is how far the start has come.
+type starting struct {
+	links      bool // the kernel's links are known
+	configured bool // the startup configuration is in force
+	swept      bool // what the configuration does not want any more is gone
+	done       bool // nothing of an earlier life is left
+}
+
+// names returns the names of all daemons, sorted.
+func (e *Engine) names() []string { return slices.Sorted(maps.Keys(e.daemons)) }
+
+func (e *Engine) daemon(name string) *daemon {
+	d := e.daemons[name]
+	if d == nil {
+		d = &daemon{hold: DefaultHold, misses: map[string]bool{}}
+		e.daemons[name] = d
+	}
+	return d
+}
+
+// SetHold sets how long a daemon's objects stay in force without it.
+func (e *Engine) SetHold(name string, hold time.Duration) {
+	e.Post(func() {
+		if hold > 0 {
+			e.daemon(name).hold = min(hold, MaxHold)
+		}
+	})
+}
+
+// Enabled says which daemons are enabled. What belongs to the others goes.
+func (e *Engine) Enabled(names []string) {
+	names = slices.Clone(names)
+	e.Post(func() {
+		for _, name := range names {
+			d := e.daemon(name)
+			if !d.enabled {
+				d.enabled = true
+				e.holds.Set(name, e.Now().Add(d.hold))
+			}
+		}
+		for _, name := range e.names() {
+			if d := e.daemons[name]; d.enabled && !slices.Contains(names, name) {
+				d.enabled = false
+				e.rib.Step(e.Now(), rib.OwnerLost{Owner: name})
+				e.hub.Withdraw(name)
+				e.replayed(name)
+			}
+		}
+	})
+}
+
+// Message takes in a message of the hub. It is fit for hub.New.
+func (e *Engine) Message(m hub.Message) {
+	e.Post(func() {
+		switch m := m.(type) {
+		case hub.Attached:
+			e.attached(m)
+		case hub.Received:
+			for _, up := range m.Ups {
+				e.received(m.Owner, up)
+			}
+		case hub.Detached:
+			e.detached(m)
+		}
+	})
+}
+
+// attached gives a daemon the present picture.
+func (e *Engine) attached(m hub.Attached) {
+	d := e.daemon(m.Owner)
+	d.attached, d.misses = true, map[string]bool{}
+	stale := e.rib.Stale(m.Owner)
+	if !d.ended {
+		stale += e.fib.Totals().Stale
+	}
+	e.hub.Send(m.Owner, librib.Attached{Epoch: m.Epoch, Stale: stale})
+	for _, i := range e.iface.Interfaces() {
+		e.hub.Send(m.Owner, librib.InterfaceChanged{Interface: i})
+	}
+	e.hub.Send(m.Owner, librib.InterfacesKnown{})
+}
+
+func (e *Engine) detached(m hub.Detached) {
+	d := e.daemon(m.Owner)
+	d.attached = false
+	if !d.enabled {
+		return // its objects went when it was disabled
+	}
+	e.rib.Step(e.Now(), rib.OwnerLost{Owner: m.Owner, Limit: d.hold})
+	e.holds.Set(m.Owner, e.Now().Add(d.hold))
+}
+
+func (e *Engine) received(owner string, up session.Up) {
+	now := e.Now()
+	d := e.daemon(owner)
+	if !d.enabled {
+		return // what is still under way from a daemon that was disabled
+	}
+	switch up := up.(type) {
+	case session.Begin:
+		e.rib.Step(now, rib.OwnerLost{Owner: owner, Limit: d.hold})
+	case session.Put:
+		e.rib.Step(now, rib.Put{Owner: owner, Seq: up.Seq, Object: up.Object})
+	case session.Delete:
+		e.rib.Step(now, rib.Delete{Owner: owner, Seq: up.Seq, Key: up.Key})
+	case session.WatchAdd:
+		if up.Watch.Kind == librib.WatchNeighborMiss {
+			d.misses[up.Watch.Interface] = true
+		}
+		e.rib.Step(now, rib.WatchAdd{Owner: owner, Watch: up.Watch})
+	case session.WatchDel:
+		if up.Watch.Kind == librib.WatchNeighborMiss {
+			delete(d.misses, up.Watch.Interface)
+		}
+		e.rib.Step(now, rib.WatchDel{Owner: owner, Watch: up.Watch})
+	case session.EndOfReplay:
+		e.rib.Step(now, rib.EndOfReplay{Owner: owner})
+		e.replayed(owner)
+	case session.Log:
+		e.logged(owner, up)
+	case session.Counters:
+		d.counters = up.Values
+	}
+}
+
+// holdEnded forgets what an earlier life of a daemon published and installed.
+// What it put by this session is not touched.
+func (e *Engine) holdEnded(name string) {
+	if d := e.daemons[name]; d == nil || !d.attached {
+		e.hub.Withdraw(name)
+	}
+	e.replayed(name)
+}
+
+// replayed sweeps what an earlier zebra left of a daemon.
+func (e *Engine) replayed(name string) {
+	d := e.daemon(name)
+	if d.attached {
+		e.holds.Clear(name)
+	}
+	if d.ended {
+		return
+	}
+	d.ended = true
+	e.settle() // so that what the daemon wants is known to fib
+	if p, ok := librib.ParseProtocol(strings.TrimSuffix(name, "d")); ok && p.KernelNumber() != 0 {
+		e.fib.Sweep(func(o dataplane.Object) bool {
+			r, ok := o.(dataplane.Route)
+			return ok && r.Protocol == p.KernelNumber()
+		})
+	}
+	e.sweepRest()
+}
+
+// sweepRest sweeps everything that is left of an earlier zebra, once nobody can
+// come who wants it.
+func (e *Engine) sweepRest() {
+	if !e.start.swept || e.start.done {
+		return
+	}
+	for _, d := range e.daemons {
+		if d.enabled && !d.ended {
+			return
+		}
+	}
+	e.start.done = true
+	e.fib.Sweep(nil)
+}
+
+// sweepConfigured sweeps what an earlier zebra's configuration wanted and this
+// one's does not.
+func (e *Engine) sweepConfigured() {
+	if e.start.swept || !e.start.links || !e.start.configured {
+		return
+	}
+	e.start.swept = true
+	e.fib.Sweep(func(o dataplane.Object) bool {
+		switch o := o.(type) {
+		case dataplane.Link, dataplane.Tunnel, dataplane.Addr, dataplane.Sysctl:
+			return true
+		case dataplane.Route:
+			return o.Protocol == librib.Static.KernelNumber()
+		}
+		return false
+	})
+	e.sweepRest()
+}

@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+	librib "github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+	"github.com/godmvpn/godmvpn/zebra/fib"
+	"github.com/godmvpn/godmvpn/zebra/iface"
+	"github.com/godmvpn/godmvpn/zebra/rib"
+)
+
+// FIB is what the engine needs of the reconciler.
+type FIB interface {
+	Put(objects ...dataplane.Object)
+	Delete(keys ...dataplane.Key)
+	Sweep(filter func(dataplane.Object) bool) int
+	Totals() fib.Totals
+}
+
+// Hub is what the engine needs of the sessions.
+type Hub interface {
+	Send(owner string, events ...librib.Event)
+	Broadcast(events ...librib.Event)
+	Withdraw(owner string)
+}
+
+// inboxSize is the number of inputs that may wait.
+const inboxSize = 1024
+
+// Engine runs the cores. Make it by New, give it Connect, then Run it.
+type Engine struct {
+	log     *slog.Logger
+	logged  func(daemon string, l session.Log)
+	origin  time.Time
+	inbox   chan func()
+	stopped chan struct{}
+
+	// Of the engine's goroutine only.
+	fib     FIB
+	hub     Hub
+	rib     *rib.Core
+	iface   *iface.Core
+	static  map[librib.Key]librib.Route
+	seq     uint64 // of the built-in owners
+	daemons map[string]*daemon
+	start   starting
+	holds   clock.Heap[string] // by daemon: when its earlier life is forgotten
+	gens    map[dataplane.Key]pending
+	tables  map[dataplane.Key]string // kernel routes that were told: their VRF
+	effects []rib.Effect
+	results []rib.Result
+}
+
+// pending is an operation of the RIB that fib has.
+type pending struct {
+	key librib.Key
+	gen uint64
+}
+
+// New returns an engine. logged is told the log records of daemons.
+func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
+	return &Engine{
+		log: log, logged: logged, origin: time.Now(),
+		inbox: make(chan func(), inboxSize), stopped: make(chan struct{}),
+		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
+		static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
+		gens: map[dataplane.Key]pending{}, tables: map[dataplane.Key]string{},
+	}
+}
+
+// Connect says where effects go. It is called once, before Run.
+func (e *Engine) Connect(f FIB, h Hub) { e.fib, e.hub = f, h }
+
+// Now is the present on the engine's clock.
+func (e *Engine) Now() clock.Instant { return clock.Instant(time.Since(e.origin)) }
+
+// Run works until ctx ends.
+func (e *Engine) Run(ctx context.Context) {
+	defer close(e.stopped)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	e.settle()
+	for {
+		timer.Reset(e.idle())
+		select {
+		case <-ctx.Done():
+			return
+		case do := <-e.inbox:
+			do()
+			e.more()
+		case <-timer.C:
+		}
+		e.tick()
+		e.settle()
+	}
+}
+
+// maxBatch is the number of inputs after which the engine settles even if more
+// wait.
+const maxBatch = 64
+
+// more takes the inputs that wait already.
+func (e *Engine) more() {
+	for range maxBatch {
+		select {
+		case do := <-e.inbox:
+			do()
+		default:
+			return
+		}
+	}
+}
+
+// idle returns the time until a timer is due.
+func (e *Engine) idle() time.Duration {
+	at := clock.Never
+	if t, ok := e.rib.Wake(); ok {
+		at = t
+	}
+	if t, ok := e.holds.Next(); ok {
+		at = min(at, t)
+	}
+	if at == clock.Never {
+		return time.Hour
+	}
+	return max(0, at.Sub(e.Now()))
+}
+
+func (e *Engine) tick() {
+	now := e.Now()
+	if at, ok := e.rib.Wake(); ok && at <= now {
+		e.rib.Step(now, rib.Tick{})
+	}
+	for name, ok := e.holds.PopDue(now); ok; name, ok = e.holds.PopDue(now) {
+		e.holdEnded(name)
+	}
+}
+
+// Post hands in an input. It waits while the inbox is full; after the end of Run
+// it does nothing.
+func (e *Engine) Post(do func()) {
+	select {
+	case e.inbox <- do:
+	case <-e.stopped:
+	}
+}
+
+// Do runs a function on the engine's goroutine, after all that was posted
+// before, and waits for it.
+func (e *Engine) Do(ctx context.Context, do func()) error {
+	done := make(chan struct{})
+	e.Post(func() {
+		defer close(done)
+		e.settle()
+		do()
+	})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.stopped:
+		return context.Canceled
+	}
+}
+
+// settle carries effects until there are none.
+func (e *Engine) settle() {
+	for e.settleInterfaces() || e.settleRIB() {
+	}
+	e.sweepConfigured()
+}
+
+func (e *Engine) settleInterfaces() bool {
+	effects := e.iface.Drain(nil)
+	for _, eff := range effects {
+		switch eff := eff.(type) {
+		case iface.Desire:
+			if eff.Op.IsDelete() {
+				e.fib.Delete(eff.Op.Key)
+			} else {
+				e.fib.Put(eff.Op.Object)
+			}
+		case iface.Changed:
+			e.rib.Step(e.Now(), rib.InterfaceChanged{Interface: eff.Interface})
+			e.hub.Broadcast(librib.InterfaceChanged{Interface: eff.Interface})
+		case iface.Gone:
+			e.rib.Step(e.Now(), rib.InterfaceGone{Name: eff.Name})
+			e.hub.Broadcast(librib.InterfaceGone{Name: eff.Name})
+		}
+	}
+	return len(effects) > 0
+}
+
+func (e *Engine) settleRIB() bool {
+	e.effects = e.rib.Drain(e.effects[:0])
+	e.results = e.results[:0]
+	puts, deletes := make([]dataplane.Object, 0, len(e.effects)), []dataplane.Key(nil)
+	flush := func() {
+		if len(puts) > 0 {
+			e.fib.Put(puts...)
+		}
+		if len(deletes) > 0 {
+			e.fib.Delete(deletes...)
+		}
+		puts, deletes = puts[:0], deletes[:0]
+	}
+	for _, eff := range e.effects {
+		switch eff := eff.(type) {
+		case rib.FIBPut:
+			if o, ok := e.route(eff); ok {
+				if len(deletes) > 0 {
+					flush()
+				}
+				puts = append(puts, o)
+			}
+		case rib.NeighborPut:
+			if len(deletes) > 0 {
+				flush()
+			}
+			puts = append(puts, e.neighbor(eff))
+		case rib.FIBDelete:
+			if k, ok := e.routeKey(eff.VRF, eff.Prefix, eff.Gen, eff.Key()); ok {
+				flush()
+				deletes = append(deletes, k)
+			}
+		case rib.NeighborDelete:
+			flush()
+			deletes = append(deletes, e.neighborKey(eff))
+		case rib.ToOwner:
+			e.hub.Send(eff.Owner, eff.Event)
+		case rib.Trace:
+			e.log.Debug("rib "+eff.Event.String(), "owner", eff.Owner, "vrf", eff.VRF, "prefix", eff.Prefix, "text", eff.Text)
+		}
+	}
+	flush()
+	if len(e.results) > 0 {
+		e.rib.Step(e.Now(), rib.Installed{Results: e.results})
+	}
+	return len(e.effects) > 0
+}
