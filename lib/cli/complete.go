@@ -32,9 +32,15 @@ const CarriageReturn = "<cr>"
 // Complete lists what may follow the line, or replace its last word if no space
 // follows it. stack is as for Parse.
 func (g *Grammar) Complete(stack []string, line string) Completion {
+	if len(line) > MaxLine {
+		return Completion{}
+	}
+	if c, ok := g.completePipe(stack, line); ok {
+		return c
+	}
 	words := split(line)
 	partial := ""
-	if len(line) > MaxLine || len(words) > maxWords {
+	if len(words) > maxWords {
 		return Completion{}
 	}
 	if n := len(words); n > 0 && words[n-1].start+len(words[n-1].text) == len(line) {
@@ -48,6 +54,9 @@ func (g *Grammar) Complete(stack []string, line string) Completion {
 		if len(c.list) > 0 {
 			if level > 0 && len(words) == 0 {
 				c.session(g, stack[0], partial)
+			}
+			if c.exec && slices.ContainsFunc(c.list, func(x Candidate) bool { return x.Word == CarriageReturn }) {
+				c.add(Candidate{Word: "|", Help: "Output modifiers"})
 			}
 			out.Candidates = c.sorted()
 			break
@@ -67,11 +76,12 @@ func (g *Grammar) Complete(stack []string, line string) Completion {
 type collector struct {
 	list []Candidate
 	fail *failure
+	exec bool // of an exec mode: filters may follow
 }
 
 // completeIn lists the candidates of one mode.
 func (g *Grammar) completeIn(name string, words []word, partial string) *collector {
-	c := &collector{}
+	c := &collector{exec: name == ModeExec || name == ModeEnable}
 	prefix := ""
 	rest := words
 	if len(words) > 0 {
