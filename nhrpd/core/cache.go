@@ -146,11 +146,14 @@ type staticWant struct {
 func (i *iface) wantedStatic() []staticWant {
 	want := make([]staticWant, 0, len(i.cfg.Maps)+len(i.servers))
 	seen := make(map[netip.Prefix]bool)
-	hosts := make(map[netip.Addr]bool) // that have a map of their own
+	taken := make(map[netip.Addr]bool) // stations that have an entry to say where they are
 	for _, m := range i.cfg.Maps {
 		if m.Prefix.IsSingleIP() {
-			hosts[m.Prefix.Addr()] = true
+			taken[m.Prefix.Addr()] = true
 		}
+	}
+	for _, s := range i.servers {
+		taken[s.cfg.Addr] = taken[s.cfg.Addr] || s.nbma.IsValid()
 	}
 	add := func(p netip.Prefix, nbma netip.Addr) {
 		target := p.Masked()
@@ -160,8 +163,11 @@ func (i *iface) wantedStatic() []staticWant {
 		seen[target] = true
 		w := staticWant{target: target, nbma: nbma}
 		// A mask may be written with a station's address or with the network's.
-		if p.IsSingleIP() || p.Addr() != target.Addr() && !hosts[p.Addr()] {
+		if p.IsSingleIP() {
 			w.nextHop = p.Addr()
+		} else if p.Addr() != target.Addr() && !taken[p.Addr()] && !i.own(p.Addr()) {
+			w.nextHop = p.Addr()
+			taken[p.Addr()] = true
 		}
 		want = append(want, w)
 	}
@@ -176,37 +182,40 @@ func (i *iface) wantedStatic() []staticWant {
 	return want
 }
 
-// syncStatic brings the static entries in line with the configuration.
+// syncStatic brings the static entries in line with the configuration: first
+// everything goes that is not wanted so, since a station may pass from one entry
+// to another, then the rest comes.
 func (c *Core) syncStatic(now clock.Instant, i *iface) {
 	want := i.wantedStatic()
-	keep := make(map[netip.Prefix]bool, len(want))
+	wanted := make(map[netip.Prefix]staticWant, len(want))
+	hosts := make(map[netip.Prefix]bool, len(want))
 	for _, w := range want {
-		keep[w.target] = true
+		wanted[w.target] = w
+		if w.nextHop.IsValid() {
+			hosts[hostPrefix(w.nextHop)] = true
+		}
 	}
 	for _, e := range i.cache.sorted() {
-		if e.kind == EntryStatic && !keep[e.target] {
+		w, ok := wanted[e.target]
+		switch {
+		case e.kind == EntryStatic && (!ok || w.nextHop != e.nextHop):
 			c.removeEntry(now, e, TraceEntryDeleted, "")
+		case e.kind != EntryStatic && (ok || hosts[e.target]):
+			c.removeEntry(now, e, TraceEntryDeleted, "Static map")
 		}
 	}
 	for _, w := range want {
-		if e := i.cache.get(hostPrefix(w.nextHop)); w.nextHop.IsValid() && e != nil && e.kind != EntryStatic {
-			c.removeEntry(now, e, TraceEntryDeleted, "Static map")
-		}
 		e := i.cache.get(w.target)
 		switch {
-		case e != nil && e.kind == EntryStatic && e.nextHop == w.nextHop && e.nbma == w.nbma:
-			continue
-		case e != nil && e.kind == EntryStatic && e.nextHop == w.nextHop:
+		case e == nil:
+			c.addEntry(&entry{
+				iface: i, target: w.target, nextHop: w.nextHop, nbma: w.nbma, kind: EntryStatic,
+				created: now, since: now, expires: clock.Never, preference: 255,
+			}, TraceEntryAdded)
+		case e.nbma != w.nbma:
 			e.nbma, e.since = w.nbma, now
 			c.wantNeighbor(e)
 			c.traceEntry(TraceEntryMoved, e)
-			continue
-		case e != nil:
-			c.removeEntry(now, e, TraceEntryDeleted, "Static map")
 		}
-		c.addEntry(&entry{
-			iface: i, target: w.target, nextHop: w.nextHop, nbma: w.nbma, kind: EntryStatic,
-			created: now, since: now, expires: clock.Never, preference: 255,
-		}, TraceEntryAdded)
 	}
 }

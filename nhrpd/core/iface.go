@@ -148,9 +148,7 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 		c.trace(Trace{Event: TraceInterfaceDown, Interface: i.key.name})
 	}
 	changed := i.ready != was.ready || was.source != i.source || was.addr.Addr() != i.addr.Addr() || was.dest != i.dest
-	if changed {
-		c.syncServers(now, i, true)
-	}
+	c.syncServers(now, i, changed)
 }
 
 // protocolAddress returns the address of the family by which a tunnel is known

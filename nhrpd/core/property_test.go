@@ -1,0 +1,294 @@
+package core_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
+)
+
+// mirror follows what a core states, as zebra and the keeper of memory would.
+type mirror struct {
+	core      *core.Core
+	now       clock.Instant
+	neighbors map[string]string
+	saved     map[string]core.SaveEntry
+	savedAt   map[string]clock.Instant
+	trouble   []string
+	report    core.Report
+	log       []string // all effects, for comparison of two runs
+}
+
+func newMirror(id uint32) *mirror {
+	return &mirror{
+		core:      core.New(core.Options{Source: rand.NewPCG(3, 4), RequestID: id}),
+		neighbors: map[string]string{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
+	}
+}
+
+func (m *mirror) step(in core.Input) {
+	m.core.Step(m.now, in)
+	for _, e := range m.core.Drain(nil) {
+		m.log = append(m.log, fmt.Sprintf("%v %T %v", m.now, e, e))
+		switch e := e.(type) {
+		case core.PutNeighbor:
+			key := e.Neighbor.Interface + " " + e.Neighbor.Addr.String()
+			if m.neighbors[key] == e.Neighbor.NBMA.String() {
+				m.trouble = append(m.trouble, "neighbour stated again: "+key)
+			}
+			m.neighbors[key] = e.Neighbor.NBMA.String()
+		case core.DelNeighbor:
+			key := e.Key.Interface + " " + e.Key.Addr.String()
+			if _, ok := m.neighbors[key]; !ok {
+				m.trouble = append(m.trouble, "neighbour withdrawn that was not stated: "+key)
+			}
+			delete(m.neighbors, key)
+		case core.SaveEntry:
+			m.saved[e.Key], m.savedAt[e.Key] = e, m.now
+		case core.ForgetEntry:
+			delete(m.saved, e.Key)
+		case core.TxPacket:
+			if _, err := packet.Parse(e.Packet); err != nil {
+				m.trouble = append(m.trouble, "sent what cannot be parsed: "+err.Error())
+			}
+		case core.Answer:
+			m.report = e.Report
+		}
+	}
+}
+
+// check compares what was stated with what the core says it has.
+func (m *mirror) check(t *rapid.T) {
+	if len(m.trouble) > 0 {
+		t.Fatalf("%v", m.trouble)
+	}
+	m.step(core.Query{Kind: core.ReportPeers})
+	multipoint := map[string]bool{}
+	for _, i := range m.report.(*core.PeerReport).Interfaces {
+		multipoint[i.Interface] = i.Mode == rib.TunnelGREMultipoint
+	}
+	m.step(core.Query{Kind: core.ReportCache})
+	neighbors, saved := map[string]string{}, map[string]bool{}
+	for _, e := range m.report.(*core.CacheReport).Entries {
+		if e.Expires != core.NoExpiry && e.Expires <= 0 {
+			t.Fatalf("%v is over since %v and still there", e.Target, -e.Expires)
+		}
+		if multipoint[e.Interface] && e.NextHop.IsValid() && (e.Target.IsSingleIP() || e.Type == core.EntryStatic) {
+			neighbors[e.Interface+" "+e.NextHop.String()] = e.NBMA.String()
+		}
+		if e.Type == core.EntryDynamic {
+			saved[fmt.Sprintf("%s/%d/%v", e.Interface, e.Family, e.Target)] = true
+		}
+	}
+	if d := cmp.Diff(neighbors, m.neighbors); d != "" {
+		t.Fatalf("neighbours (-cache +stated):\n%s", d)
+	}
+	keys := map[string]bool{}
+	for k := range m.saved {
+		keys[k] = true
+	}
+	if d := cmp.Diff(saved, keys); d != "" {
+		t.Fatalf("memory (-cache +saved):\n%s", d)
+	}
+}
+
+func pick[T any](t *rapid.T, label string, of ...T) T { return rapid.SampledFrom(of).Draw(t, label) }
+
+var (
+	overlays = []string{"172.31.0.1", "172.31.0.2", "172.31.0.3", "172.31.0.4"}
+	nbmas    = []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}
+)
+
+func drawOverlay(t *rapid.T) netip.Addr { return netip.MustParseAddr(pick(t, "overlay", overlays...)) }
+func drawNBMA(t *rapid.T) netip.Addr    { return netip.MustParseAddr(pick(t, "nbma", nbmas...)) }
+
+func drawConfig(t *rapid.T) core.ConfigSet {
+	var cfg core.Config
+	for _, name := range []string{"Tunnel0", "Tunnel1"} {
+		if pick(t, "configured", 0, 1, 1, 1) == 0 {
+			continue
+		}
+		c := core.DefaultInterfaceConfig(name, rib.IPv4)
+		c.NetworkID = uint32(pick(t, "network-id", 0, 1, 1, 1, 1))
+		c.Holdtime = time.Duration(pick(t, "holdtime", 30, 60)) * time.Second
+		for range pick(t, "maps", 0, 0, 1, 2) {
+			p := netip.PrefixFrom(drawOverlay(t), pick(t, "bits", 32, 32, 30, 31))
+			c.Maps = append(c.Maps, core.StaticMap{Prefix: p, NBMA: drawNBMA(t)})
+		}
+		for range pick(t, "servers", 0, 1, 2) {
+			n := core.NHSConfig{Addr: drawOverlay(t)}
+			switch pick(t, "server by", 0, 1, 2) {
+			case 0:
+				n.NBMA = drawNBMA(t)
+			case 1:
+				n.Name = pick(t, "name", "a.example", "b.example")
+			}
+			c.NHSs = append(c.NHSs, n)
+		}
+		cfg.Interfaces = append(cfg.Interfaces, c)
+	}
+	return core.ConfigSet{Config: cfg}
+}
+
+func drawLink(t *rapid.T) core.Input {
+	name := pick(t, "link", "Tunnel0", "Tunnel1")
+	if pick(t, "gone", 0, 0, 0, 1) == 1 {
+		return core.InterfaceGone{Name: name}
+	}
+	tunnel := &rib.Tunnel{Mode: rib.TunnelGREMultipoint, Source: drawNBMA(t)}
+	if pick(t, "p2p", 0, 0, 0, 1) == 1 {
+		tunnel.Mode, tunnel.Destination = rib.TunnelGRE, drawNBMA(t)
+	}
+	return core.InterfaceChanged{Interface: rib.Interface{
+		Name: name, Type: rib.TypeTunnel, Up: pick(t, "up", true, true, true, false), MTU: 1400, Tunnel: tunnel,
+		Addresses: []rib.Address{{Prefix: netip.PrefixFrom(drawOverlay(t), 24)}},
+	}}
+}
+
+func drawPacket(t *rapid.T) core.Input {
+	m := packet.Message{
+		NBMA: packet.AFNIPv4, Protocol: packet.ProtocolIPv4, HopCount: uint8(pick(t, "hops", 0, 2, 255)),
+		Type:    packet.Type(rapid.IntRange(1, 8).Draw(t, "type")),
+		SrcNBMA: drawNBMA(t), SrcProtocol: drawOverlay(t), DstProtocol: drawOverlay(t),
+	}
+	if pick(t, "register", 0, 1, 1) == 1 {
+		m.Type = packet.RegistrationRequest
+	}
+	if !m.Type.IsIndication() {
+		m.RequestID = uint32(rapid.IntRange(0, 20).Draw(t, "id"))
+		m.Flags = packet.Flags(pick(t, "flags", 0, 0, 0x8000, 2))
+		for range pick(t, "cies", 1, 1, 2) {
+			c := packet.CIE{HoldingTime: uint16(pick(t, "hold", 10, 40, 0)), PrefixLength: uint8(pick(t, "length", 0, 32, 31, 255))}
+			if pick(t, "address", 0, 1) == 1 {
+				c.Protocol = drawOverlay(t)
+			}
+			m.CIEs = append(m.CIEs, c)
+		}
+	}
+	b, err := m.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return core.RxPacket{Interface: pick(t, "rx", "Tunnel0", "Tunnel1"), NBMA: drawNBMA(t), Packet: b}
+}
+
+func drawInput(t *rapid.T) core.Input {
+	switch rapid.IntRange(0, 12).Draw(t, "input") {
+	case 0:
+		return drawConfig(t)
+	case 1, 2:
+		return drawLink(t)
+	case 3:
+		in := core.NameResolved{Name: pick(t, "name", "a.example", "b.example")}
+		for range pick(t, "addresses", 0, 1, 2) {
+			in.Addrs = append(in.Addrs, drawNBMA(t))
+		}
+		return in
+	case 4:
+		return core.Clear{Entries: true, Counters: true, Interface: pick(t, "clear", "", "Tunnel0")}
+	case 5:
+		return core.Attached{Stale: pick(t, "stale", 0, 3)}
+	case 6:
+		return core.InterfacesKnown{}
+	}
+	return drawPacket(t)
+}
+
+// TestStatedIsCached holds after any sequence of inputs: the neighbours that were
+// stated are those of the cache, what is remembered are its dynamic entries, and
+// nothing outlives its holding time.
+func TestStatedIsCached(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newMirror(0)
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			m.now = m.now.Add(time.Duration(pick(t, "pass", 0, 0, 1, 9, 25)) * time.Second)
+			m.step(drawInput(t))
+			if pick(t, "restart", 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) == 1 {
+				m = m.restart()
+			}
+		}
+		// Everything that waits for its interface is settled by the end of the replay.
+		m.step(core.Attached{})
+		m.step(core.InterfacesKnown{})
+		m.step(drawConfig(t))
+		m.now = m.now.Add(2 * time.Hour)
+		m.step(drawInput(t))
+		m.check(t)
+	})
+}
+
+// restart is the next life of the core; zebra's neighbours are then its stale ones.
+func (m *mirror) restart() *mirror {
+	next := newMirror(1000)
+	next.now = m.now
+	maps.Copy(next.saved, m.saved)
+	maps.Copy(next.savedAt, m.savedAt)
+	for _, key := range sortedKeys(m.saved) {
+		next.step(core.RestoreEntry{Key: key, Data: m.saved[key].Data, Elapsed: m.now.Sub(m.savedAt[key])})
+	}
+	return next
+}
+
+// TestStatedWhileRunning is TestStatedIsCached at each step of one life.
+func TestStatedWhileRunning(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newMirror(0)
+		m.step(core.Attached{})
+		m.step(core.InterfacesKnown{})
+		m.step(drawConfig(t))
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			m.now = m.now.Add(time.Duration(pick(t, "pass", 0, 0, 1, 9, 25)) * time.Second)
+			m.step(drawInput(t))
+			m.step(core.Tick{})
+			m.check(t)
+		}
+	})
+}
+
+// TestSameInputsSameEffects runs the same inputs through two cores.
+func TestSameInputsSameEffects(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := newMirror(5), newMirror(5)
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			pass := time.Duration(pick(t, "pass", 0, 1, 9, 25)) * time.Second
+			in := drawInput(t)
+			for _, m := range []*mirror{a, b} {
+				m.now = m.now.Add(pass)
+				m.step(in)
+			}
+		}
+		if d := cmp.Diff(a.log, b.log); d != "" {
+			t.Fatalf("two runs differ:\n%s", d)
+		}
+	})
+}
+
+// TestScriptsTwice runs each script again and again: no map iteration may reach
+// an output.
+func TestScriptsTwice(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.txt")
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := runScript(string(b))
+		for range 10 {
+			if again := runScript(string(b)); again != first {
+				t.Fatalf("%s differs between two runs:\n%s", file, cmp.Diff(first, again))
+			}
+		}
+	}
+}
