@@ -41,6 +41,9 @@ func (a *acks) decided(seq uint64, f *fibEntry) {
 	if seq <= a.seen {
 		return
 	}
+	if a.seen == 0 {
+		a.told = seq - 1 // an owner that had nothing for a while is forgotten
+	}
 	a.seen = seq
 	if f == nil || f.answered >= f.gen {
 		return

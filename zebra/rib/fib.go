@@ -118,12 +118,16 @@ func (c *Core) installed(now clock.Instant, r Result) {
 			return
 		}
 		var verdict bool
-		c.countFIB(n, func() { verdict = n.fib.verdict(r) })
+		c.countFIB(n, func() {
+			verdict = n.fib.verdict(r)
+			if verdict && !n.fib.put {
+				n.fib = nil // whether it went well is the FIB's to pursue
+			}
+		})
 		if !verdict {
 			return
 		}
-		if !n.fib.put {
-			n.fib = nil
+		if n.fib == nil {
 			c.dropNode(n)
 			return
 		}

@@ -58,7 +58,7 @@ func (c *Core) putNeighbor(now clock.Instant, o *owner, v rib.Neighbor) *fibEntr
 		}
 	default:
 		cl.refresh()
-		cl.value, cl.since = v, now
+		cl.value, cl.since, cl.failed = v, now, false
 	}
 	c.tellNeighbor(nb)
 	return &nb.fib

@@ -269,6 +269,7 @@ func (c *Core) ownerLost(now clock.Instant, in OwnerLost) {
 	for _, w := range o.sortedWatches() {
 		c.watchDel(o.name, w)
 	}
+	before := o.stale
 	o.lost, o.acks = true, acks{}
 	o.life++
 	o.stale = len(o.objects)
@@ -278,7 +279,7 @@ func (c *Core) ownerLost(now clock.Instant, in OwnerLost) {
 		return
 	}
 	// A daemon that crashes again before its replay is complete gains no time.
-	if _, armed := c.hold.Deadline(o.name); !armed && o.stale > 0 {
+	if before == 0 && o.stale > 0 {
 		c.hold.Set(o.name, now.Add(in.Limit))
 	}
 	c.dropOwner(o)

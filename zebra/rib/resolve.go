@@ -26,6 +26,7 @@ type candidate struct {
 	depth  int           // levels of recursion
 	reason Reason        // Active if it resolves, selected or not
 	which  int           // index of the next hop that reason is about
+	used   uint64        // bit i is set if next hop i resolves
 	circle bool          // a next hop goes in a circle over other prefixes
 	since  clock.Instant
 }
@@ -49,6 +50,7 @@ type outcome struct {
 	depth  int
 	reason Reason
 	which  int
+	used   uint64
 	circle bool
 }
 
@@ -58,7 +60,8 @@ func (c *Core) evaluate(cand *candidate) {
 	if slices.Equal(o.hops, cand.route.NextHops) {
 		o.hops = cand.route.NextHops // a million routes out of one interface need no second list
 	}
-	cand.hops, cand.depth, cand.reason, cand.which, cand.circle = o.hops, o.depth, o.reason, o.which, o.circle
+	cand.hops, cand.depth, cand.reason, cand.which = o.hops, o.depth, o.reason, o.which
+	cand.used, cand.circle = o.used, o.circle
 }
 
 // resolveRoute resolves all next hops. One that resolves is enough; otherwise
@@ -77,6 +80,7 @@ func (c *Core) resolveRoute(cand *candidate) outcome {
 			}
 			continue
 		}
+		all.used |= 1 << i
 		all.depth = max(all.depth, o.depth)
 		for _, h := range o.hops {
 			all.hops = appendHop(all.hops, h)
@@ -85,7 +89,7 @@ func (c *Core) resolveRoute(cand *candidate) outcome {
 	if len(all.hops) == 0 {
 		return all
 	}
-	return outcome{hops: dropDiscards(all.hops), depth: all.depth, circle: all.circle}
+	return outcome{hops: dropDiscards(all.hops), depth: all.depth, used: all.used, circle: all.circle}
 }
 
 // appendHop appends h unless the same way out is there, or there is no room.
@@ -156,7 +160,7 @@ func (c *Core) resolveGateway(cand *candidate, nh rib.NextHop) outcome {
 		return outcome{reason: ReasonLoop}
 	case !c.usableBy(cand, parent):
 		return outcome{reason: ReasonDefaultOnly}
-	case parent.loop, n.coversGateway() && c.reaches(parent, n, nil):
+	case parent.loop, n.coversGateway() && reaches(parent, n, nil):
 		return outcome{reason: ReasonLoop, circle: true}
 	case parent.best.depth+1 > c.opts.MaxDepth:
 		return outcome{reason: ReasonDepth}
@@ -197,7 +201,7 @@ func (c *Core) through(parent *node, nh rib.NextHop, own string) []rib.NextHop {
 		if !h.Addr.IsValid() {
 			h.Addr = nh.Addr
 			i := c.interfaces[h.Interface]
-			h.OnLink = i != nil && !i.onLink(h.Addr)
+			h.OnLink = h.Addr.IsValid() && i != nil && !i.onLink(h.Addr)
 		}
 		if len(parent.best.hops) == 1 {
 			h.Weight = nh.Weight
@@ -207,28 +211,28 @@ func (c *Core) through(parent *node, nh rib.NextHop, own string) []rib.NextHop {
 	return out
 }
 
-// reaches reports whether the recursion from node from comes to target. seen
-// holds the nodes visited.
-func (c *Core) reaches(from, target *node, seen map[*node]bool) bool {
+// reaches reports whether the recursion from node from comes to target, by
+// next hops that are in use. seen holds the nodes visited.
+func reaches(from, target *node, seen map[*node]bool) bool {
 	if from == target {
 		return true
 	}
 	if from.best == nil {
 		return false
 	}
-	for _, d := range from.best.deps {
-		if d.src.gw == nil {
+	for i, d := range from.best.deps { // in step with the next hops: Null0 has none, and stands alone
+		if d.src.gw == nil || from.best.used&(1<<i) == 0 {
 			continue
 		}
 		next := d.src.gw.parent
-		if next == nil || next == from || seen[next] || !c.usableBy(from.best, next) {
+		if next == nil || next == from || seen[next] {
 			continue
 		}
 		if seen == nil {
 			seen = map[*node]bool{}
 		}
 		seen[next] = true
-		if c.reaches(next, target, seen) {
+		if reaches(next, target, seen) {
 			return true
 		}
 	}

@@ -43,7 +43,7 @@ func (c *Core) list(n *node) {
 // changes, and then emits the net result.
 func (c *Core) settle(now clock.Instant) {
 	c.epoch++
-	for {
+	for afresh := true; ; afresh = false {
 		for i := 0; i < len(c.queue); i++ {
 			n := c.queue[i]
 			n.queued = false
@@ -56,9 +56,7 @@ func (c *Core) settle(now clock.Instant) {
 			break
 		}
 		c.edgesChanged = false
-		for _, n := range sortedNodes(c.looped) {
-			c.enqueue(n)
-		}
+		c.retryLooped(afresh)
 	}
 	c.edgesChanged = false
 	for _, n := range c.touched {
@@ -76,6 +74,19 @@ func (c *Core) settle(now clock.Instant) {
 	clear(c.touched)
 	clear(c.touchedWatches)
 	c.touched, c.touchedWatches = c.touched[:0], c.touchedWatches[:0]
+}
+
+// retryLooped queues what goes in a circle, as a change elsewhere may have
+// opened it. afresh makes every circle prove itself again: its members hold
+// each other, even after the way out whose hiding made them a circle is gone.
+func (c *Core) retryLooped(afresh bool) {
+	for _, n := range sortedNodes(c.looped) {
+		c.enqueue(n)
+		if afresh && n.loop && !n.frozen {
+			n.loop = false
+			c.propagate(n, true)
+		}
+	}
 }
 
 // sortedNodes returns the nodes of a set in order of VRF and prefix.
@@ -111,6 +122,9 @@ func (c *Core) decide(now clock.Instant, n *node) {
 	if n.best != nil && !(same && sameBest) {
 		n.best.since = now
 	}
+	if after.used != before.used {
+		c.edgesChanged = true
+	}
 	if !same || !sameBest || n.force {
 		c.propagate(n, !same || n.force)
 	}
@@ -124,12 +138,13 @@ type face struct {
 	depth    int
 	loop     bool
 	protocol rib.Protocol
+	used     uint64 // not seen by users, but by the search for circles
 }
 
 func faceOf(n *node) face {
 	f := face{best: n.best, loop: n.loop}
 	if n.best != nil {
-		f.hops, f.depth, f.protocol = n.best.hops, n.best.depth, n.best.route.Protocol
+		f.hops, f.depth, f.protocol, f.used = n.best.hops, n.best.depth, n.best.route.Protocol, n.best.used
 	}
 	return f
 }
@@ -149,7 +164,7 @@ func (c *Core) choose(n *node) {
 		for _, cand := range list {
 			c.evaluate(cand)
 			loops = loops || cand.reason == ReasonLoop || cand.circle
-			circle = circle || cand.circle && cand.reason == ReasonLoop
+			circle = circle || cand.circle && cand.reason != Active
 			switch {
 			case cand.reason != Active:
 			case !cand.override && best == nil:
@@ -182,7 +197,7 @@ func (c *Core) freeze(n *node) {
 	n.best, n.over, n.loop = nil, nil, true
 	for _, list := range [2][]*candidate{n.routes, n.overrides} {
 		for _, cand := range list {
-			cand.hops, cand.reason, cand.circle = nil, ReasonLoop, true
+			cand.hops, cand.used, cand.reason, cand.circle = nil, 0, ReasonLoop, true
 		}
 	}
 	c.looped[n] = struct{}{}
