@@ -120,6 +120,14 @@ func hostMain(dir string) {
 			fmt.Printf("table %x routes %d pid %d reattached %v swept %d epoch %d\n",
 				sha256.Sum256([]byte(want.String())), len(m.routes), a.Identity.PID, a.Reattached, m.swept, m.epoch)
 			m.mu.Unlock()
+		case "print", "printed":
+			waitFor(func() bool { _, n, _, _ := m.get(); return n > 0 })
+			_, _, _, a := m.get()
+			var got buffer
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			err := a.Daemon.Exec(ctx, plugin.Command{ID: in.Text()}, &got)
+			cancel()
+			fmt.Println(got.String(), "pid", a.Identity.PID, err)
 		case "stop":
 			s.Stop()
 			fmt.Println("stopped")

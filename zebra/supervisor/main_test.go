@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -48,12 +49,15 @@ type testDaemon struct {
 	mu      sync.Mutex // its main loop
 	desired map[netip.Prefix]uint32
 	still   bool
-	stuck   bool
+
+	once              sync.Once
+	detached, printed chan struct{}
 }
 
 func daemonMain(name string) int {
 	log := plugin.Init(name)
-	d := &testDaemon{name: name, desired: map[netip.Prefix]uint32{}, client: session.NewClient(func(rib.Event) {})}
+	d := &testDaemon{name: name, desired: map[netip.Prefix]uint32{}, client: session.NewClient(func(rib.Event) {}),
+		detached: make(chan struct{}), printed: make(chan struct{})}
 	log.Info("daemon started")
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 1))
 	for range 2000 {
@@ -125,7 +129,7 @@ func (d *testDaemon) Configure(context.Context, plugin.Configuration) ([]plugin.
 	return nil, nil
 }
 
-func (d *testDaemon) Exec(_ context.Context, cmd plugin.Command, out io.Writer) error {
+func (d *testDaemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) error {
 	switch cmd.ID {
 	case "still":
 		d.mu.Lock()
@@ -133,12 +137,25 @@ func (d *testDaemon) Exec(_ context.Context, cmd plugin.Command, out io.Writer) 
 		d.still = true
 		_, err := io.WriteString(out, describe(d.desired))
 		return err
-	case "print": // far more than a pipe holds
-		for range 20000 {
-			fmt.Println("a daemon must not print, but a library might")
-		}
-		fmt.Fprintln(os.Stderr, "nor to standard error")
+	case "print": // once zebra is gone, far more than a pipe holds
+		go func() {
+			<-d.detached
+			for range 20000 {
+				fmt.Println("a daemon must not print, but a library might")
+				fmt.Fprintln(os.Stderr, "nor to standard error")
+				slog.Info("but it may log")
+			}
+			close(d.printed)
+		}()
 		return nil
+	case "printed":
+		select {
+		case <-d.printed:
+			_, err := io.WriteString(out, "printed")
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	case "stuck":
 		d.mu.Lock() // for ever
 		return nil
@@ -150,6 +167,7 @@ func (d *testDaemon) Exec(_ context.Context, cmd plugin.Command, out io.Writer) 
 }
 
 func (d *testDaemon) Session(ctx context.Context, s session.Stream) error {
+	defer d.once.Do(func() { close(d.detached) })
 	return d.client.Run(ctx, s)
 }
 

@@ -197,22 +197,29 @@ type host struct {
 }
 
 func startHost(t *testing.T, dir string) *host {
+	h := newHost(t, dir)
+	h.start()
+	return h
+}
+
+func newHost(t *testing.T, dir string) *host {
 	path, _, err := program("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &host{t: t, cmd: exec.Command(path)}
 	h.cmd.Env = append(os.Environ(), "SUPERVISOR_TEST_HOST="+dir)
-	// Standard error is a pipe that breaks when the test closes its end: the
-	// daemon's log goes there too, so SIGPIPE is part of the test.
-	h.cmd.Stderr = os.Stderr
+	h.cmd.Stderr = os.Stderr // inherited by the daemon
 	h.in, _ = h.cmd.StdinPipe()
 	out, _ := h.cmd.StdoutPipe()
 	h.out = bufio.NewScanner(out)
-	if err := h.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
 	return h
+}
+
+func (h *host) start() {
+	if err := h.cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *host) ask(line string) string {
