@@ -196,7 +196,7 @@ func (c *Client) endDue() bool {
 }
 
 func (c *Client) nextLogs(batch []Up, limit int) []Up {
-	n := min(len(c.logs), limit-len(batch))
+	n := max(0, min(len(c.logs), limit-len(batch)))
 	for i := range n {
 		record := c.logs[i]
 		record.Dropped, c.dropped = c.dropped, 0
