@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -207,8 +208,8 @@ func (t *token) fits(partial string) bool {
 	}
 	switch t.kind {
 	case KindNumber:
-		_, ok, why := t.read(partial)
-		return ok || why != ""
+		n, err := strconv.ParseUint(partial, 10, 64)
+		return err == nil && n <= t.hi
 	case KindAddr4, KindIfAddr4, KindPrefix4, KindMask, KindWild:
 		return strings.Trim(partial, "0123456789./") == ""
 	case KindAddr6, KindIfAddr6, KindPrefix6, KindAddr, KindPrefix:

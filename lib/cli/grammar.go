@@ -169,6 +169,9 @@ func (g *Grammar) addCommand(c Command, shared Help) error {
 			return fmt.Errorf("key %q is no argument of %q", k, c.Pattern)
 		}
 	}
+	if err := c.checkLists(toks); err != nil {
+		return err
+	}
 	if len(help) > 0 {
 		c.Help = help
 	}
@@ -177,6 +180,25 @@ func (g *Grammar) addCommand(c Command, shared Help) error {
 	m.root.insert(cmd)
 	m.cmds = append(m.cmds, cmd)
 	g.tree.Commands = append(g.tree.Commands, c)
+	return nil
+}
+
+// checkLists refuses what Sort, AutoSeq, Split and Removes cannot mean.
+func (c *Command) checkLists(toks []*token) error {
+	for _, s := range c.Sort {
+		if !slices.ContainsFunc(toks, func(t *token) bool { return t.name == s || t.group == s }) {
+			return fmt.Errorf("sorted by %q, which is no argument of %q", s, c.Pattern)
+		}
+	}
+	if a := c.AutoSeq; a != nil && (c.Enters != "" || a.Step == 0 || a.Words < 0 || !slices.Contains(c.Key, a.Arg)) {
+		return errors.New("AutoSeq wants a step, a number that is part of the key, and a line that opens no block")
+	}
+	if last := len(toks) - 1; c.Split != "" && (!toks[last].repeated || toks[last].name != c.Split || c.AutoSeq != nil || c.Enters != "") {
+		return fmt.Errorf("split by %q, which is no repeated argument at the end of %q", c.Split, c.Pattern)
+	}
+	if len(c.Removes) > 0 && c.NoForm != NoOnly {
+		return errors.New("Removes wants NoOnly")
+	}
 	return nil
 }
 

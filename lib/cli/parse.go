@@ -163,7 +163,9 @@ func choose(threads []thread, prefix string, words []word) (Match, *failure) {
 		t.expand(func(s step) {
 			fail.expected = append(fail.expected, s.display())
 		}, func(c *command, caps *capture) {
-			whole = append(whole, reading{c, caps, ranks(caps, len(words))})
+			if prefix != "" || len(c.Removes) == 0 { // a list cannot be entered as a whole
+				whole = append(whole, reading{c, caps, ranks(caps, len(words))})
+			}
 		})
 	}
 	fail.secrets = secretWords(threads, len(words), nil)

@@ -78,11 +78,40 @@ type Command struct {
 	// Ordered keeps the lines of this command in the order of entry, instead
 	// of sorting them.
 	Ordered bool `json:"ordered,omitempty"`
+	// Sort names the arguments by which the lines of the command are sorted,
+	// where their text is not it: "route-map X deny 20" behind "route-map X
+	// permit 10". Together with Ordered it keeps the lines of one list
+	// together, and within it in the order of entry.
+	Sort []string `json:"sort,omitempty"`
+	// AutoSeq numbers a line of a list that was entered without its number.
+	AutoSeq *AutoSeq `json:"autoSeq,omitempty"`
+	// Split names the repeated argument at the end of the pattern of which each
+	// word is a line of its own: "match tag 1 2" says "match tag 1" and "match
+	// tag 2", to which further lines add and from which "no match tag 1" takes.
+	Split string `json:"split,omitempty"`
+	// Removes has the IDs of the commands of the same mode whose lines the "no"
+	// form removes: all lines that agree with it in each of its arguments, as
+	// in "no access-list 10". Only such a line's "no" form exists (NoOnly), and
+	// it is not stored.
+	Removes []string `json:"removes,omitempty"`
 	// Ignored is the reason why a line is accepted though it does nothing:
 	// what it asks for is always so. It is shown as help and is not stored.
 	Ignored string `json:"ignored,omitempty"`
 	// Hidden commands work but are not offered by help and completion.
 	Hidden bool `json:"hidden,omitempty"`
+}
+
+// AutoSeq says how the lines of a list are numbered. A line that is entered
+// without its number becomes the last of its list, unless the list has the very
+// same line already; a "no" line without number means the line with its content.
+type AutoSeq struct {
+	Arg     string `json:"arg"`               // the argument that is the number, one of Command.Key
+	Keyword string `json:"keyword,omitempty"` // the keyword before it: "seq"
+	// Words is how many words stand before the keyword or number. They say which
+	// list it is; none: there is one list in the block.
+	Words int    `json:"words,omitempty"`
+	Step  uint64 `json:"step"` // the first number, and how far the next is from the last
+	Max   uint64 `json:"max"`  // the largest number
 }
 
 // configuration tells whether the command belongs to a configuration mode.
