@@ -73,7 +73,8 @@ func Resolve(g *cli.Grammar, lines []string) (Path, *cli.Error) {
 }
 
 // Apply applies a line that was parsed on path: it inserts, replaces or removes
-// according to the line's identity, its "no" form and its default. Blocks on the
+// according to the line's identity, its "no" form and its default. Lines of lists
+// are numbered, split, and removed together as their command says. Blocks on the
 // path that are missing are made. It returns whether the tree changed. Lines that
 // belong to the session (exit, end, comments) change nothing; an exec command is
 // an error.
@@ -89,7 +90,7 @@ func (t *Tree) Apply(path Path, m cli.Match) (changed bool, err error) {
 	case c.Ignored != "":
 		return false, nil
 	}
-	store := stores(m)
+	store := stores(m) && len(c.Removes) == 0
 	b := &t.Block
 	for _, opener := range path[:m.Level] {
 		n := b.Get(opener.Identity())
@@ -103,10 +104,23 @@ func (t *Tree) Apply(path Path, m cli.Match) (changed bool, err error) {
 		}
 		b = &n.Block
 	}
-	if store {
-		return b.put(newNode(m)) || changed, nil
+	if len(c.Removes) > 0 {
+		return b.removeList(m), nil
 	}
-	return b.drop(m)
+	lines, err := b.expand(m)
+	if err != nil {
+		return changed, err
+	}
+	for _, line := range lines {
+		did := false
+		if store {
+			did = b.put(newNode(line))
+		} else if did, err = b.drop(line); err != nil {
+			return changed, err
+		}
+		changed = changed || did
+	}
+	return changed, nil
 }
 
 // stores tells whether the line leaves something to be stored.
@@ -150,7 +164,7 @@ func newNode(m cli.Match) *Node {
 	c := m.Command
 	n := &Node{
 		Line: m.Canonical, ID: c.ID, Owner: c.Owner, Key: m.Identity(), Args: m.Args, No: m.No,
-		Weight: c.Weight, Ordered: c.Ordered,
+		Weight: c.Weight, Ordered: c.Ordered, Sort: sortArgs(c, m.Args),
 	}
 	if m.Redacted != m.Canonical {
 		n.Redacted = m.Redacted

@@ -136,8 +136,11 @@ func (l *loader) place(at Path, m cli.Match) {
 		}
 		b = &n.Block
 	}
-	if n := b.Get(m.Identity()); n != nil {
-		n.At = l.number
+	lines, _ := b.expand(m) // after the line was applied: the numbers that it was given
+	for _, line := range lines {
+		if n := b.Get(line.Identity()); n != nil {
+			n.At = l.number
+		}
 	}
 }
 

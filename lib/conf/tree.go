@@ -30,6 +30,7 @@ type Node struct {
 	Close    string   `json:"close,omitempty"`   // the line that ends the block in print, if any
 	Weight   int      `json:"weight,omitempty"`  // cli.Command.Weight
 	Ordered  bool     `json:"ordered,omitempty"` // cli.Command.Ordered
+	Sort     string   `json:"sort,omitempty"`    // what the line is sorted by, if not by its text
 	// At is the number of the line in the text that was loaded, 0 if it came
 	// otherwise. It tells where a refused line stands and is no part of equality.
 	At int `json:"-"`
@@ -173,8 +174,12 @@ func (n *Node) order(o *Node) int {
 }
 
 // sortText is the text by which a line sorts: a "no" line stands where the
-// positive one would. Ordered lines of one command are all equal.
+// positive one would. Ordered lines of one command are all equal, or those of one
+// list are, if the command says by what they are sorted.
 func (n *Node) sortText() string {
+	if n.Sort != "" {
+		return n.Sort
+	}
 	if n.Ordered {
 		return n.ID
 	}
