@@ -1,3 +1,144 @@
-// Package core decides what nhrpd does: registration of a Next Hop Client with
-// its servers, the server's cache, and all answers to bad packets.
+// Package core decides what nhrpd does: it is NHRP (RFC 2332) as a pure state
+// machine. Inputs go in with the time, effects come out; there is no goroutine, no
+// socket, no clock and no lock here. The same code runs behind real tunnels, among
+// ten thousand others in a simulation, in a fuzzer and in a replayed recording.
+//
+// # Who is who
+//
+// A DMVPN cloud is a multipoint GRE tunnel over a network that cannot broadcast
+// (NBMA network, "the underlay"). Every station has two addresses: a protocol
+// address inside the tunnel and an NBMA address outside. NHRP tells which
+// protocol address is behind which NBMA address. A client (NHC, Cisco: spoke)
+// registers its binding with its servers (NHS, Cisco: hub); the server answers,
+// remembers, and so can send to the client. A station may be both at once, on one
+// tunnel or on several.
+//
+// # Structures
+//
+//	Core ── links      what zebra says of each interface
+//	  │  └─ timers     one heap of deadlines, keyed by what they are for
+//	  └─ iface         one for each tunnel and family with a network-id
+//	       ├─ cache        prefix → entry: static, dynamic; later incomplete, local
+//	       ├─ neighbors    what was stated to zebra, with the entry it follows from
+//	       ├─ servers      the client's half: one state machine for each NHS
+//	       └─ counters     packets by type, drops by reason
+//
+// An iface is keyed by configuration name and family, because `ip nhrp` and
+// `ipv6 nhrp` are configured apart; the VRF is implied by the tunnel. It lives as
+// long as its network-id is configured, whether or not the tunnel exists, is up,
+// or has an address: those together make it ready, and only then are packets sent
+// or believed.
+//
+// Everything that is stated to zebra follows from the cache: an entry about one
+// station on a multipoint tunnel has a neighbour, whatever brought the entry
+// about. addEntry and removeEntry are the only ways in and out, so neighbours,
+// timers and memory cannot disagree with it; a property test compares them after
+// random inputs.
+//
+// # A packet's way
+//
+//	receive: interface known, network-id? → decode → of this family, tunnel ready,
+//	         not our own → authenticated?
+//	dispatch: for us?  no  → forward (Registration and Purge Requests)
+//	                   yes → unknown compulsory extension? → by type
+//
+// Whatever fails on the way is dropped, under one DropReason, which is a counter
+// and a row of `show ip nhrp traffic detail`. fault also sends the Error
+// Indication that RFC 2332 section 5.2.7 asks for: never for an Error Indication,
+// never two for one packet, and limited for each source, since its cause is not
+// authenticated. An Error Indication that arrives changes no state for the same
+// reason; its reason is logged and shown with the server that it is about.
+//
+// # A client and its server
+//
+//	           tunnel ready, NBMA address known
+//	  Waiting ────────────────────────────────▶ Expecting
+//	     ▲                                        │   │
+//	     │ tunnel down,              reply, code 0│   │ interval of 8 s armed,
+//	     │ address unknown                        ▼   ▼ or reply with another code
+//	     ├──────────────────────────────── Responding ─▶ Down
+//	     │                                        ▲       │
+//	     └────────────────────────────────────────┼───────┘
+//	                                              └─ reply, code 0
+//
+// A request is sent at once when the tunnel comes up, when its source or its
+// protocol address changes, and when a change of configuration concerns what is
+// registered. Without an answer it is repeated, under the same Request ID, after
+// 1, 2, 4 … 64 s, each shortened by 7 to 25 per cent; a server is declared down
+// when the 8 s are armed, about 6 s after the first request. A refusal counts as
+// no success, whatever its code; the retry that is armed then carries a new
+// Request ID. Once accepted, the next request follows after the registration
+// timeout, a third of the holding time unless configured.
+//
+// A server's NBMA address is that of a point-to-point tunnel's destination, or the
+// configured one, or that of its domain name, or that of the longest map that
+// covers its protocol address. A name is resolved by an effect and its answer:
+// again after 5 to 60 s while that fails, and when the server is down, whereupon
+// the next of its addresses is tried.
+//
+// # A server and its clients
+//
+// A Registration Request is answered CIE by CIE. Refused are, with code 4: the
+// server's own addresses and prefixes that hold them, what contradicts a static
+// map, a CIE for another NBMA address than its sender's; with code 5: what exceeds
+// MaxEntries; with code 14: another NBMA address for an entry that is unique. The
+// binding is to the address that the packet came from; where a NAT changed it, the
+// claimed one is kept beside, and the NAT address extension of the reply tells the
+// client how it is seen. Registering from elsewhere moves the neighbour at once.
+// An entry ends with its holding time, or by a Purge Request of the station that
+// registered it, from where it did.
+//
+// # Timers
+//
+//	expire    an entry's holding time                    1 … 65535 s
+//	send      a server's retry or registration timeout   0.75 … 64 s, or as configured
+//	resolve   a server's name                            5 … 60 s
+//	replay    longest holding time since Attached        once
+//
+// # Restart
+//
+// Each dynamic entry is stated to a keeper outside (SaveEntry) with its age and
+// what is left of its life, and withdrawn when it ends. The next life is given
+// them back (RestoreEntry) and puts them into the cache as soon as their interface
+// is known and configured. EndOfReplay, upon which zebra sweeps what was not
+// stated again, follows at once if nothing was stale; otherwise after the longest
+// holding time, when every client that lives has registered again, remembered or
+// not. Request IDs begin above those of the life before (RFC 2332 section 5.2.3).
+//
+// # What is built of which RFC
+//
+//	RFC 2332 5.1       fixed part, hop count of forwarded packets
+//	         5.2.0.1   Request ID, holding time, prefix length
+//	         5.2.3-4   registration, both halves, uniqueness, codes 0, 4, 5, 14
+//	         5.2.5-6   purge: of a registration, both halves; answered
+//	         5.2.7     error indications 1, 3, 6, 7, 8, 9, 11, 15
+//	         5.3       extensions: order kept, unknown ones returned or refused
+//	         5.3.1     Responder Address
+//	         5.3.2     Forward Transit NHS Record, loop by protocol address
+//	         5.3.4     Authentication: Cisco's clear text, hop by hop
+//	Cisco              NAT address extension, max-send, retry times, messages
+//
+// # Deviations
+//
+//   - A unique entry is refused to any other NBMA address, whether or not the
+//     request has the uniqueness bit, as Cisco does; RFC 2332 section 5.2.3 asks
+//     for it only if it has. The same NBMA address may register again; by the
+//     letter of the RFC it could not.
+//   - A binding for a third station's NBMA address is refused: nobody vouches for it.
+//   - A request for a station that is not known gives error 6, Protocol Address
+//     Unreachable, as the RFC has it; Cisco was seen to send 7.
+//   - Replies are believed only from the NBMA address that was asked.
+//   - The Purge Requests of a client have the N bit: it does not wait for replies.
+//   - The Authentication extension of a client is not returned by a server that has
+//     no authentication configured, since it is made anew at each hop (5.3.4).
+//   - Request IDs do not start at 0 (recommended in 5.2.0.1) but where the driver
+//     says, which is how they survive a crash without non-volatile memory.
+//
+// # What it deliberately does not do
+//
+// It resolves nothing, redirects nothing and installs no shortcut: Resolution
+// packets and Traffic Indications are counted as unsupported. It registers one
+// protocol address for each tunnel and family. It does not join servers into
+// clusters: priority and cluster are shown, all servers are registered with. It
+// copies no multicast: it says where to. SCSP (RFC 2334) is out of scope.
 package core

@@ -220,12 +220,15 @@ func (c *Core) unauthentic(now clock.Instant, i *iface, in RxPacket) {
 // answerable checks the extensions of a request that this node is to answer
 // (RFC 2332 section 5.3).
 func (c *Core) answerable(now clock.Instant, i *iface, in RxPacket) bool {
-	var e *packet.Error
-	if errors.As(c.in.CheckCompulsory(), &e) {
-		c.fault(now, i, in, DropUnknownExt, e.Reason.ErrorCode(), e.Offset)
-		return false
+	err := c.in.CheckCompulsory()
+	if err == nil {
+		return true
 	}
-	return true
+	var e *packet.Error
+	if errors.As(err, &e) {
+		c.fault(now, i, in, DropUnknownExt, e.Reason.ErrorCode(), e.Offset)
+	}
+	return false
 }
 
 // extensionOffset returns where in the packet in c.in an extension is; where it

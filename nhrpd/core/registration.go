@@ -24,25 +24,48 @@ func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 		c.fault(now, i, in, DropMalformed, packet.ErrProtocolError, offSrcProtocolLen)
 		return
 	}
+	client := i.clientNBMA(m, in.NBMA)
 	for k := range m.CIEs {
 		cie := &m.CIEs[k]
-		cie.Code = c.registerCIE(now, i, in, cie, unique)
+		cie.Code = c.registerCIE(now, i, client, cie, unique)
 		if cie.Code != packet.CodeSuccess {
 			cie.HoldingTime = 0 // MUST be 0 on a NAK (section 5.2.0.1)
 			c.trace(Trace{
-				Event: TraceRefused, Interface: i.key.name, Peer: m.SrcProtocol, NBMA: in.NBMA, Code: uint16(cie.Code),
+				Event: TraceRefused, Interface: i.key.name, Peer: m.SrcProtocol, NBMA: client, Code: uint16(cie.Code),
 				RequestID: m.RequestID,
 			})
-			c.logError(now, i, in.NBMA, m.Type, cie.Code.String(), uint16(cie.Code))
+			c.logError(now, i, client, m.Type, cie.Code.String(), uint16(cie.Code))
 		}
 	}
 	m.Type, m.HopCount = packet.RegistrationReply, replyHops
-	i.replyExtensions(m, in.NBMA)
-	c.send(now, i, in.NBMA, m, sendOwn)
+	i.replyExtensions(m, client)
+	c.send(now, i, client, m, sendOwn)
 }
 
-// registerCIE caches the binding of a CIE and returns the code for the reply.
-func (c *Core) registerCIE(now clock.Instant, i *iface, in RxPacket, cie *packet.CIE, unique bool) packet.CIECode {
+// clientNBMA returns the NBMA address of the client that sent a request: the one
+// that the packet came from, which is right whatever NATs did to it. Where a
+// transit NHS forwarded the packet, that is the transit NHS's; then it is the one
+// in the packet, if the last NHS in the record is configured to be where the
+// packet came from. A client's word is not enough for that: it could bind
+// addresses to any third station.
+func (i *iface) clientNBMA(m *packet.Message, from netip.Addr) netip.Addr {
+	e := m.Extension(packet.ForwardTransitNHS)
+	if e == nil || len(e.CIEs) == 0 {
+		return from
+	}
+	last := e.CIEs[len(e.CIEs)-1].Protocol
+	if !last.IsValid() || m.SrcNBMA == i.source {
+		return from
+	}
+	if known := i.cache.get(hostPrefix(last)); known == nil || known.kind != EntryStatic || known.nbma != from {
+		return from
+	}
+	return m.SrcNBMA
+}
+
+// registerCIE caches the binding of a CIE to the client's NBMA address and
+// returns the code for the reply.
+func (c *Core) registerCIE(now clock.Instant, i *iface, nbma netip.Addr, cie *packet.CIE, unique bool) packet.CIECode {
 	m := &c.in
 	client := cie.Protocol
 	if !client.IsValid() {
@@ -61,11 +84,11 @@ func (c *Core) registerCIE(now clock.Instant, i *iface, in RxPacket, cie *packet
 	}
 	switch {
 	case e != nil && e.kind == EntryStatic:
-		if e.nbma == in.NBMA {
+		if e.nbma == nbma {
 			return packet.CodeSuccess // the map says the same, and stays
 		}
 		return packet.CodeAdministrativelyProhibited
-	case e != nil && e.flags&FlagUnique != 0 && e.nbma != in.NBMA:
+	case e != nil && e.flags&FlagUnique != 0 && e.nbma != nbma:
 		return packet.CodeUniqueAddressAlreadyPresent
 	case e == nil && i.cache.dynamic >= MaxEntries:
 		return packet.CodeInsufficientResources
@@ -76,7 +99,7 @@ func (c *Core) registerCIE(now clock.Instant, i *iface, in RxPacket, cie *packet
 		return packet.CodeSuccess
 	}
 	c.cacheRegistration(now, i, e, registration{
-		target: target, client: client, nbma: in.NBMA, claimed: m.SrcNBMA, unique: unique, cie: cie,
+		target: target, client: client, nbma: nbma, claimed: m.SrcNBMA, unique: unique, cie: cie,
 	})
 	return packet.CodeSuccess
 }

@@ -160,7 +160,7 @@ type NHSEntry struct {
 	RequestID  uint32        // of the last request
 	Retry      time.Duration // nominal interval of the retry that is armed, if Pending
 	NextSend   time.Duration // until the next request; NoExpiry if none is armed
-	LastError  string        // of the last refusal or error indication; "" if none since it was last up
+	LastError  string        // of the last refusal or error indication; "" if none since the last acceptance
 	Translated netip.Addr    // own NBMA address as the server sees it, if a NAT changed it
 }
 

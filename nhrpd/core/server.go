@@ -271,12 +271,12 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 		}
 	}
 	s.registered, s.retry = i.addr.Addr(), 0
-	s.translated = c.translation(i)
+	s.translated, s.lastError = c.translation(i), ""
 	c.timers.Set(timerKey{kind: timerSend, server: s}, now.Add(i.cfg.RegistrationTimeout))
 	if s.state == NHSResponding {
 		return
 	}
-	s.lastError, s.announced = "", false
+	s.announced = false
 	c.setServerState(now, s, NHSResponding)
 	c.trace(Trace{Event: TraceNHSUp, Interface: i.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID})
 	c.logServer(s, "NHRP_NHS_UP", "is UP", "Registration Reply")
