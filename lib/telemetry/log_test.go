@@ -174,6 +174,21 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// TestTruncatedFile empties the file as logrotate's copytruncate does: the log
+// goes on at the new end.
+func TestTruncatedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "zebra.log")
+	l := newLog(t, telemetry.LogConfig{File: path})
+	l.Logger().Info("first")
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	l.Logger().Info("second")
+	if got, _ := os.ReadFile(path); !strings.HasPrefix(string(got), "time=") {
+		t.Errorf("file has %q", got)
+	}
+}
+
 // TestReopenFails wants the old file to stay in use.
 func TestReopenFails(t *testing.T) {
 	dir := t.TempDir()

@@ -142,7 +142,7 @@ func (l *Limiter) allowance(key string, now time.Time) *allowance {
 	if len(l.keys) >= maxKeys && now.Sub(l.swept) >= l.per {
 		l.swept = now
 		for k, a := range l.keys {
-			if now.Sub(a.since) >= time.Duration(l.burst)*l.per && a.suppressed == 0 {
+			if now.Sub(a.since) >= time.Duration(l.burst)*l.per {
 				delete(l.keys, k)
 			}
 		}
