@@ -52,6 +52,7 @@ func TestLists(t *testing.T) {
 		{"no by content", "ip prefix-list A permit 10.0.0.0/8\nip prefix-list A deny 0.0.0.0/0\nno ip prefix-list A deny 0.0.0.0/0", "ip prefix-list A seq 5 permit 10.0.0.0/8\n"},
 		{"no by other content", "ip prefix-list A permit 10.0.0.0/8\nno ip prefix-list A deny 10.0.0.0/8", "ip prefix-list A seq 5 permit 10.0.0.0/8\n"},
 		{"no of the whole list", "ip prefix-list A permit 10.0.0.0/8\nip prefix-list A description x y\nip prefix-list AB deny 0.0.0.0/0\nno ip prefix-list A", "ip prefix-list AB seq 5 deny 0.0.0.0/0\n"},
+		{"no keeps lists of another kind", "ip prefix-list A permit 10.0.0.0/8\nip access-list A\n permit 1.1.1.1\nno ip prefix-list A", "ip access-list A\n 10 permit 1.1.1.1\n"},
 		{"lists that are in order of entry", "access-list 10 permit 9.9.9.9\naccess-list 2 permit 1.1.1.1\naccess-list 10 deny 1.1.1.1",
 			"access-list 2 permit 1.1.1.1\naccess-list 10 permit 9.9.9.9\naccess-list 10 deny 1.1.1.1\n"},
 		{"no access-list", "access-list 10 permit 9.9.9.9\naccess-list 2 permit 1.1.1.1\naccess-list 10 deny 1.1.1.1\nno access-list 10", "access-list 2 permit 1.1.1.1\n"},
