@@ -1,0 +1,159 @@
+package harness
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// BinaryVariable names a directory with zebra, vtysh and the daemons, in place of
+// the repository's bin.
+const BinaryVariable = "GODMVPN_BIN"
+
+// readyLimit is how long zebra may take to be ready.
+const readyLimit = 60 * time.Second
+
+// Binary is the path of a built program.
+func Binary(name string) (string, error) {
+	dir := os.Getenv(BinaryVariable)
+	if dir == "" {
+		root, err := repositoryRoot()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(root, "bin")
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w (run make build)", err)
+	}
+	return path, nil
+}
+
+// Zebra is a running zebra, with the daemons that it started.
+type Zebra struct {
+	*Process
+	node   *Node
+	config string
+	args   []string
+}
+
+// StartZebra starts zebra in the node, with this configuration and further
+// arguments, and waits until it is ready.
+func (n *Node) StartZebra(config string, args ...string) *Zebra {
+	n.t.Helper()
+	file := filepath.Join(n.Rundir(), "godmvpn.conf")
+	n.check("configuration", os.WriteFile(file, []byte(config), 0o640))
+	return n.RestartZebra(args...)
+}
+
+// RestartZebra starts zebra with the configuration that is in the run directory.
+func (n *Node) RestartZebra(args ...string) *Zebra {
+	n.t.Helper()
+	z := n.LaunchZebra(args...)
+	z.WaitReady()
+	return z
+}
+
+// LaunchZebra is RestartZebra without the waiting, for starts that are to fail.
+func (n *Node) LaunchZebra(args ...string) *Zebra {
+	n.t.Helper()
+	bin, err := Binary("zebra")
+	n.check("zebra", err)
+	dir := n.Rundir()
+	log := filepath.Join(dir, "zebra.log")
+	n.Log(log)
+	if err := os.Remove(filepath.Join(dir, "ready")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		n.t.Fatalf("%s: %v", n.name, err)
+	}
+	all := append([]string{"--config", filepath.Join(dir, "godmvpn.conf"), "--rundir", dir,
+		"--log-file", log, "--log-level", "debug"}, args...)
+	return &Zebra{Process: n.Start("zebra", bin, all...), node: n, config: all[1], args: args}
+}
+
+// WaitReady waits until zebra has written its ready file.
+func (z *Zebra) WaitReady() {
+	z.t.Helper()
+	ready := filepath.Join(z.node.Rundir(), "ready")
+	err := Poll(readyLimit, func() error {
+		if !z.Running() {
+			return nil
+		}
+		_, err := os.Stat(ready)
+		return err
+	})
+	if err != nil {
+		z.t.Fatalf("%s: zebra is not ready: %v", z.node.name, err)
+	}
+	if !z.Running() {
+		z.t.Fatalf("%s: zebra ended: %v", z.node.name, z.err)
+	}
+}
+
+// Vtysh runs commands, one after the other, in one vtysh and returns what it
+// printed.
+func (n *Node) Vtysh(commands ...string) (string, error) {
+	return n.vtysh(nil, commands)
+}
+
+func (n *Node) vtysh(options, commands []string) (string, error) {
+	bin, err := Binary("vtysh")
+	if err != nil {
+		return "", err
+	}
+	args := append([]string{"--rundir", n.Rundir()}, options...)
+	for _, c := range commands {
+		args = append(args, "-c", c)
+	}
+	return n.Run(bin, args...)
+}
+
+// MustVtysh is Vtysh for commands that must succeed.
+func (n *Node) MustVtysh(commands ...string) string {
+	n.t.Helper()
+	out, err := n.Vtysh(commands...)
+	n.check("vtysh", err)
+	return out
+}
+
+// Configure enters configuration lines.
+func (n *Node) Configure(lines string) {
+	n.t.Helper()
+	commands := []string{"configure terminal"}
+	for line := range strings.Lines(lines) {
+		if line = strings.TrimSpace(line); line != "" {
+			commands = append(commands, line)
+		}
+	}
+	n.MustVtysh(append(commands, "end")...)
+}
+
+// JSON runs a show command and decodes its JSON.
+func (n *Node) JSON(command string) (any, error) {
+	out, err := n.vtysh([]string{"--json"}, []string{command})
+	if err != nil {
+		return nil, err
+	}
+	var v any
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		return nil, fmt.Errorf("%s: %w in %q", command, err, out)
+	}
+	return v, nil
+}
+
+// ShowJSON tells whether the JSON of a show command contains want (see Subset),
+// which is JSON text itself.
+func (n *Node) ShowJSON(command, want string) error {
+	got, err := n.JSON(command)
+	if err != nil {
+		return err
+	}
+	if err := SubsetText(got, want); err != nil {
+		return fmt.Errorf("%s: %s: %w", n.name, command, err)
+	}
+	return nil
+}
