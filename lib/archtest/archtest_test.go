@@ -85,7 +85,8 @@ func TestRules(t *testing.T) {
 }
 
 // unpack writes an archive's files below root and returns what its marks expect.
-// A line "//grow N" stands for N lines of code, "//table N" for N elements.
+// A line "//grow N" stands for N lines of code, "//table N" for N elements,
+// "//blank N" for N empty lines.
 func unpack(t *testing.T, name, root string) (expected []string) {
 	t.Helper()
 	archive, err := os.ReadFile(name)
@@ -98,7 +99,7 @@ func unpack(t *testing.T, name, root string) (expected []string) {
 			var kind string
 			var n int
 			fmt.Sscanf(s, "//%s %d", &kind, &n)
-			line := map[string]string{"grow": "\t_ = 0\n", "table": "\t0,\n"}[kind]
+			line := map[string]string{"grow": "\t_ = 0\n", "table": "\t0,\n", "blank": "\n"}[kind]
 			return strings.TrimSuffix(strings.Repeat(line, n), "\n")
 		})
 		path := filepath.Join(root, file[1])
@@ -119,7 +120,7 @@ func unpack(t *testing.T, name, root string) (expected []string) {
 
 var (
 	header = regexp.MustCompile(`(?m)^-- (\S+) --\n`) // before each file of an archive
-	grow   = regexp.MustCompile(`//(grow|table) \d+`)
+	grow   = regexp.MustCompile(`//(grow|table|blank) \d+`)
 )
 
 // TestLoad wants testdata, hidden folders and nested modules left out.
