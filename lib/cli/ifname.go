@@ -77,11 +77,11 @@ func readIfname(word string) (string, bool, string) {
 	}
 	for i := 0; i < len(word); i++ {
 		c := word[i]
-		if !digit(c) && (c|0x20 < 'a' || c|0x20 > 'z') && !strings.ContainsRune("/._:-@", rune(c)) {
+		if !digit(c) && (c|0x20 < 'a' || c|0x20 > 'z') && !strings.ContainsRune("/._-@", rune(c)) {
 			return "", false, ""
 		}
 	}
-	if letters(word[:1]) == 0 && !digit(word[0]) && word[0] != '_' {
+	if letters(word[:1]) == 0 { // a mistyped address must not become a name
 		return "", false, ""
 	}
 	return InterfaceName(word), true, ""

@@ -185,15 +185,25 @@ func choose(threads []thread, prefix string, words []word) (Match, *failure) {
 	}
 	best := whole[0]
 	for _, r := range whole[1:] {
-		if slices.Compare(r.ranks, best.ranks) < 0 || r.prefers(prefix) && slices.Equal(r.ranks, best.ranks) {
+		d := slices.Compare(r.ranks, best.ranks)
+		if d < 0 && r.suits(prefix) >= best.suits(prefix) || r.suits(prefix) > best.suits(prefix) && d <= 0 {
 			best = r
 		}
 	}
 	return best.match(prefix, fail)
 }
 
-// prefers settles a tie between a line and its NoOnly twin.
-func (r reading) prefers(prefix string) bool { return prefix == "no" && r.cmd.NoForm == NoOnly }
+// suits tells how well a reading goes with the prefix: 0 if it is refused. A
+// NoOnly command comes before its positive twin.
+func (r reading) suits(prefix string) int {
+	switch only := r.cmd.NoForm == NoOnly; {
+	case prefix == "" && only, prefix != "" && !r.cmd.canNo():
+		return 0
+	case prefix == "no" && only:
+		return 2
+	}
+	return 1
+}
 
 func (s step) display() string {
 	if s.word != "" {

@@ -163,6 +163,7 @@ func TestParseErrors(t *testing.T) {
 		{inIf, "ip address 10.0.0.1 255.0.255.0", ErrUnknown, 21, "not a netmask"},
 		{inIf, "ip address 10.0.0.300/24", ErrUnknown, 12, "A.B.C.D"},
 		{inIf, "ip address", ErrIncomplete, 12, "A.B.C.D"},
+		{inIf, "tunnel source 10.0.0.300", ErrUnknown, 15, "IFNAME"},
 		{inIf, "tunnel mode gre", ErrIncomplete, 17, "ip, multipoint"},
 		{inIf, "tunnel mode gre multipoint x", ErrUnknown, 28, ""},
 		{inIf, "no ip nhrp map", ErrIncomplete, 16, ""},
@@ -212,6 +213,24 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	if m.Args.String("key") != "S3cret!" {
 		t.Errorf("the accessor must return the secret: %q", m.Args.String("key"))
+	}
+}
+
+// TestPositiveAndNegativeTwins: a line may have one command for itself and another
+// for its "no" form, in either order.
+func TestPositiveAndNegativeTwins(t *testing.T) {
+	only := Command{ID: "minus", Mode: "config", Pattern: "alpha beta", NoForm: NoOnly}
+	plus := Command{ID: "plus", Mode: "config", Pattern: "alpha beta"}
+	for _, cmds := range [][]Command{{only, plus}, {plus, only}} {
+		g, err := Merge(Owned{"x", Tree{Commands: cmds}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line, want := range map[string]string{"alpha beta": "plus", "no al be": "minus"} {
+			if m, err := g.Parse(inConf, line); err != nil || m.Command.ID != want {
+				t.Errorf("%q: %v %v, want %s", line, m.Command, err, want)
+			}
+		}
 	}
 }
 

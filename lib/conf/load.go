@@ -16,7 +16,7 @@ const (
 // LineError is a line that was refused.
 type LineError struct {
 	File   string `json:"file,omitempty"`
-	Line   int    `json:"line"`   // 1-based
+	Line   int    `json:"line"`   // 1-based; 0 if the line was not read from a text
 	Column int    `json:"column"` // 1-based, in characters, within Text
 	Text   string `json:"text"`   // the line, its secrets replaced by stars
 	Msg    string `json:"msg"`
@@ -24,6 +24,9 @@ type LineError struct {
 
 // Error returns "file:line: text: message".
 func (e LineError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", strings.TrimSpace(e.Text), e.Msg)
+	}
 	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, strings.TrimSpace(e.Text), e.Msg)
 }
 
@@ -31,7 +34,16 @@ func (e LineError) Error() string {
 // the message.
 func (e LineError) Report() string {
 	err := cli.Error{Line: e.Text, Column: e.Column, Msg: e.Msg}
+	if e.Line == 0 {
+		return err.Report()
+	}
 	return fmt.Sprintf("%s:%d:\n%s", e.File, e.Line, err.Report())
+}
+
+// Refuse is the error of a daemon that cannot accept the line: it has the line's
+// text without secrets and, if it was loaded, its number.
+func (n *Node) Refuse(format string, args ...any) LineError {
+	return LineError{Line: n.At, Column: 1, Text: n.String(), Msg: fmt.Sprintf(format, args...)}
 }
 
 // Load reads a whole configuration text. source names it in errors. If any line

@@ -78,6 +78,7 @@ func interactive(ctx context.Context, s *session, hist *history) int {
 	if liner.TerminalSupported() {
 		signalsOff()
 	}
+	defer restoreOn(line)()
 	line.SetCtrlCAborts(true)
 	line.SetWordCompleter(e.complete)
 	for _, l := range hist.lines {
@@ -89,6 +90,22 @@ func interactive(ctx context.Context, s *session, hist *history) int {
 		e.once(ctx, line)
 	}
 	return 0
+}
+
+// restoreOn puts the terminal back before a signal ends the shell. The function it
+// returns stops watching.
+func restoreOn(line *liner.State) (stop func()) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		select {
+		case <-signals:
+			line.Close()
+			os.Exit(128 + int(syscall.SIGTERM))
+		case <-done:
+		}
+	}()
+	return func() { signal.Stop(signals); close(done) }
 }
 
 // once reads a line and carries it out.

@@ -46,7 +46,7 @@ const screenLimit = 20 * time.Second
 
 // terminal runs vtysh on a pseudo-terminal and follows a file of lines: send
 // "keys", expect "text" (after what was expected before), never "text" (since
-// then), exit N.
+// then), term "" (send SIGTERM), exit "N".
 func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: terminal FILE [ROWS]")
@@ -76,6 +76,8 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 			if strings.Contains(s.shown(), text) {
 				err = fmt.Errorf("%q is on the screen", text)
 			}
+		case "term":
+			err = s.cmd.Process.Signal(syscall.SIGTERM)
 		case "exit":
 			err = s.exit(text)
 		default:
