@@ -58,3 +58,6 @@ func (c *Core) Leaks() error {
 	}
 	return nil
 }
+
+// Waits returns how many sequence numbers of an owner wait for the FIB.
+func (c *Core) Waits(owner string) int { return len(c.owners[owner].waits) }

@@ -476,7 +476,8 @@ func (w *world) checkWatches(t *rapid.T, state map[place]choice) {
 	for k, have := range w.routes {
 		want := map[netip.Prefix]lib.Route{}
 		for p, c := range state {
-			if c.best != nil && p.vrf == k.watch.VRF && c.best.route.Protocol == k.watch.Protocol && c.best.route.Instance == k.watch.Instance {
+			if c.best != nil && p.vrf == k.watch.VRF && c.best.route.Protocol == k.watch.Protocol &&
+				(c.best.route.Instance == k.watch.Instance || k.watch.Protocol == lib.Static) {
 				want[p.prefix] = c.best.route
 			}
 		}

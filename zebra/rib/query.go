@@ -143,7 +143,7 @@ func (cand *candidate) why() (Reason, string) {
 func (cand *candidate) describe() string {
 	r := cand.route
 	s := r.Protocol.String()
-	if r.Instance != 0 {
+	if instance(r.Protocol, r.Instance) != 0 {
 		s += " " + strconv.FormatUint(uint64(r.Instance), 10)
 	}
 	return s + " [" + strconv.Itoa(int(r.Distance)) + "/" + strconv.FormatUint(uint64(r.Metric), 10) + "]"

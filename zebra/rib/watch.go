@@ -29,12 +29,21 @@ type redistKey struct {
 }
 
 func (w *watch) redistKey() redistKey {
-	return redistKey{w.what.VRF, w.what.Family, w.what.Protocol, w.what.Instance}
+	return redistKey{w.what.VRF, w.what.Family, w.what.Protocol, instance(w.what.Protocol, w.what.Instance)}
 }
 
 func (cand *candidate) redistKey() redistKey {
 	r := &cand.route
-	return redistKey{r.VRF, rib.FamilyOf(r.Prefix.Addr()), r.Protocol, r.Instance}
+	return redistKey{r.VRF, rib.FamilyOf(r.Prefix.Addr()), r.Protocol, instance(r.Protocol, r.Instance)}
+}
+
+// instance returns the instance by which routes are redistributed. That of a
+// static route only tells routes of one prefix apart: see doc.go, "Keys".
+func instance(p rib.Protocol, n uint32) uint32 {
+	if p == rib.Static {
+		return 0
+	}
+	return n
 }
 
 func (o *owner) sortedWatches() []rib.Watch {
