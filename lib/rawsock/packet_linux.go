@@ -56,6 +56,9 @@ func (p *packetConn) WriteTo(b []byte, to netip.Addr) error {
 		hw = to.AsSlice()
 	}
 	_, err := p.c.WriteTo(b, &packet.Addr{HardwareAddr: hw})
+	if errors.Is(err, unix.EINVAL) && !to.IsValid() {
+		return fmt.Errorf("%w: no NBMA address on a multipoint device", ErrAddress)
+	}
 	return p.typed(err)
 }
 

@@ -37,7 +37,9 @@ type PacketConn interface {
 	// tunnel.
 	ReadFrom(b []byte) (n int, from netip.Addr, err error)
 	// WriteTo sends a payload to a link-layer address. On a point-to-point
-	// device the peer is implied and to may be the zero Addr.
+	// device the peer is implied: to may be the zero Addr, and is not looked at
+	// otherwise. The error is ErrAddress where the device needs an address or
+	// has none of that family, ErrDown, or ErrGone.
 	WriteTo(b []byte, to netip.Addr) error
 	Close() error
 }

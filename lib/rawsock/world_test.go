@@ -137,7 +137,7 @@ func linkUp(t *testing.T, h *netlink.Handle, name string, ip netip.Addr) netlink
 
 func awaitUp(t *testing.T, h *netlink.Handle, name string) {
 	t.Helper()
-	for range 500 {
+	for range 5000 { // about 10 s; the kernel takes up to one
 		l, err := h.LinkByName(name)
 		check(t, err)
 		if l.Attrs().OperState == netlink.OperUp {
