@@ -209,6 +209,14 @@ func (c *Client) Len() int {
 	return c.list.live
 }
 
+// Idle reports whether everything that the client holds was sent in the present
+// attachment: a daemon that ends may wait for it.
+func (c *Client) Idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.attached && !c.begin && c.list.todo == nil && !c.endDue()
+}
+
 // ErrAttached is returned by Run while another Run is active.
 var ErrAttached = errors.New("session: already attached")
 
