@@ -29,8 +29,8 @@ type reader struct {
 	vrfs map[string]bool
 	// static has the place of each route in cfg.Static.
 	static map[rib.Key]int
-	errs []plugin.LineError
-	path []string
+	errs   []plugin.LineError
+	path   []string
 }
 
 func (r *reader) refuse(n *conf.Node, format string, args ...any) {

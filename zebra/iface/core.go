@@ -104,6 +104,9 @@ func (c *Core) Interfaces() []rib.Interface {
 	return out
 }
 
+// VRFs returns the configured VRFs, in configuration order.
+func (c *Core) VRFs() []VRF { return slices.Clone(c.cfg.VRFs) }
+
 // Table returns the routing table of a VRF; ok is false if there is no such VRF.
 func (c *Core) Table(vrf string) (table uint32, ok bool) {
 	if vrf == "" {

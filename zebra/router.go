@@ -1,0 +1,268 @@
+package zebra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/lib/telemetry"
+	zcli "github.com/godmvpn/godmvpn/zebra/cli"
+	"github.com/godmvpn/godmvpn/zebra/confstore"
+	"github.com/godmvpn/godmvpn/zebra/ctl"
+	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel"
+	"github.com/godmvpn/godmvpn/zebra/engine"
+	"github.com/godmvpn/godmvpn/zebra/fib"
+	"github.com/godmvpn/godmvpn/zebra/hub"
+	"github.com/godmvpn/godmvpn/zebra/supervisor"
+)
+
+// router is everything that runs.
+type router struct {
+	opts    options
+	build   string
+	log     *slog.Logger
+	file    *telemetry.Log // zebra's own log
+	recent  *telemetry.Log // records of zebra and all daemons, for show logging
+	started time.Time
+
+	provider *linuxkernel.Provider
+	fib      *fib.FIB
+	engine   *engine.Engine
+	hub      *hub.Hub
+	daemons  *daemons
+	store    *confstore.Store
+	server   *grpc.Server
+	socket   net.Listener
+
+	mu       sync.Mutex // guards hostname
+	hostname string
+
+	failed  chan error // what must not end has ended
+	cancel  context.CancelFunc
+	engines context.CancelFunc
+	fibDone chan struct{}
+	engDone chan struct{}
+}
+
+// settleWithin bounds how long the start waits for the kernel.
+const settleWithin = 30 * time.Second
+
+func newRouter(o options, b Builtin, log *telemetry.Log) (*router, error) {
+	r := &router{opts: o, build: b.Build, log: log.Logger(), file: log, started: time.Now(), hostname: defaultHostname(),
+		failed: make(chan error, 4), fibDone: make(chan struct{}), engDone: make(chan struct{})}
+	var err error
+	if r.recent, err = telemetry.NewLog(telemetry.LogConfig{Level: slog.LevelDebug}); err != nil {
+		return nil, err
+	}
+	log.Subscribe(func(rec telemetry.Record) { r.recent.Logger().Log(context.Background(), rec.Level, rec.Text) })
+	trees := append([]cli.Owned{{Owner: zcli.Owner, Tree: zcli.Grammar()}}, b.Daemons...)
+	grammar, err := cli.Merge(trees...)
+	if err != nil {
+		return nil, fmt.Errorf("the daemons' grammars do not fit together: %w", err)
+	}
+	if r.socket, err = ctl.Listen(o.rundir); err != nil {
+		return nil, err
+	}
+	if err := r.openCores(); err != nil {
+		r.socket.Close()
+		return nil, err
+	}
+	r.daemons, err = newDaemons(r, b)
+	if err != nil {
+		return nil, errors.Join(err, r.provider.Close(), r.socket.Close())
+	}
+	r.store = confstore.New(confstore.Options{Grammar: grammar, Owners: r, Self: zcli.Owner, Daemon: zcli.CmdDaemon,
+		Forced: o.enable, Startup: o.config})
+	server, err := ctl.New(ctl.Options{Store: r.store, Trees: trees, Zebra: r, Build: b.Build, Log: r.log})
+	if err != nil {
+		return nil, err
+	}
+	r.server = server.GRPC()
+	return r, nil
+}
+
+// openCores makes the engine and what it works with.
+func (r *router) openCores() error {
+	var err error
+	r.provider, err = linuxkernel.New(linuxkernel.Options{StateFile: filepath.Join(r.opts.rundir, "kernel.state"), Logger: r.log})
+	if err != nil {
+		return err
+	}
+	first, err := hub.NextGeneration(filepath.Join(r.opts.rundir, "generation"))
+	if err != nil {
+		return errors.Join(err, r.provider.Close())
+	}
+	r.engine = engine.New(r.log, r.daemonLog)
+	r.hub = hub.New(r.engine.Message, first)
+	r.fib = fib.New(fib.Options{Provider: r.provider, Report: r.engine.Outcomes, Event: r.engine.Event, Logger: r.log})
+	r.engine.Connect(r.fib, r.hub)
+	return nil
+}
+
+func defaultHostname() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "router"
+	}
+	name, _, _ = strings.Cut(name, ".")
+	return name
+}
+
+// start brings everything up and returns when the configuration is in force.
+func (r *router) start(ctx context.Context) error {
+	if err := r.fib.Adopt(ctx); err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	engines, stopEngine := context.WithCancel(context.Background())
+	r.engines = stopEngine
+	go func() {
+		defer close(r.engDone)
+		r.engine.Run(engines)
+	}()
+	go func() {
+		defer close(r.fibDone)
+		if err := r.fib.Run(running); err != nil {
+			r.failed <- err
+		}
+	}()
+	go func() {
+		if err := r.server.Serve(r.socket); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			r.failed <- err
+		}
+	}()
+	if err := r.loadStartup(ctx); err != nil {
+		return err
+	}
+	r.engine.Configured()
+	r.daemons.retire()
+	limited, stop := context.WithTimeout(ctx, settleWithin)
+	defer stop()
+	// Twice: what the first pass creates lets the second one succeed.
+	for range 2 {
+		if err := r.engine.Do(limited, func() {}); err != nil {
+			return fmt.Errorf("waiting for zebra's cores: %w", err)
+		}
+		if err := r.fib.Sync(limited); err != nil {
+			return fmt.Errorf("waiting for the kernel: %w", err)
+		}
+	}
+	return nil
+}
+
+// loadStartup reads the startup configuration, wholly or not at all. A file that
+// does not exist is an empty one.
+func (r *router) loadStartup(ctx context.Context) error {
+	text, err := os.ReadFile(r.opts.config)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.log.Warn("there is no startup configuration", "file", r.opts.config)
+		text, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	refused := r.store.Load(ctx, string(text), r.opts.config)
+	if len(refused) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the startup configuration was refused, and nothing of it is in force (%d lines):\n", len(refused))
+	for _, e := range refused {
+		b.WriteString(conf.LineError(e).Report())
+	}
+	return errors.New(b.String())
+}
+
+// end stops everything in order: no more commands, then the daemons, which say
+// goodbye, then the kernel's state, unless it is retained.
+func (r *router) end(retain bool) error {
+	r.server.Stop()
+	r.daemons.stop()
+	if r.cancel == nil {
+		return r.provider.Close()
+	}
+	ctx, stop := context.WithTimeout(context.Background(), settleWithin)
+	defer stop()
+	err := r.engine.Do(ctx, func() {})
+	r.cancel()
+	<-r.fibDone
+	r.engines() // after fib, which posts to it
+	<-r.engDone
+	if !retain {
+		err = errors.Join(err, r.fib.Flush(ctx))
+	}
+	return errors.Join(err, r.provider.Close())
+}
+
+// daemonLog takes in a log record of a daemon, which has written it to the log
+// file by itself.
+func (r *router) daemonLog(_ string, l session.Log) {
+	args := make([]any, 0, 2*len(l.Attrs))
+	for _, a := range l.Attrs {
+		args = append(args, a.Key, a.Value)
+	}
+	r.recent.Logger().Log(context.Background(), l.Level, l.Message, args...)
+}
+
+// Hostname implements ctl.Zebra.
+func (r *router) Hostname() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hostname
+}
+
+// Ready implements ctl.Zebra.
+func (r *router) Ready() bool {
+	_, err := os.Stat(filepath.Join(r.opts.rundir, ReadyName))
+	return err == nil
+}
+
+// Daemons implements ctl.Zebra.
+func (r *router) Daemons() []string { return r.daemons.attached() }
+
+// Enable implements confstore.Owners.
+func (r *router) Enable(ctx context.Context, names []string) error {
+	err := r.daemons.enable(ctx, names)
+	r.engine.Enabled(names)
+	return err
+}
+
+// Configure implements confstore.Owners.
+func (r *router) Configure(ctx context.Context, owner string, c plugin.Configuration) ([]plugin.LineError, error) {
+	if owner != zcli.Owner {
+		return r.daemons.configure(ctx, owner, c)
+	}
+	cfg, errs := zcli.Read(c.Tree)
+	if len(errs) > 0 || c.Phase != plugin.Commit {
+		return errs, nil
+	}
+	r.mu.Lock()
+	if r.hostname = cfg.Hostname; r.hostname == "" {
+		r.hostname = defaultHostname()
+	}
+	r.mu.Unlock()
+	if r.opts.logLevel == "" {
+		level := slog.LevelInfo
+		if cfg.LogLevel != "" {
+			level, _ = telemetry.ParseLevel(cfg.LogLevel) // the grammar allows known names only
+		}
+		r.file.SetLevel(level)
+	}
+	r.engine.Configure(cfg.Iface, cfg.Static)
+	return nil, nil
+}
