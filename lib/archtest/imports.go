@@ -1,7 +1,6 @@
 package archtest
 
 import (
-	"path"
 	"slices"
 	"strings"
 )
@@ -171,7 +170,7 @@ func (m *Module) impureBelow(importPath string, seen map[string]bool) (chain []s
 	for f := range m.byDir[dir].code {
 		for _, i := range f.Imports {
 			if why := m.impure(i.Path); why != "" {
-				return []string{dir, path.Base(i.Path)}, why
+				return []string{dir, i.Path}, why
 			}
 			if chain, why := m.impureBelow(i.Path, seen); why != "" {
 				return append([]string{dir}, chain...), why
