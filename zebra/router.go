@@ -27,7 +27,6 @@ import (
 	"github.com/godmvpn/godmvpn/zebra/engine"
 	"github.com/godmvpn/godmvpn/zebra/fib"
 	"github.com/godmvpn/godmvpn/zebra/hub"
-	"github.com/godmvpn/godmvpn/zebra/supervisor"
 )
 
 // router is everything that runs.
