@@ -51,15 +51,15 @@
 //
 // # A client and its server
 //
-//	           tunnel ready, NBMA address known
-//	  Waiting ────────────────────────────────▶ Expecting
-//	     ▲                                        │   │
-//	     │ tunnel down,              reply, code 0│   │ interval of 8 s armed,
-//	     │ address unknown                        ▼   ▼ or reply with another code
-//	     ├──────────────────────────────── Responding ─▶ Down
-//	     │                                        ▲       │
-//	     └────────────────────────────────────────┼───────┘
-//	                                              └─ reply, code 0
+//	         tunnel ready, NBMA address known
+//	Waiting ────────────────────────────────▶ Expecting
+//	   ▲                                        │   │
+//	   │ tunnel down,              reply, code 0│   │ interval of 8 s armed,
+//	   │ address unknown                        ▼   ▼ or reply with another code
+//	   ├──────────────────────────────── Responding ─▶ Down
+//	   │                                        ▲       │
+//	   └────────────────────────────────────────┼───────┘
+//	                                            └─ reply, code 0
 //
 // A request is sent at once when the tunnel comes up, when its source or its
 // protocol address changes, and when a change of configuration concerns what is

@@ -117,8 +117,12 @@ func (c *Core) reconcileName(now clock.Instant, name string) {
 // where it came up or changed one of its addresses.
 func (c *Core) reconcile(now clock.Instant, i *iface) {
 	was := *i
-	i.link, i.linked = c.links[i.key.name]
-	i.linked = i.linked && i.link.Tunnel != nil
+	link, linked := c.links[i.key.name]
+	linked = linked && link.Tunnel != nil
+	if i.linked && !linked {
+		c.flush(now, i, "Interface Removed")
+	}
+	i.link, i.linked = link, linked
 	i.multipoint, i.source, i.dest = false, netip.Addr{}, netip.Addr{}
 	if i.linked {
 		t := i.link.Tunnel
@@ -128,14 +132,10 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	i.addr = protocolAddress(i.link, i.key.family)
 	i.ready = i.linked && i.link.Up && i.source.IsValid() && i.addr.IsValid() && (i.multipoint || i.dest.IsValid())
 
-	if was.linked && !i.linked {
-		c.flush(now, i, "Interface removed")
-	}
 	if was.multipoint != i.multipoint {
 		c.restateNeighbors(i)
 	}
 	c.dropOwn(now, i)
-	c.restorePending(now, i)
 	if was.addr.Addr() != i.addr.Addr() && was.ready {
 		for _, s := range i.servers {
 			c.deregister(now, s)
@@ -149,6 +149,7 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	}
 	changed := i.ready != was.ready || was.source != i.source || was.addr.Addr() != i.addr.Addr() || was.dest != i.dest
 	c.syncServers(now, i, changed)
+	c.restorePending(now, i)
 }
 
 // protocolAddress returns the address of the family by which a tunnel is known
