@@ -156,7 +156,7 @@ func (c *Core) resolveGateway(cand *candidate, nh rib.NextHop) outcome {
 	switch {
 	case parent == nil:
 		return outcome{reason: ReasonUnreachable}
-	case parent == n, t == n.table && n.prefix.Contains(nh.Addr) && parent.prefix.Bits() < n.prefix.Bits():
+	case t == n.table && n.prefix.Contains(nh.Addr) && parent.prefix.Bits() <= n.prefix.Bits():
 		return outcome{reason: ReasonLoop}
 	case !c.usableBy(cand, parent):
 		return outcome{reason: ReasonDefaultOnly}
