@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,6 +232,35 @@ func TestPositiveAndNegativeTwins(t *testing.T) {
 				t.Errorf("%q: %v %v, want %s", line, m.Command, err, want)
 			}
 		}
+	}
+}
+
+// TestWhichReadingWins: exact keyword, typed argument, abbreviated keyword, WORD,
+// LINE; whatever the order of the commands. A word that begins both a keyword and
+// longer ones made from it means the short one.
+func TestWhichReadingWins(t *testing.T) {
+	cmds := []Command{
+		{ID: "line", Mode: "config", Pattern: "alpha l:LINE"},
+		{ID: "word", Mode: "config", Pattern: "alpha w:WORD"},
+		{ID: "number", Mode: "config", Pattern: "alpha n:<1-9>"},
+		{ID: "beta", Mode: "config", Pattern: "alpha beta"},
+		{ID: "betamax", Mode: "config", Pattern: "alpha betamax"},
+		{ID: "10", Mode: "config", Pattern: "alpha 10base"},
+	}
+	for range 2 {
+		g, err := Merge(Owned{"x", Tree{Commands: cmds}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line, want := range map[string]string{
+			"alpha beta": "beta", "alpha betam": "betamax", "alpha 1": "number", "alpha 10": "10",
+			"alpha gamma": "word", "alpha bet": "beta", "alpha a b": "line", "alpha beta b": "line",
+		} {
+			if m, err := g.Parse(inConf, line); err != nil || m.Command.ID != want {
+				t.Errorf("%q: %v %v, want %s", line, m.Command, err, want)
+			}
+		}
+		slices.Reverse(cmds)
 	}
 }
 

@@ -40,12 +40,6 @@ func (e LineError) Report() string {
 	return fmt.Sprintf("%s:%d:\n%s", e.File, e.Line, err.Report())
 }
 
-// Refuse is the error of a daemon that cannot accept the line: it has the line's
-// text without secrets and, if it was loaded, its number.
-func (n *Node) Refuse(format string, args ...any) LineError {
-	return LineError{Line: n.At, Column: 1, Text: n.String(), Msg: fmt.Sprintf(format, args...)}
-}
-
 // Load reads a whole configuration text. source names it in errors. If any line
 // is refused, the tree is nil and all refused lines are returned.
 //
