@@ -40,7 +40,7 @@ const Name = "daemon"
 const (
 	helloWithin  = time.Minute      // a daemon that no zebra greets ends
 	goodbyeLimit = 10 * time.Second // for Shutdown after SIGTERM
-	drainLimit   = 500 * time.Millisecond
+	drainLimit   = 200 * time.Millisecond
 )
 
 // glue is the go-plugin side of a Daemon, for both processes.

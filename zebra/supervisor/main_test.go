@@ -137,6 +137,14 @@ func (d *testDaemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer
 		d.still = true
 		_, err := io.WriteString(out, describe(d.desired))
 		return err
+	case "flood": // 100,000 routes more
+		for n := range 100_000 {
+			p := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(n >> 16), byte(n >> 8), byte(n)}), 32)
+			if _, err := d.client.Put(testRoute(p, 1)); err != nil {
+				return err
+			}
+		}
+		return nil
 	case "print": // once zebra is gone, far more than a pipe holds
 		go func() {
 			<-d.detached
