@@ -1,0 +1,101 @@
+# godmvpn: everything a person or CI runs. `make help` lists it.
+
+SHELL   := /bin/bash
+RESULTS := build/results
+TOOLS   := $(CURDIR)/build/tools
+TESTSUM := build/testsum
+RUN     := $(TESTSUM) run -results $(RESULTS)
+
+FUZZTIME ?= 20s
+FUZZJOBS ?= $(shell nproc)
+N        ?= 10000
+# Two topology packages side by side, each in a User-Mode Linux of its own.
+TOPOJOBS ?= 2
+TOPOTIME ?= 10m
+ROUTER   ?= hub
+
+# All packages but those that need a kernel of their own.
+UNIT = $$(go list ./... | grep -v /tests/topotests)
+TOPO = $$(go list ./... | grep /tests/topotests)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1 \t/p' Makefile | expand -t 14
+
+.PHONY: go
+go:
+	@tools/check-go.sh
+
+.PHONY: build
+build: go ## bin/godmvpn and the links zebra, nhrpd, vtysh …
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/godmvpn ./cmd/godmvpn
+	@for name in $$(bin/godmvpn --list); do ln -sfn godmvpn bin/$$name; done
+
+$(TESTSUM): go
+	@go build -o $@ ./tests/testsum
+
+.PHONY: tools
+tools: go
+	@mkdir -p $(TOOLS)
+	@go build -C tools -o $(TOOLS)/ tool
+
+.PHONY: check
+check: $(TESTSUM) tools ## gofmt, vet, staticcheck, unit tests with the race detector
+	@status=0; \
+	$(RUN) -name 'check gofmt' bash -c 'bad=$$(gofmt -l $$(git ls-files "*.go")); [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }' || status=1; \
+	$(RUN) -name 'check vet' go vet ./... || status=1; \
+	$(RUN) -name 'check staticcheck' $(TOOLS)/staticcheck ./... || status=1; \
+	$(RUN) -json -name 'check unit' env CGO_ENABLED=1 go test -race -json $(UNIT) || status=1; \
+	exit $$status
+
+.PHONY: fuzz
+fuzz: $(TESTSUM) ## every fuzz target, FUZZTIME=20s each
+	@tools/fuzz.sh $(FUZZTIME) $(FUZZJOBS) $(RUN)
+
+.PHONY: sim
+sim: go ## N=10000 spokes register to one hub, in simulated time
+	go test -count=1 -v -run '^TestSim' ./nhrpd/core -sim-spokes $(N)
+
+.PHONY: topo
+topo: $(TESTSUM) build ## topologies of real binaries on a real kernel
+	@CGO_ENABLED=0 $(RUN) -json -name topo go test -json -count=1 -p $(TOPOJOBS) -timeout $(TOPOTIME) $(TOPO)
+
+.PHONY: test
+test: go ## installs what is missing, then check, fuzz and topo
+	@tools/install-debian.sh test
+	@rm -rf $(RESULTS)
+	@status=0; \
+	for step in check fuzz topo; do \
+		$(MAKE) --no-print-directory $$step || { status=1; steps="$$steps $$step"; }; \
+	done; \
+	[ $$status -eq 0 ] || echo "failed:$$steps"; \
+	$(TESTSUM) total -results $(RESULTS) || status=1; \
+	exit $$status
+
+.PHONY: bench
+bench: go ## every benchmark
+	go test -run '^$$' -bench . -benchmem $(UNIT)
+
+.PHONY: generate
+generate: tools ## protobuf code
+	@tools/install-debian.sh generate
+	PATH="$(TOOLS):$$PATH" protoc -I lib/pb --go_out=lib/pb --go_opt=paths=source_relative \
+		--go-grpc_out=lib/pb --go-grpc_opt=paths=source_relative lib/pb/*.proto
+
+.PHONY: demo demo-shell demo-down
+demo: go ## a hub and two spokes that stay up
+	@tools/install-debian.sh demo
+	@$(MAKE) --no-print-directory build
+	@CGO_ENABLED=0 go build -o build/demo ./tests/demo
+	@build/demo up
+
+demo-shell: ## a vtysh on ROUTER=hub of the demo
+	@build/demo shell $(ROUTER)
+
+demo-down: ## ends the demo
+	@build/demo down
+
+.PHONY: clean
+clean: ## removes what was built
+	rm -rf bin build

@@ -1,0 +1,62 @@
+#!/bin/bash
+# Installs the Debian packages that are missing, without starting any service.
+#
+#   install-debian.sh [test|demo|generate]…     (default: test)
+#
+# As root it works as it is, else through sudo. Says one line when it installs.
+set -euo pipefail
+
+# What each use needs: package, and a file or program that proves it is there.
+declare -A proof=(
+	[user-mode-linux]=/usr/bin/linux.uml
+	[gcc]=/usr/bin/gcc
+	[libc6-dev]=/usr/include/stdio.h
+	[kmod]=/usr/bin/lsmod
+	[iproute2]=/sbin/ip
+	[iputils-ping]=/bin/ping
+	[sysvinit-utils]=/bin/pidof
+	[tcpdump]=/usr/bin/tcpdump
+	[tshark]=/usr/bin/tshark
+	[frr]=/usr/lib/frr/nhrpd
+	[protobuf-compiler]=/usr/bin/protoc
+)
+test=(user-mode-linux gcc libc6-dev kmod iproute2 iputils-ping sysvinit-utils tcpdump tshark frr)
+demo=(user-mode-linux gcc libc6-dev kmod iproute2 tcpdump)
+generate=(protobuf-compiler)
+
+missing=()
+for use in "${@:-test}"; do
+	case $use in test | demo | generate) ;; *) echo "install-debian.sh: no use named $use" >&2; exit 2 ;; esac
+	declare -n packages=$use
+	for p in "${packages[@]}"; do
+		[ -e "${proof[$p]}" ] || missing+=("$p")
+	done
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+	echo "install-debian.sh: this is no Debian; please install what corresponds to: ${missing[*]}" >&2
+	exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null || { echo "install-debian.sh: neither root nor sudo; needed: ${missing[*]}" >&2; exit 1; }
+	as_root=(sudo)
+fi
+echo "installing Debian packages: ${missing[*]}"
+
+# Packages must not start their daemons: invoke-rc.d asks this file.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+	"${as_root[@]}" chmod 755 $policy
+	trap '"${as_root[@]}" rm -f $policy' EXIT
+fi
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+log=$(mktemp)
+if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+	cat "$log" >&2
+	rm -f "$log"
+	exit 1
+fi
+rm -f "$log"
