@@ -48,11 +48,12 @@
 // # How a line is matched
 //
 // Word by word. An exact keyword wins over its longer relatives; otherwise all
-// keywords that begin with the word must be the same one, or all begin with
-// the shortest of them, which is then meant; else the line is ambiguous. Arguments are followed beside the keywords; if more than one
-// reading is complete at the end of the line, the first word in which they
-// differ decides: exact keyword, then typed argument, then abbreviated keyword,
-// then WORD, then LINE.
+// keywords that begin with the word must be the same one, or all begin with the
+// shortest of them, which is then meant ("int" is interface, not
+// interface-alias); else the line is ambiguous. Arguments are followed beside the
+// keywords; if more than one reading is complete at the end of the line, the first
+// word in which they differ decides: exact keyword, then typed argument, then
+// abbreviated keyword, then WORD, then LINE.
 //
 // A line that a mode does not know is tried in the modes around it, up to the
 // global configuration (never in exec mode: "do" is for that).

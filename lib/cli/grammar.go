@@ -193,7 +193,7 @@ func (c *Command) checkLists(toks []*token) error {
 	if a := c.AutoSeq; a != nil && (c.Enters != "" || a.Step == 0 || a.Words < 0 || !slices.Contains(c.Key, a.Arg)) {
 		return errors.New("AutoSeq wants a step, a number that is part of the key, and a line that opens no block")
 	}
-	if last := len(toks) - 1; c.Split != "" && (!toks[last].repeated || toks[last].name != c.Split || c.AutoSeq != nil || c.Enters != "") {
+	if last := len(toks) - 1; c.Split != "" && (!toks[last].repeated || toks[last].name != c.Split && toks[last].group != c.Split || c.AutoSeq != nil || c.Enters != "") {
 		return fmt.Errorf("split by %q, which is no repeated argument at the end of %q", c.Split, c.Pattern)
 	}
 	if len(c.Removes) > 0 && c.NoForm != NoOnly {

@@ -46,7 +46,7 @@ const screenLimit = 20 * time.Second
 
 // terminal runs vtysh on a pseudo-terminal and follows a file of lines: send
 // "keys", expect "text" (after what was expected before), never "text" (since
-// then), term "" (send SIGTERM), exit "N".
+// then), keys "" (the terminal makes no signals), term "" (send SIGTERM), exit "N".
 func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: terminal FILE [ROWS]")
@@ -76,6 +76,8 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 			if strings.Contains(s.shown(), text) {
 				err = fmt.Errorf("%q is on the screen", text)
 			}
+		case "keys": // Ctrl-C and Ctrl-Z are keys, not signals, while a command runs
+			err = s.keysOnly()
 		case "term":
 			err = s.cmd.Process.Signal(syscall.SIGTERM)
 		case "exit":
@@ -191,6 +193,14 @@ func (s *screen) exit(status string) error {
 		return fmt.Errorf("the terminal was left in another mode: %v", err)
 	}
 	return nil
+}
+
+func (s *screen) keysOnly() error {
+	t, err := unix.IoctlGetTermios(int(s.pty.Fd()), unix.TCGETS)
+	if err == nil && t.Lflag&unix.ISIG != 0 {
+		err = errors.New("the terminal turns keys into signals")
+	}
+	return err
 }
 
 func (s *screen) close() {
