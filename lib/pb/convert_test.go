@@ -120,7 +120,7 @@ func genUp(t *rapid.T) session.Up {
 		return session.EndOfReplay{Seq: seq}
 	case 6:
 		return session.Log{Time: time.Unix(0, rapid.Int64Min(1).Draw(t, "time")), Level: slog.Level(rapid.Int32().Draw(t, "level")),
-			Message: rapid.String().Draw(t, "message"), Attrs: []session.LogAttr{{Key: "k", Value: rapid.String().Draw(t, "v")}}, Dropped: seq}
+			Message: maybeName.Draw(t, "message"), Attrs: []session.LogAttr{{Key: "k", Value: maybeName.Draw(t, "v")}}, Dropped: seq}
 	case 7:
 		return session.Counters{Values: []session.Counter{{Name: names.Draw(t, "counter"), Value: seq}}}
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -55,7 +57,7 @@ func (c *Client) Hello(ctx context.Context, host Host) (Identity, error) {
 	if ms := r.GetHoldLimitMs(); ms < uint64(MaxHoldLimit.Milliseconds()) {
 		id.HoldLimit = time.Duration(ms) * time.Millisecond
 	}
-	if !ValidName(id.Name) || len(id.Build) > session.MaxName || len(id.Capabilities) > 256 || len(id.Topics) > 256 {
+	if !ValidName(id.Name) || len(id.Build) > session.MaxName || strings.ContainsFunc(id.Build, unicode.IsControl) || len(id.Capabilities) > 256 || len(id.Topics) > 256 {
 		return Identity{}, fmt.Errorf("%w: identity of a daemon", session.ErrInvalid)
 	}
 	return id, nil
@@ -147,6 +149,8 @@ func (c *Client) Session(ctx context.Context, s session.Stream) error {
 	defer s.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
 	stream, err := c.grpc.Session(ctx)
 	if err != nil {
 		return fromStatus(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
@@ -93,7 +94,7 @@ func checkName(what, s string) error {
 // clean tells whether s is UTF-8 without control characters, so that it can be
 // shown on a terminal.
 func clean(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // CheckKey tells whether a key may be sent.
@@ -167,18 +168,25 @@ func CheckCounters(values []Counter) error {
 	return nil
 }
 
-// TrimLog returns the record cut to the limits of a message, as UTF-8.
+// TrimLog returns the record cut to the limits of a message, as UTF-8 that does
+// nothing to a terminal: control characters but newline and tab are replaced.
 func TrimLog(l Log) Log {
-	l.Message = cut(strings.ToValidUTF8(l.Message, "\uFFFD"), MaxText)
+	l.Message = cut(printable(l.Message), MaxText)
 	attrs := make([]LogAttr, 0, min(len(l.Attrs), MaxAttrs))
 	for _, a := range l.Attrs[:cap(attrs)] {
-		attrs = append(attrs, LogAttr{
-			Key:   cut(strings.ToValidUTF8(a.Key, "\uFFFD"), MaxName),
-			Value: cut(strings.ToValidUTF8(a.Value, "\uFFFD"), MaxText),
-		})
+		attrs = append(attrs, LogAttr{Key: cut(printable(a.Key), MaxName), Value: cut(printable(a.Value), MaxText)})
 	}
 	l.Attrs = attrs
 	return l
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }
 
 // cut returns at most n bytes of s, whole characters.

@@ -341,6 +341,9 @@ func TestLogsAndCounters(t *testing.T) {
 	if len(last.Message) > MaxText || !strings.HasSuffix(last.Message, "é") || len(last.Attrs) != MaxAttrs {
 		t.Errorf("last record has %d bytes, %d attributes", len(last.Message), len(last.Attrs))
 	}
+	if got := TrimLog(Log{Message: "a\x1b[2J\xffb\n\tc\u009b"}).Message; got != "a\uFFFD[2J\uFFFDb\n\tc\uFFFD" {
+		t.Errorf("control characters: %q", got)
+	}
 	if counters != 1 || puts != 1 {
 		t.Errorf("%d counters, %d puts", counters, puts)
 	}

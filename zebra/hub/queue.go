@@ -129,6 +129,7 @@ func (q *queue) replace(s subject, e rib.Event) {
 // may have been mended since. If too many of those wait, they are joined too.
 func (q *queue) addAck(a rib.Ack) {
 	s := subject{kind: aboutAck}
+	a.Failures = a.Failures[max(0, len(a.Failures)-session.MaxFailures):]
 	el := q.by[s]
 	if el == nil {
 		q.acks++
