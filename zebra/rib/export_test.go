@@ -61,3 +61,11 @@ func (c *Core) Leaks() error {
 
 // Waits returns how many sequence numbers of an owner wait for the FIB.
 func (c *Core) Waits(owner string) int { return len(c.owners[owner].waits) }
+
+// Freeze evaluates a prefix as if it had been so too often for one input.
+func (c *Core) Freeze(p netip.Prefix) {
+	n, _ := c.tables[""].nodes.Get(p)
+	n.epoch, n.rounds = c.epoch+1, maxRounds
+	c.enqueue(n)
+	c.settle(0)
+}

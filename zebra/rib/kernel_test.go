@@ -2,6 +2,7 @@ package rib_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	lib "github.com/godmvpn/godmvpn/lib/rib"
@@ -100,6 +101,9 @@ func TestVerdicts(t *testing.T) {
 		c.Step(0, rib.Installed{Results: []rib.Result{step.result}})
 		if got := state(); got != step.want {
 			t.Errorf("after %+v: %v, want %v", step.result, got, step.want)
+		}
+		if told := strings.Join(drainAll(c), " "); strings.Contains(told, "8: no") || strings.Contains(told, "late") {
+			t.Errorf("after %+v: told %q", step.result, told)
 		}
 	}
 }

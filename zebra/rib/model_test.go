@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -163,23 +164,18 @@ func (w *world) put(t *rapid.T) {
 
 func (w *world) delete(t *rapid.T) {
 	owner := pick(t, "owner", owners)
-	keys := slices.SortedFunc(maps.Keys(w.model.objects[owner]), func(a, b lib.Key) int {
-		return compareStrings(fmt.Sprint(a), fmt.Sprint(b))
-	})
+	keys := w.keys(owner)
 	if len(keys) == 0 {
 		t.Skip("nothing to delete")
 	}
 	w.deleteKey(owner, pick(t, "key", keys))
 }
 
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+// keys returns the keys of an owner's objects in some fixed order.
+func (w *world) keys(owner string) []lib.Key {
+	return slices.SortedFunc(maps.Keys(w.model.objects[owner]), func(a, b lib.Key) int {
+		return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
+	})
 }
 
 func (w *world) deleteKey(owner string, key lib.Key) {
@@ -601,11 +597,8 @@ func (w *world) tearDown() {
 		}
 		clear(w.hops)
 		clear(w.routes)
-		for len(w.model.objects[owner]) > 0 {
-			for k := range w.model.objects[owner] {
-				w.deleteKey(owner, k)
-				break
-			}
+		for _, k := range w.keys(owner) {
+			w.deleteKey(owner, k)
 		}
 	}
 	for _, name := range modelIfs {

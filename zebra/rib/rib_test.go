@@ -268,6 +268,32 @@ func TestInputsAreNotChanged(t *testing.T) {
 	}
 }
 
+// TestUnsettled holds a prefix inactive whose recursion does not come to rest,
+// with what resolves through it, until recursion changes somewhere.
+func TestUnsettled(t *testing.T) {
+	c := rib.New(rib.Options{Trace: true})
+	linkUp(c, "eth0", "10.0.0.1/24")
+	put(c, "static", 1, staticRoute("20.0.0.0/8", via("10.0.0.2")))
+	put(c, "static", 2, staticRoute("30.0.0.0/8", via("20.0.0.1")))
+	c.Drain(nil)
+	c.Freeze(netip.MustParsePrefix("20.0.0.0/8"))
+	for _, p := range []string{"20.0.0.0/8", "30.0.0.0/8"} {
+		if got, _ := reasonOf(t, c, p); got != rib.ReasonLoop {
+			t.Errorf("%s: reason %v", p, got)
+		}
+	}
+	if got := drainAll(c); !slices.Contains(got, "fib delete 3 20.0.0.0/8") || !strings.Contains(got[0], "unsettled") {
+		t.Errorf("effects %q", got)
+	}
+	put(c, "static", 3, staticRoute("40.0.0.0/8", via("20.0.0.1")))
+	put(c, "static", 4, staticRoute("20.0.0.0/24", via("10.0.0.3")))
+	for _, p := range []string{"20.0.0.0/8", "30.0.0.0/8", "40.0.0.0/8"} {
+		if got, why := reasonOf(t, c, p); got != rib.Active {
+			t.Errorf("%s: %s", p, why)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	for r := rib.Active; r <= rib.ReasonConnected; r++ {
 		if r.String() == "" || r.String() == "unknown" {

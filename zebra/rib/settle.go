@@ -222,7 +222,7 @@ func (c *Core) propagate(n *node, users bool) {
 		for _, w := range g.watches {
 			c.listWatch(w)
 		}
-		if users || parent != p {
+		if users {
 			c.enqueueUsers(&g.source, false)
 		}
 	}
