@@ -20,23 +20,23 @@ var groups = []int{
 // resubscribeDelay is the pause before another try when no socket can be opened.
 const resubscribeDelay = time.Second
 
-// listen subscribes, tells everything, and passes on notifications until they
-// overflow; then begins anew, until Close.
-func (p *Provider) listen() {
+// listen tells everything, and passes on notifications until they overflow;
+// then it begins anew with another socket, until Close.
+func (p *Provider) listen(s *socket) {
 	defer p.running.Done()
 	defer close(p.events)
 	for {
-		err := p.subscribe()
-		if p.isClosed() {
-			return
-		}
-		p.opt.Logger.Warn("netlink notifications were lost, reading everything again", "error", err)
-		if !errors.Is(err, unix.ENOBUFS) {
-			select {
-			case <-p.closed:
+		err := p.follow(s)
+		s.close()
+		for s = nil; s == nil; {
+			if p.isClosed() {
 				return
-			case <-time.After(resubscribeDelay):
 			}
+			p.opt.Logger.Warn("netlink notifications were lost, reading everything again", "error", err)
+			if !errors.Is(err, unix.ENOBUFS) && !p.pause(resubscribeDelay) {
+				return
+			}
+			s, err = p.subscribe()
 		}
 	}
 }
@@ -50,21 +50,36 @@ func (p *Provider) isClosed() bool {
 	}
 }
 
-// subscribe lives as long as one subscription.
-func (p *Provider) subscribe() error {
+// pause waits; false means that the provider was closed.
+func (p *Provider) pause(d time.Duration) bool {
+	select {
+	case <-p.closed:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// subscribe opens a socket that collects notifications from now on.
+func (p *Provider) subscribe() (*socket, error) {
 	s, err := openSocket(p.opt.Namespace, groups...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer s.close()
+	if err := s.dropOwn(p.w.sock.port); err != nil {
+		s.close()
+		return nil, err
+	}
 	p.subMu.Lock()
 	p.sub = s
 	p.subMu.Unlock()
+	return s, nil
+}
+
+// follow tells everything and then what changes.
+func (p *Provider) follow(s *socket) error {
 	if p.isClosed() {
 		return dataplane.ErrClosed
-	}
-	if err := s.dropOwn(p.w.sock.port); err != nil {
-		return err
 	}
 	if err := p.tellAll(); err != nil {
 		return err

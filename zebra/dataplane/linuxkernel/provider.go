@@ -74,14 +74,33 @@ func New(opt Options) (*Provider, error) {
 		events: make(chan dataplane.Event, 1024), closed: make(chan struct{}),
 		told: map[int]dataplane.LinkInfo{},
 	}
+	sub, err := p.subscribe() // before anything can happen that we want to hear of
+	if err != nil {
+		sock.close()
+		return nil, err
+	}
 	p.caps = p.probe()
 	p.running.Add(1)
-	go p.listen()
+	go p.listen(sub)
 	return p, nil
 }
 
 // Caps implements dataplane.Provider.
 func (p *Provider) Caps() dataplane.Caps { return p.caps }
+
+// Counters tell what the provider wrote.
+type Counters struct {
+	Port   uint32 // netlink port of the writer: the kernel stamps notifications with it
+	Writes uint64 // changes of devices and switches
+	Resent uint64 // batches sent again, since answers were lost
+}
+
+// Counters returns the present counters. It waits for an Apply at work.
+func (p *Provider) Counters() Counters {
+	p.applyMu.Lock()
+	defer p.applyMu.Unlock()
+	return Counters{Port: p.w.sock.port, Writes: p.w.writes, Resent: p.w.resent}
+}
 
 // Events implements dataplane.Provider.
 func (p *Provider) Events() <-chan dataplane.Event { return p.events }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,6 +22,8 @@ type socket struct {
 	file *os.File
 	conn syscall.RawConn
 	port uint32 // our address; the kernel stamps what we cause with it
+
+	closed atomic.Bool
 }
 
 // inNamespace runs f on a thread that is in namespace ns; nil is the
@@ -139,7 +142,7 @@ func (s *socket) send(b []byte) error {
 		err = unix.Sendto(int(fd), b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 		return err != unix.EAGAIN
 	})
-	return closedOr(errors.Join(cerr, err))
+	return s.closedOr(errors.Join(cerr, err))
 }
 
 // receive reads one datagram into b. It waits for one if wait is set, and
@@ -160,12 +163,12 @@ func (s *socket) receive(b []byte, wait bool) (n int, err error) {
 	}
 	if !wait {
 		if cerr := s.conn.Control(func(fd uintptr) { read(fd) }); cerr != nil {
-			return 0, closedOr(cerr)
+			return 0, s.closedOr(cerr)
 		}
 		return n, err
 	}
 	if cerr := s.conn.Read(read); cerr != nil {
-		return 0, closedOr(cerr)
+		return 0, s.closedOr(cerr)
 	}
 	return n, err
 }
@@ -173,10 +176,13 @@ func (s *socket) receive(b []byte, wait bool) (n int, err error) {
 // setDeadline bounds the waiting of receive.
 func (s *socket) setDeadline(t time.Time) { _ = s.file.SetReadDeadline(t) }
 
-func (s *socket) close() error { return s.file.Close() }
+func (s *socket) close() error {
+	s.closed.Store(true)
+	return s.file.Close()
+}
 
-func closedOr(err error) error {
-	if errors.Is(err, os.ErrClosed) {
+func (s *socket) closedOr(err error) error {
+	if err != nil && s.closed.Load() {
 		return dataplane.ErrClosed
 	}
 	return err

@@ -30,6 +30,7 @@ type writer struct {
 	seq     uint32
 	buf     []byte
 	errs    []error
+	resent  uint64 // batches whose answers were lost
 	writes  uint64 // of devices and switches, each of which was found to differ first
 }
 
@@ -77,6 +78,7 @@ func (w *writer) flush() {
 	}
 	w.errs = append(w.errs[:0], make([]error, n)...)
 	if err := w.transact(0, n, w.errs); errors.Is(err, errLost) {
+		w.resent++
 		w.resend(w.errs)
 	} else if err != nil {
 		for i := range w.errs {
