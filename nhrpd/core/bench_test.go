@@ -3,6 +3,7 @@ package core_test
 import (
 	"encoding/binary"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -89,4 +90,27 @@ func BenchmarkNewRegistration(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)*float64(len(packets))/b.Elapsed().Seconds(), "registrations/s")
+}
+
+// BenchmarkMemory reports what a hub keeps for each of 10,000 spokes.
+func BenchmarkMemory(b *testing.B) {
+	packets := registrationPackets(b, 10000)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		before := heap()
+		c := benchHub()
+		var out []core.Effect
+		for _, p := range packets {
+			c.Step(0, p)
+			out = c.Drain(out[:0])
+		}
+		clear(out)
+		b.ReportMetric(float64(heap()-before)/float64(len(packets)), "bytes/spoke")
+		runtime.KeepAlive(c)
+	}
 }

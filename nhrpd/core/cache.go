@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 // MaxEntries bounds the dynamic entries of an instance. A registration beyond
@@ -172,7 +173,9 @@ func (i *iface) wantedStatic() []staticWant {
 		want = append(want, w)
 	}
 	for _, m := range i.cfg.Maps {
-		add(m.Prefix, m.NBMA)
+		if rib.FamilyOf(m.Prefix.Addr()) == i.key.family {
+			add(m.Prefix, m.NBMA)
+		}
 	}
 	for _, s := range i.servers {
 		if s.cfg.Addr.IsValid() {

@@ -29,7 +29,8 @@ type Config struct {
 }
 
 // InterfaceConfig is the NHRP configuration of a tunnel for one family of
-// protocol addresses: the `ip nhrp` lines, or the `ipv6 nhrp` lines.
+// protocol addresses: the `ip nhrp` lines, or the `ipv6 nhrp` lines. Protocol
+// addresses of the other family in it are ignored.
 type InterfaceConfig struct {
 	Name   string
 	Family rib.Family // 0 means IPv4

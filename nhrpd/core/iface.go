@@ -147,7 +147,7 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	case was.ready && !i.ready:
 		c.trace(Trace{Event: TraceInterfaceDown, Interface: i.key.name})
 	}
-	changed := i.ready != was.ready || was.source != i.source || was.addr.Addr() != i.addr.Addr() || was.dest != i.dest
+	changed := i.ready != was.ready || was.addr.Addr() != i.addr.Addr() || i.ready && *was.link.Tunnel != *i.link.Tunnel
 	c.syncServers(now, i, changed)
 	c.restorePending(now, i)
 }

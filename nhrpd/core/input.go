@@ -15,7 +15,7 @@ type Input interface{ input() }
 // no reference to Packet.
 type RxPacket struct {
 	Interface string     // configuration name of the tunnel
-	NBMA      netip.Addr // source of the packet as the link layer (the outer IP header) gives it
+	NBMA      netip.Addr // source of the packet as the link layer (the outer IP header) gives it; may be zero on a point-to-point tunnel
 	Packet    []byte     // from the NHRP fixed header on, without GRE
 }
 

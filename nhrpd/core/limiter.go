@@ -74,6 +74,7 @@ func (l *limiter) refill(now clock.Instant, b bucket) bucket {
 // sweep forgets the sources that have their whole allowance back.
 func (l *limiter) sweep(now clock.Instant) {
 	l.swept = now
+	// unordered: each source is judged by itself
 	for source, b := range l.sources {
 		if l.refill(now, b).tokens >= l.burst {
 			delete(l.sources, source)

@@ -57,6 +57,7 @@ func (c *Core) checkReplay(now clock.Instant) {
 	var longest time.Duration
 	for _, i := range c.order {
 		longest = max(longest, i.cfg.Holdtime)
+		// unordered: a maximum
 		for _, e := range i.cache.entries {
 			longest = max(longest, e.holdtime)
 		}

@@ -21,6 +21,9 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 	if i == nil {
 		return
 	}
+	if !in.NBMA.IsValid() && i.linked && !i.multipoint {
+		in.NBMA = i.dest // some kernels do not tell, where there is but one far end
+	}
 	if err := c.in.Decode(in.Packet); err != nil {
 		c.undecodable(now, i, in, err)
 		return
@@ -39,6 +42,9 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 		// Also an Error Indication that came back: RFC 2332 section 5.2.7 has
 		// it dropped quietly.
 		c.drop(i, in, DropOwnSource)
+		if m.Type.IsRequest() && in.NBMA != i.source {
+			c.logError(now, i, in.NBMA, m.Type, "source protocol address is this node's own", 0)
+		}
 	case !i.authentic(m):
 		c.unauthentic(now, i, in)
 	default:

@@ -19,8 +19,9 @@ const replyHops = 255
 func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 	m := &c.in
 	unique := m.Flags&packet.FlagRegistrationUnique != 0
-	if len(m.CIEs) == 0 || unique && len(m.CIEs) > 1 || !m.SrcNBMA.IsValid() {
-		// With U set, only one CIE may be included (section 5.2.3).
+	if len(m.CIEs) == 0 || unique && len(m.CIEs) > 1 || m.SrcNBMA.BitLen() != i.source.BitLen() {
+		// With U set, only one CIE may be included (section 5.2.3); and a tunnel
+		// has one transport, so an NBMA address of another family leads nowhere.
 		c.fault(now, i, in, DropMalformed, packet.ErrProtocolError, offSrcProtocolLen)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 )
 
@@ -57,7 +58,7 @@ type server struct {
 func (c *Core) syncServers(now clock.Instant, i *iface, again bool) {
 	want := make(map[netip.Addr]NHSConfig, len(i.cfg.NHSs))
 	for _, n := range i.cfg.NHSs {
-		if _, twice := want[n.Addr]; !twice && n.Addr.IsValid() {
+		if _, twice := want[n.Addr]; !twice && n.Addr.IsValid() && rib.FamilyOf(n.Addr) == i.key.family {
 			want[n.Addr] = n
 		}
 	}

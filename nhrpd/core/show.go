@@ -123,7 +123,8 @@ func (i *iface) multicast() []MulticastEntry {
 		}
 	}
 	if i.cfg.MulticastDynamic {
-		for _, e := range i.cache.entries { // sorted below; the first of an address is no better than the others
+		// unordered: sorted below, and all entries of an NBMA address add the same
+		for _, e := range i.cache.entries {
 			if e.flags&FlagRegistered != 0 {
 				add(e.nbma, true)
 			}

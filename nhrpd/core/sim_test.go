@@ -89,10 +89,10 @@ func newSimCloud(seed uint64, spokes int, loss float64) *simCloud {
 		nbma := netip.AddrFrom4([4]byte{10, byte(k >> 16), byte(k >> 8), byte(k)})
 		port := link.Attach(s, nbma)
 		if k%20 == 0 {
-			public := netip.AddrFrom4([4]byte{100, 64 + byte(k>>16), byte(k >> 8), byte(k)})
+			public := simPublic(k)
 			link.Behind(simnet.StaticNAT{Private: nbma, Public: public}, public, port)
 		}
-		overlay := netip.AddrFrom4([4]byte{172, 16 + byte(k>>16), byte((k + 16) >> 8), byte(k + 16)})
+		overlay := simOverlay(k)
 		for _, in := range append(tunnel(netip.PrefixFrom(overlay, 12), nbma, func(cfg *core.InterfaceConfig) {
 			cfg.NHSs = []core.NHSConfig{{Addr: hubAddr.Addr(), NBMA: hubNBMA, Multicast: true}}
 		}), core.Attached{}, core.InterfacesKnown{}) {
@@ -101,6 +101,16 @@ func newSimCloud(seed uint64, spokes int, loss float64) *simCloud {
 	}
 	c.startHub(0)
 	return c
+}
+
+// simOverlay returns the protocol address of spoke k, simPublic the address of the
+// NAT that it may be behind.
+func simOverlay(k int) netip.Addr {
+	return netip.AddrFrom4([4]byte{172, 16 + byte((k+16)>>16), byte((k + 16) >> 8), byte(k + 16)})
+}
+
+func simPublic(k int) netip.Addr {
+	return netip.AddrFrom4([4]byte{100, 64 + byte(k>>16), byte(k >> 8), byte(k)})
 }
 
 var hubAddr = netip.MustParsePrefix("172.16.0.1/12")
@@ -220,6 +230,12 @@ func (c *simCloud) story(t *testing.T) {
 	}
 	if got := c.hubEntries(); got != n || c.deleted > 0 {
 		t.Errorf("steady: hub has %d entries, %d neighbours were withdrawn", got, c.deleted)
+	}
+
+	for k := 0; k < n; k += 20 { // those behind a NAT are reached by its address
+		if got, want := c.neighbors[simOverlay(k)], simPublic(k); got != want {
+			t.Fatalf("spoke %d behind a NAT is reached at %v, want %v", k, got, want)
+		}
 	}
 
 	// The hub dies and comes back with its memory: all is as before, at once.

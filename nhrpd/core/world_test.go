@@ -197,6 +197,9 @@ func (w *world) link(a args) {
 		return
 	}
 	t := &rib.Tunnel{Mode: rib.TunnelGREMultipoint, Source: netip.MustParseAddr(a.get("source", "192.0.2.1")), VRF: a.get("vrf", "")}
+	if k := a.get("key", ""); k != "" {
+		t.HasKey, t.Key = true, uint32(must(strconv.Atoi(k)))
+	}
 	if d := a.get("dest", ""); d != "" {
 		t.Mode, t.Destination = rib.TunnelGRE, netip.MustParseAddr(d)
 	}
@@ -231,7 +234,11 @@ func (w *world) rx(a args) {
 	if v := a.get("truncate", ""); v != "" {
 		b = b[:must(strconv.Atoi(v))]
 	}
-	w.step(core.RxPacket{Interface: a.word(1), NBMA: netip.MustParseAddr(a.get("from", "198.51.100.1")), Packet: b})
+	var from netip.Addr
+	if !a.has("no-link-layer") {
+		from = netip.MustParseAddr(a.get("from", "198.51.100.1"))
+	}
+	w.step(core.RxPacket{Interface: a.word(1), NBMA: from, Packet: b})
 }
 
 var typeNames = map[string]packet.Type{
