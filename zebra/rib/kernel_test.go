@@ -75,6 +75,25 @@ func TestNeighborOwners(t *testing.T) {
 	}
 }
 
+// TestEarlierVerdict on a failed object does not pass for one on its last effect.
+func TestEarlierVerdict(t *testing.T) {
+	c := rib.New(rib.Options{})
+	linkUp(c, "eth0", "10.0.0.1/24")
+	key := lib.Key{Kind: lib.KindRoute, Prefix: netip.MustParsePrefix("20.0.0.0/8")}
+	put(c, "static", 1, staticRoute("20.0.0.0/8", lib.NextHop{Addr: netip.MustParseAddr("10.1.0.2"), Interface: "eth0"}))
+	c.Step(0, rib.Installed{Results: []rib.Result{{Key: key, Gen: 1, Error: "no"}}})
+	drainAll(c)
+	linkUp(c, "eth0", "10.1.0.1/24") // the gateway is in the subnet now: generation 2
+	c.Step(0, rib.Installed{Results: []rib.Result{{Key: key, Gen: 1}}})
+	if got := drainAll(c); len(got) != 0 {
+		t.Errorf("told %q", got)
+	}
+	c.Step(0, rib.Installed{Results: []rib.Result{{Key: key, Gen: 2}}})
+	if got := drainAll(c); len(got) != 1 || got[0] != "static: ack 1; 20.0.0.0/8: in force again" {
+		t.Errorf("told %q", got)
+	}
+}
+
 // TestVerdicts leaves alone what they are not about.
 func TestVerdicts(t *testing.T) {
 	c := rib.New(rib.Options{})

@@ -294,6 +294,23 @@ func TestUnsettled(t *testing.T) {
 	}
 }
 
+// TestCircleBehindAnotherReason has a circle whose member is inactive for some
+// other reason in the first place; it has to come to rest all the same.
+func TestCircleBehindAnotherReason(t *testing.T) {
+	c := rib.New(rib.Options{Trace: true})
+	put(c, "static", 1, staticRoute("30.0.0.0/8", via("30.0.0.1"), via("20.1.1.1")))
+	put(c, "static", 2, staticRoute("20.1.1.0/24", via("10.1.1.5"), via("30.0.0.1")))
+	put(c, "static", 3, staticRoute("20.1.0.0/16", lib.NextHop{Discard: true}))
+	for _, e := range drainAll(c) {
+		if strings.Contains(e, "unsettled") {
+			t.Error(e)
+		}
+	}
+	if got, why := reasonOf(t, c, "20.1.1.0/24"); got != rib.ReasonUnreachable {
+		t.Errorf("reason %v: %s", got, why)
+	}
+}
+
 func TestNames(t *testing.T) {
 	for r := rib.Active; r <= rib.ReasonConnected; r++ {
 		if r.String() == "" || r.String() == "unknown" {
