@@ -298,9 +298,6 @@ func (c *Core) refused(now clock.Instant, s *server, code packet.CIECode) {
 	s.failed++
 	s.registered = netip.Addr{}
 	s.lastError = fmt.Sprintf("%v (%d)", code, uint8(code))
-	if s.retry == 0 { // cannot be: an answer to a pending request finds a retry armed
-		s.retry = firstRetry
-	}
 	c.trace(Trace{Event: TraceRefused, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, Code: uint16(code), RequestID: s.requestID})
 	c.logError(now, s.iface, s.nbma, packet.RegistrationReply, code.String(), uint16(code))
 	if !s.announced {
