@@ -274,6 +274,44 @@ func TestFRR(t *testing.T) {
 	}
 }
 
+// TestShell runs commands in the namespaces of a named topology, and ends a process
+// by its pid file.
+func TestShell(t *testing.T) {
+	t.Run("topology", func(t *testing.T) {
+		tp := harness.New(t, harness.Named("st-"))
+		tp.Node("a").Dummy("only-a")
+		tp.Node("b")
+		for ns, want := range map[string]int{"st-a": 0, "st-b": 1} {
+			got, err := harness.Shell(t.Context(), "/nonexistent", ns, []string{"ip", "link", "show", "only-a"})
+			if got != want || err != nil {
+				t.Errorf("ip link in %s: status %d, %v, want %d", ns, got, err, want)
+			}
+		}
+	})
+	if _, err := os.Stat("/run/netns/st-a"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the named namespace is still there: %v", err)
+	}
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	file := filepath.Join(t.TempDir(), "pid")
+	if err := os.WriteFile(file, fmt.Append(nil, cmd.Process.Pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := harness.Down("/nonexistent", file); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the process ended by itself")
+	}
+	if err := harness.Down("/nonexistent", file); err == nil {
+		t.Error("ending what is gone succeeds")
+	}
+}
+
 // TestProgram runs a failing program that is no test: its cleanup runs, its status
 // is 1.
 func TestProgram(t *testing.T) {

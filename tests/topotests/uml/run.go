@@ -88,6 +88,7 @@ func (m *Machine) explain(err error) error {
 // StartError is a program that could not be started in the guest.
 type StartError struct{ Reason string }
 
+// Error says why it could not be started.
 func (e *StartError) Error() string { return "uml: " + e.Reason }
 
 // killAfter is the time between SIGTERM and SIGKILL for a cancelled command.

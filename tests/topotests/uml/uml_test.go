@@ -191,15 +191,17 @@ func TestAttach(t *testing.T) {
 	}
 	screen := newRing(1 << 16)
 	go func() { _, _ = io.Copy(screen, master) }()
-	expect := func(want string) {
+	await := func(want, typing string) {
 		t.Helper()
 		for end := time.Now().Add(20 * time.Second); !strings.Contains(screen.tail(1000), want); {
 			if time.Now().After(end) {
 				t.Fatalf("no %q on the screen:\n%s", want, screen.tail(1000))
 			}
-			time.Sleep(20 * time.Millisecond)
+			fmt.Fprint(master, typing)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
+	expect := func(want string) { t.Helper(); await(want, "") }
 	expect("/dev/pts/")
 	expect("30 101")
 	fmt.Fprint(master, "21\r")
@@ -207,8 +209,7 @@ func TestAttach(t *testing.T) {
 	if err := setSize(master, Size{Rows: 44, Cols: 122}); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprint(master, "50\r") // bash runs traps between commands
-	expect("44 122")
+	await("44 122", "50\r") // bash runs traps between commands only
 	fmt.Fprint(master, "\x03")
 	expect("interrupted")
 	fmt.Fprint(master, "\rend\r")
