@@ -83,7 +83,10 @@ func TestEarlierVerdict(t *testing.T) {
 	put(c, "static", 1, staticRoute("20.0.0.0/8", lib.NextHop{Addr: netip.MustParseAddr("10.1.0.2"), Interface: "eth0"}))
 	c.Step(0, rib.Installed{Results: []rib.Result{{Key: key, Gen: 1, Error: "no"}}})
 	drainAll(c)
-	linkUp(c, "eth0", "10.1.0.1/24") // the gateway is in the subnet now: generation 2
+	// Now the gateway is in the subnet: generation 2.
+	addresses := []lib.Address{{Prefix: netip.MustParsePrefix("10.1.0.1/24")}}
+	c.Step(0, rib.InterfaceChanged{Interface: lib.Interface{Name: "eth0", Up: true, Addresses: addresses}})
+	drainAll(c)
 	c.Step(0, rib.Installed{Results: []rib.Result{{Key: key, Gen: 1}}})
 	if got := drainAll(c); len(got) != 0 {
 		t.Errorf("told %q", got)
