@@ -56,7 +56,9 @@
 // abbreviated keyword, then WORD, then LINE.
 //
 // A line that a mode does not know is tried in the modes around it, up to the
-// global configuration (never in exec mode: "do" is for that).
+// global configuration (never in exec mode: "do" is for that). So is one whose
+// first word the mode knows as an abbreviation only: "key 2" is the next key of
+// the key chain, although the key before it could take it for "key-string 2".
 //
 // # The "no" forms
 //

@@ -258,8 +258,8 @@ func distinct(steps []step) []string {
 	return names
 }
 
-// secretWords finds the words that any reading took for a secret, if only the
-// first n words of it are looked at.
+// secretWords finds the words that any reading took for a secret, and those
+// behind it, which may be more of the same, among the first n words.
 func secretWords(threads []thread, n int, more map[int]bool) map[int]bool {
 	out := more
 	for _, t := range threads {
@@ -268,7 +268,9 @@ func secretWords(threads []thread, n int, more map[int]bool) map[int]bool {
 				if out == nil {
 					out = map[int]bool{}
 				}
-				out[c.pos] = true
+				for i := c.pos; i < n; i++ {
+					out[i] = true
+				}
 			}
 		}
 	}

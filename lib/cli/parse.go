@@ -59,7 +59,12 @@ func (g *Grammar) Parse(stack []string, line string) (Match, *Error) {
 	}
 	var best *failure
 	for level := len(stack) - 1; level >= 0; level-- {
-		m, fail := g.parseIn(stack[level], words)
+		m, first, fail := g.parseIn(stack[level], words)
+		for outer := level - 1; fail == nil && first == rankAbbrev && outer >= 0; outer-- {
+			if m2, exact, fail2 := g.parseIn(stack[outer], words); fail2 == nil && exact == rankExact {
+				m, first, level = m2, exact, outer
+			}
+		}
 		if fail == nil {
 			m.Level = level
 			if m.Command.ID == SessionDo {
@@ -91,24 +96,23 @@ func (g *Grammar) parseDo(line string, words []word) (Match, *Error) {
 }
 
 // parseIn matches words in one mode, and in the mode whose commands it shares.
-func (g *Grammar) parseIn(name string, words []word) (Match, *failure) {
+// first is the rank of the first word behind "no" and "default".
+func (g *Grammar) parseIn(name string, words []word) (m Match, first byte, fail *failure) {
 	prefix, rest := polarity(name, words)
 	if prefix != "" && len(rest) == 0 {
-		return Match{}, &failure{kind: ErrIncomplete, at: 1}
+		return Match{}, 0, &failure{kind: ErrIncomplete, at: 1}
 	}
 	r := follow(g.roots(name), rest)
-	var m Match
-	fail := r.fail
+	fail = r.fail
 	if fail == nil {
-		m, fail = choose(r.threads, prefix, rest)
+		m, first, fail = choose(r.threads, prefix, rest)
 	}
 	if fail != nil {
 		if shift := len(words) - len(rest); shift > 0 {
 			fail.shift(shift)
 		}
-		return m, fail
 	}
-	return m, nil
+	return m, first, fail
 }
 
 // shift moves the word indices of the failure by n words.
@@ -156,9 +160,10 @@ type reading struct {
 }
 
 // choose picks the best of the readings that are left at the end of the line.
-func choose(threads []thread, prefix string, words []word) (Match, *failure) {
+// first is the rank of its first word.
+func choose(threads []thread, prefix string, words []word) (m Match, first byte, fail *failure) {
 	var whole []reading
-	fail := &failure{kind: ErrIncomplete, at: len(words)}
+	fail = &failure{kind: ErrIncomplete, at: len(words)}
 	for _, t := range threads {
 		t.expand(func(s step) {
 			fail.expected = append(fail.expected, s.display())
@@ -177,11 +182,11 @@ func choose(threads []thread, prefix string, words []word) (Match, *failure) {
 			for _, r := range whole {
 				fail.expected = append(fail.expected, r.cmd.Pattern)
 			}
-			return Match{}, fail
+			return Match{}, 0, fail
 		}
 	}
 	if len(whole) == 0 {
-		return Match{}, fail
+		return Match{}, 0, fail
 	}
 	best := whole[0]
 	for _, r := range whole[1:] {
@@ -190,7 +195,8 @@ func choose(threads []thread, prefix string, words []word) (Match, *failure) {
 			best = r
 		}
 	}
-	return best.match(prefix, fail)
+	m, fail = best.match(prefix, fail)
+	return m, best.ranks[0], fail
 }
 
 // suits tells how well a reading goes with the prefix: 0 if it is refused. A
