@@ -1,0 +1,93 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+)
+
+// names lists what the clause refers to.
+func names[L any](refs []ref[L]) []string {
+	var out []string
+	for _, r := range refs {
+		out = append(out, r.name)
+	}
+	return out
+}
+
+// texts lists values by their text.
+func texts[V any](values []V) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, fmt.Sprint(v))
+	}
+	return out
+}
+
+// String is Cisco's text of a match source-protocol value.
+func (p protocol) String() string {
+	if p.instance > 0 {
+		return fmt.Sprintf("%v %d", p.protocol, p.instance)
+	}
+	return p.protocol.String()
+}
+
+// lines are the match clauses as "show route-map" has them.
+func (m *matches) lines() []string {
+	out := []string{}
+	add := func(head string, values []string) {
+		if len(values) > 0 {
+			out = append(out, head+" "+strings.Join(values, " "))
+		}
+	}
+	add("ip address (access-lists):", names(m.address))
+	add("ip address prefix-lists:", names(m.prefix4))
+	add("ipv6 address prefix-lists:", names(m.prefix6))
+	add("interface", m.interfaces)
+	add("ip next-hop (access-lists):", names(m.nextHop))
+	add("ip next-hop prefix-lists:", names(m.nextHopPrefix))
+	add("ip route-source (access-lists):", names(m.source))
+	add("metric", texts(m.metrics))
+	add("source-protocol", texts(m.protocols))
+	add("tag", texts(m.tags))
+	return out
+}
+
+// lines are the set clauses as "show route-map" has them.
+func (c *changes) lines() []string {
+	out := []string{}
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if m := c.metric; m != nil {
+		switch v := m.vector; {
+		case m.whole:
+			add("metric %d %d %d %d %d", v.Bandwidth, v.Delay, v.Reliability, v.Load, v.MTU)
+		case m.set:
+			add("metric %d", m.value)
+		default:
+			add("metric %+d", m.value)
+		}
+	}
+	if c.metricType != MetricTypeNone {
+		add("metric-type type-%d", c.metricType)
+	}
+	if c.tag != nil {
+		add("tag %d", *c.tag)
+	}
+	if c.nextHop4.IsValid() {
+		add("ip next-hop %v", c.nextHop4)
+	}
+	if c.nextHop6.IsValid() {
+		add("ipv6 next-hop %v", c.nextHop6)
+	}
+	if c.localPref != nil {
+		add("local-preference %d", *c.localPref)
+	}
+	switch {
+	case c.community && len(c.communities) == 0:
+		add("community none")
+	case c.community && c.additive:
+		add("community %s additive", strings.Join(texts(c.communities), " "))
+	case c.community:
+		add("community %s", strings.Join(texts(c.communities), " "))
+	}
+	return out
+}
