@@ -59,7 +59,7 @@ type LinkInfo struct {
 	Name         string
 	Index        int
 	Kind         string // "gre", "dummy", "vrf", "veth", …; "" for hardware
-	Own          bool   // carries our mark
+	Own          bool   // carries our mark; may be told only when the device comes up
 	Alias        string // the operator's text for the device; not our mark
 	Up           bool   // administratively
 	Running      bool   // IFF_RUNNING: the line protocol

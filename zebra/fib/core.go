@@ -56,6 +56,7 @@ type entry struct {
 	inPut  bool             // it has a place in the queue of puts
 	inDel  bool             // it has a place in the queue of deletes
 	stale  bool             // have is of an earlier life, and nobody spoke for it yet
+	waits  bool             // it failed, or has a time at which to try again
 	doomed bool             // not wanted, and to be removed
 	flying bool             // an operation is with the provider
 	undone bool             // while it was, the object was lost
@@ -171,9 +172,12 @@ func (c *Core) doomAll(pick func(*entry) bool) int {
 	return len(es)
 }
 
-// calm forgets earlier failures.
+// calm forgets earlier failures, and the time at which to try again.
 func (c *Core) calm(e *entry) {
-	e.fails = 0
+	if !e.waits {
+		return
+	}
+	e.fails, e.waits = 0, false
 	c.retry.Clear(e.key)
 	delete(c.failed, e.key)
 }
@@ -297,6 +301,7 @@ func (c *Core) later(now clock.Instant, e *entry, err error) {
 	if errors.Is(err, dataplane.ErrInvalid) || errors.Is(err, dataplane.ErrUnsupported) {
 		wait = RetryMax
 	}
+	e.waits = true
 	c.retry.Set(e.key, now.Add(min(wait, RetryMax)))
 	c.failed[e.key] = e
 }

@@ -134,6 +134,7 @@ func (c *Core) again(now clock.Instant, e *entry) {
 		return
 	}
 	if at := e.last.Add(PutBackMin); at.After(now) {
+		e.waits = true
 		c.retry.Set(e.key, at)
 		return
 	}

@@ -11,23 +11,16 @@ const (
 	ndtpaUcast     = 10 // NDTPA_UCAST_PROBES
 	ndtpaMcast     = 11 // NDTPA_MCAST_PROBES
 
-	greLink      = 1 // IFLA_GRE_LINK, linux/if_tunnel.h
-	greIflags    = 2
-	greOflags    = 3
-	greIkey      = 4
-	greOkey      = 5
-	greLocal     = 6
-	greRemote    = 7
-	greTTL       = 8
-	greTOS       = 9
-	grePmtudisc  = 10
-	greEncapType = 14
-	greEncapFlag = 15
-	greEncapSrc  = 16
-	greEncapDst  = 17
-	greMetadata  = 18
-	greIgnoreDF  = 19
-	greFwmark    = 20
+	greLink     = 1 // IFLA_GRE_LINK, linux/if_tunnel.h
+	greIflags   = 2
+	greOflags   = 3
+	greIkey     = 4
+	greOkey     = 5
+	greLocal    = 6
+	greRemote   = 7
+	greTTL      = 8
+	greTOS      = 9
+	grePmtudisc = 10
 
 	greKeyBit     = 0x2000 // GRE_KEY, linux/if_tunnel.h
 	greVersionBit = 0x0007 // GRE_VERSION

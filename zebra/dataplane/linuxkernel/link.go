@@ -11,11 +11,8 @@ import (
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
 )
 
-// device is a link as read from the kernel, with the GRE attributes as they came.
-type device struct {
-	dataplane.LinkInfo
-	gre []byte // IFLA_INFO_DATA of kind gre
-}
+// device is a link as read from the kernel.
+type device struct{ dataplane.LinkInfo }
 
 // parseLink reads an RTM_NEWLINK or RTM_DELLINK. ok is false for messages about
 // something else, such as bridge ports.
@@ -88,7 +85,6 @@ func (d *device) parseInfo(b []byte) {
 			}
 		}
 	case "gre":
-		d.gre = append([]byte(nil), data...)
 		d.GRE = parseGRE(data)
 	}
 }
@@ -134,21 +130,27 @@ func (p *Provider) device(name string) (d device, ok bool, err error) {
 	if len(name) == 0 || len(name) >= unix.IFNAMSIZ {
 		return d, false, fmt.Errorf("device name %q: %w", name, dataplane.ErrInvalid)
 	}
-	err = p.w.get(unix.RTM_GETLINK, func(e *encoder) {
+	return p.read(func(e *encoder) {
 		linkHeader(e, 0, 0, 0)
 		e.text(unix.IFLA_IFNAME, name)
-	}, func(m message) { d, ok = parseLink(m) })
-	if err != nil {
-		if is(err, unix.ENODEV) {
-			return d, false, nil
-		}
-		return d, false, err
+	})
+}
+
+// deviceAt is device, by index.
+func (p *Provider) deviceAt(index int) (d device, ok bool, err error) {
+	return p.read(func(e *encoder) { linkHeader(e, index, 0, 0) })
+}
+
+func (p *Provider) read(which func(*encoder)) (d device, ok bool, err error) {
+	err = p.w.get(unix.RTM_GETLINK, which, func(m message) { d, ok = parseLink(m) })
+	if is(err, unix.ENODEV) {
+		return d, false, nil
 	}
 	if ok {
 		p.names.put(d.LinkInfo)
 		d.LinkInfo = p.names.resolve(d.LinkInfo)
 	}
-	return d, ok, nil
+	return d, ok, err
 }
 
 // index returns the index of a device that an object needs.
@@ -284,7 +286,7 @@ func (p *Provider) putMaster(d device, master string) error {
 		return nil
 	}
 	if want == 0 {
-		if m, ok, err := p.device(d.Master); err != nil || !ok || m.Kind != "vrf" {
+		if m, ok, err := p.deviceAt(d.MasterIndex); err != nil || !ok || m.Kind != "vrf" {
 			return err // the master is not a VRF, and so not ours to change
 		}
 	}

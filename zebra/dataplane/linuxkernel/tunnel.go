@@ -9,9 +9,9 @@ import (
 )
 
 // putTunnel creates or changes a GRE device. A change is one message with all
-// GRE attributes, the ones of ours as wanted and the others as they were read,
-// since the kernel takes a missing attribute for zero; the device's flags are
-// not touched by it.
+// GRE attributes of ours, since the kernel takes a missing one of these for zero
+// (others, such as fwmark and ignore-df, it leaves alone); the device's flags
+// are not touched by it.
 func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	if err := checkTunnel(t); err != nil {
 		return err
@@ -105,7 +105,6 @@ func (p *Provider) changeTunnel(d device, t dataplane.Tunnel, under int) (device
 		e.text(unix.IFLA_INFO_KIND, "gre")
 		data := e.open(unix.IFLA_INFO_DATA | nested)
 		greData(e, t, under)
-		keepGRE(e, d.gre)
 		e.shut(data)
 		e.shut(info)
 	})
@@ -117,26 +116,6 @@ func (p *Provider) changeTunnel(d device, t dataplane.Tunnel, under int) (device
 		err = fmt.Errorf("%s: %w", t.Name, dataplane.ErrNoDevice)
 	}
 	return n, err
-}
-
-// keepGRE repeats attributes that somebody else set and that we do not model.
-func keepGRE(e *encoder, old []byte) {
-	encap := false
-	for typ, v := range attrs(old) {
-		encap = encap || typ == greEncapType && getU16(v) != 0
-	}
-	for typ, v := range attrs(old) {
-		switch typ {
-		case greFwmark, greIgnoreDF:
-			if getU8(v) != 0 || len(v) == 4 && getU32(v) != 0 {
-				e.bytes(typ, v)
-			}
-		case greEncapType, greEncapFlag, greEncapSrc, greEncapDst:
-			if encap {
-				e.bytes(typ, v)
-			}
-		}
-	}
 }
 
 // recreateTunnel makes a device anew where the kernel cannot change it, and

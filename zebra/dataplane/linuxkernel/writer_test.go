@@ -92,6 +92,25 @@ func TestAnswersLost(t *testing.T) {
 	}
 }
 
+// TestStaleIndex has the provider remember a wrong index for a device.
+func TestStaleIndex(t *testing.T) {
+	p := open(t, Options{})
+	stale := func() { p.names.put(dataplane.LinkInfo{Name: "lo", Index: 9999}) }
+	r := blackhole(1)
+	r.Blackhole, r.NextHops = false, []dataplane.NextHop{{Device: "lo"}}
+	for _, o := range []dataplane.Object{
+		dataplane.Link{Name: "lo", Attrs: dataplane.Attrs{Admin: dataplane.AdminUp}}, r,
+		dataplane.Addr{Device: "lo", Prefix: netip.MustParsePrefix("192.0.2.1/32")},
+		dataplane.Neighbor{Device: "lo", Addr: netip.MustParseAddr("192.0.2.2"), NBMA: netip.MustParseAddr("192.0.2.3")},
+	} {
+		stale()
+		err := p.Apply(t.Context(), []dataplane.Op{dataplane.Put(o)})[0].Err
+		if errors.Is(err, dataplane.ErrNoDevice) {
+			t.Errorf("%v: %v", o.Key(), err)
+		}
+	}
+}
+
 func TestResultsWhenClosed(t *testing.T) {
 	p := open(t, Options{})
 	p.Close()
@@ -271,10 +290,7 @@ func FuzzParse(f *testing.F) {
 	p := &Provider{names: newNames()}
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		for m := range messages(b) {
-			if d, ok := parseLink(m); ok {
-				var e encoder
-				keepGRE(&e, d.gre)
-			}
+			parseLink(m)
 			parseAddr(m)
 			parseNeighbor(m)
 			p.parseRoute(m)
