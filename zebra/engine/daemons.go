@@ -25,6 +25,7 @@ type daemon struct {
 	hold     time.Duration
 	enabled  bool
 	attached bool
+	epoch    uint64          // of the attachment
 	ended    bool            // has come to an end of replay in this life of zebra
 	misses   map[string]bool // interfaces whose neighbour misses it wants
 	counters []session.Counter
@@ -97,19 +98,27 @@ func (e *Engine) Message(m hub.Message) {
 	})
 }
 
-// attached gives a daemon the present picture.
 func (e *Engine) attached(m hub.Attached) {
 	d := e.daemon(m.Owner)
-	d.attached, d.misses = true, map[string]bool{}
-	stale := e.rib.Stale(m.Owner)
+	d.attached, d.misses, d.epoch = true, map[string]bool{}, m.Epoch
+	if e.start.swept {
+		e.picture(m.Owner, d)
+	}
+}
+
+// picture gives a daemon that has attached the present picture. During the start
+// that waits for the configuration and the kernel's links: a daemon that outlived
+// an earlier zebra must not be told that its interfaces have lost everything.
+func (e *Engine) picture(owner string, d *daemon) {
+	stale := e.rib.Stale(owner)
 	if !d.ended {
 		stale += e.fib.Totals().Stale
 	}
-	e.hub.Send(m.Owner, librib.Attached{Epoch: m.Epoch, Stale: stale})
+	e.hub.Send(owner, librib.Attached{Epoch: d.epoch, Stale: stale})
 	for _, i := range e.iface.Interfaces() {
-		e.hub.Send(m.Owner, librib.InterfaceChanged{Interface: i})
+		e.hub.Send(owner, librib.InterfaceChanged{Interface: i})
 	}
-	e.hub.Send(m.Owner, librib.InterfacesKnown{})
+	e.hub.Send(owner, librib.InterfacesKnown{})
 }
 
 func (e *Engine) detached(m hub.Detached) {
@@ -199,8 +208,9 @@ func (e *Engine) sweepRest() {
 	e.fib.Sweep(nil)
 }
 
-// sweepConfigured sweeps what an earlier zebra's configuration wanted and this
-// one's does not.
+// sweepConfigured ends the first part of the start: it sweeps what an earlier
+// zebra's configuration wanted and this one's does not, and lets the daemons
+// see the interfaces.
 func (e *Engine) sweepConfigured() {
 	if e.start.swept || !e.start.links || !e.start.configured {
 		return
@@ -215,5 +225,10 @@ func (e *Engine) sweepConfigured() {
 		}
 		return false
 	})
+	for _, name := range e.names() {
+		if d := e.daemons[name]; d.attached {
+			e.picture(name, d)
+		}
+	}
 	e.sweepRest()
 }

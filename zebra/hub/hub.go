@@ -26,7 +26,9 @@
 // keeps the last value per topic, key and publisher, and tells it to every other
 // daemon that watches the topic: at once, and when a watch begins. Values outlive
 // their publisher as its routes do: they are swept if its next replay does not
-// repeat them, or when zebra calls [Hub.Withdraw] at the end of its hold time.
+// repeat them, or when zebra calls [Hub.Withdraw] at the end of its hold time. A
+// daemon that watches a topic of its own is told what a former life of it has
+// published, and so has a memory that outlives it.
 // Payloads may hold keys; they are never logged.
 package hub
 

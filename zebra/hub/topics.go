@@ -54,11 +54,12 @@ func (t *topicStore) set(topic, key, owner string, payload []byte) {
 	}
 }
 
-// get returns the last value of anybody but the reader; nil if there is none.
+// get returns the last value of anybody but the reader, or of the reader's own
+// former life; nil if there is none.
 func (t *topicStore) get(topic, key, reader string) []byte {
 	values := t.byTopic[topic][key]
 	for i := len(values) - 1; i >= 0; i-- {
-		if values[i].owner != reader {
+		if values[i].owner != reader || values[i].stale {
 			return values[i].payload
 		}
 	}
