@@ -74,6 +74,7 @@ func (e *entry) differs() bool {
 // driven by one goroutine at a time.
 type Core struct {
 	entries  map[dataplane.Key]*entry
+	devices  map[dataplane.Key]*entry // of entries, those that are devices
 	puts     [numRanks]queue
 	dels     [numRanks]queue
 	retry    clock.Heap[dataplane.Key]
@@ -95,6 +96,7 @@ type flight struct {
 func NewCore() *Core {
 	return &Core{
 		entries: map[dataplane.Key]*entry{},
+		devices: map[dataplane.Key]*entry{},
 		failed:  map[dataplane.Key]*entry{},
 		links:   map[string]dataplane.LinkInfo{},
 	}
@@ -105,6 +107,9 @@ func (c *Core) entry(k dataplane.Key) *entry {
 	if e == nil {
 		e = &entry{key: k, last: -clock.Never}
 		c.entries[k] = e
+		if !onDevice(k.Kind) {
+			c.devices[k] = e
+		}
 	}
 	return e
 }
@@ -324,6 +329,7 @@ func (c *Core) queue(e *entry) {
 func (c *Core) forget(e *entry) {
 	if e.want == nil && e.have == nil && !e.doomed && !e.flying && !e.inPut && !e.inDel {
 		delete(c.entries, e.key)
+		delete(c.devices, e.key)
 		c.calm(e)
 	}
 }

@@ -254,6 +254,23 @@ func TestTunnelLostByOthers(t *testing.T) {
 		"put " + saidRoute, "put " + saidNeighbor}, b.changes())
 }
 
+// TestUnderlayComesAgain has the device vanish that a tunnel is bound to: the
+// kernel goes on with the index of the dead one, so the tunnel must be put again.
+func TestUnderlayComesAgain(t *testing.T) {
+	b := newBench(t, "ppp0")
+	bound := tunnel0
+	bound.Underlay = "ppp0"
+	b.c.Put(bound)
+	b.run()
+	b.pass(time.Hour)
+	b.run()
+	b.pass(time.Hour)
+	b.p.RemoveDevice("ppp0")
+	b.expect("gone", []string{"put tunnel Tunnel0: ppp0: no such device"}, b.run())
+	b.p.AddDevice("ppp0")
+	b.expect("come again", []string{"put tunnel Tunnel0"}, b.run())
+}
+
 func TestPutBack(t *testing.T) {
 	b := newBench(t)
 	b.putAll()

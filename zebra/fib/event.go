@@ -103,14 +103,19 @@ func (c *Core) kick(device string) {
 	}
 }
 
-// recheck puts a device again that changed: the provider writes only what
-// differs.
+// recheck puts a device again that changed, and the tunnels that are bound to
+// it (by an index, which is another when it comes again): the provider writes
+// only what differs.
 func (c *Core) recheck(now clock.Instant, device string) {
-	for _, kind := range []dataplane.Kind{dataplane.KindLink, dataplane.KindTunnel} {
-		e := c.entries[dataplane.Key{Kind: kind, Name: device}]
-		if e == nil || e.have == nil && !e.flying {
-			continue
+	var es []*entry
+	for _, e := range c.devices {
+		t, ok := e.want.(dataplane.Tunnel)
+		if (e.key.Name == device || ok && t.Underlay == device) && (e.have != nil || e.flying) {
+			es = append(es, e)
 		}
+	}
+	sortEntries(es)
+	for _, e := range es {
 		c.gone(e)
 		c.again(now, e)
 		c.forget(e)

@@ -108,8 +108,8 @@ func TestSeenFromOutside(t *testing.T) {
 	}
 }
 
-// TestOthersAttributesStay changes a tunnel that somebody gave an attribute
-// that we do not know: a change must repeat it, or the kernel clears it.
+// TestOthersAttributesStay changes a tunnel that somebody gave attributes that
+// we do not know: they must outlive the change.
 func TestOthersAttributesStay(t *testing.T) {
 	e := lktest.New(t)
 	shown(t, e, "ip", "link", "add", "Tunnel0", "type", "gre", "local", "192.0.2.1", "key", "7", "ignore-df", "nopmtudisc", "fwmark", "0x77")
@@ -238,6 +238,9 @@ func TestReconciler(t *testing.T) {
 		shown(t, e, harm...)
 		whole(t, e, strings.Join(harm, " "))
 	}
+	e.RemoveDevice(dptest.Under)
+	e.AddDevice(dptest.Under)
+	whole(t, e, "the underlay came again")
 	end()
 
 	// Another life takes over: no write, and then the end.

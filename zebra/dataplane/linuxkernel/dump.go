@@ -196,8 +196,14 @@ func (p *Provider) dumpLinks(ctx context.Context) ([]dataplane.LinkInfo, error) 
 			}
 		}
 	}
+	// Only by what was dumped: a tunnel goes on with the index of an underlay
+	// that is gone, whose name may still be remembered.
+	here := newNames()
+	for _, l := range links {
+		here.put(l)
+	}
 	for i := range links {
-		links[i] = p.names.resolve(links[i])
+		links[i] = here.resolve(links[i])
 	}
 	return links, nil
 }

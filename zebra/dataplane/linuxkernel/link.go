@@ -153,11 +153,17 @@ func (p *Provider) read(which func(*encoder)) (d device, ok bool, err error) {
 	return d, ok, err
 }
 
-// index returns the index of a device that an object needs.
+// index returns the index of a device that an object needs, as it is remembered:
+// the kernel refuses one that is out of date.
 func (p *Provider) index(name string) (int, error) {
 	if i, ok := p.names.index(name); ok {
 		return i, nil
 	}
+	return p.indexNow(name)
+}
+
+// indexNow is index, asked of the kernel: where it would take a wrong one.
+func (p *Provider) indexNow(name string) (int, error) {
 	d, ok, err := p.device(name)
 	if err != nil {
 		return 0, err
@@ -276,7 +282,7 @@ func (p *Provider) putAttrs(d device, a dataplane.Attrs, own bool) error {
 func (p *Provider) putMaster(d device, master string) error {
 	want := 0
 	if master != "" {
-		i, err := p.index(master)
+		i, err := p.indexNow(master)
 		if err != nil {
 			return err
 		}

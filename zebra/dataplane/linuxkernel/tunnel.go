@@ -18,7 +18,7 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	}
 	under := 0
 	if t.Underlay != "" {
-		i, err := p.index(t.Underlay)
+		i, err := p.indexNow(t.Underlay)
 		if err != nil {
 			return err
 		}
