@@ -27,6 +27,8 @@ func (r *router) Exec(ctx context.Context, owner string, cmd plugin.Command, out
 		return r.write(out)
 	case zcli.ExecRestart:
 		return r.daemons.super.Restart(cmd.Args.String("name"))
+	case zcli.ExecPing, zcli.ExecTraceroute:
+		return r.probe(ctx, cmd, out)
 	}
 	o, err := r.show(ctx, cmd)
 	if err != nil {
