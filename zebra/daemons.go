@@ -184,5 +184,12 @@ func (d *daemons) exec(ctx context.Context, name string, cmd plugin.Command, out
 // retire ends the daemons that an earlier zebra left and nobody wants.
 func (d *daemons) retire() { d.super.Retire() }
 
-// stop ends all daemons in order.
-func (d *daemons) stop() { d.super.Stop() }
+// stop ends all daemons: in order, or without a goodbye to their peers, so that
+// those go on using the routes that are retained.
+func (d *daemons) stop(retain bool) {
+	if retain {
+		d.super.Abandon()
+		return
+	}
+	d.super.Stop()
+}

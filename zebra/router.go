@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
@@ -44,7 +42,7 @@ type router struct {
 	hub      *hub.Hub
 	daemons  *daemons
 	store    *confstore.Store
-	server   *grpc.Server
+	server   *ctl.Server
 	socket   net.Listener
 
 	mu       sync.Mutex // guards hostname
@@ -86,12 +84,8 @@ func newRouter(o options, b Builtin, log *telemetry.Log) (*router, error) {
 	}
 	r.store = confstore.New(confstore.Options{Grammar: grammar, Owners: r, Self: zcli.Owner, Daemon: zcli.CmdDaemon,
 		Forced: o.enable, Startup: o.config})
-	server, err := ctl.New(ctl.Options{Store: r.store, Trees: trees, Zebra: r, Build: b.Build, Log: r.log})
-	if err != nil {
-		return nil, err
-	}
-	r.server = server.GRPC()
-	return r, nil
+	r.server, err = ctl.New(ctl.Options{Store: r.store, Trees: trees, Zebra: r, Build: b.Build, Log: r.log})
+	return r, err
 }
 
 // openCores makes the engine and what it works with.
@@ -141,7 +135,7 @@ func (r *router) start(ctx context.Context) error {
 		}
 	}()
 	go func() {
-		if err := r.server.Serve(r.socket); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		if err := r.server.Serve(r.socket); err != nil {
 			r.failed <- err
 		}
 	}()
@@ -188,10 +182,10 @@ func (r *router) loadStartup(ctx context.Context) error {
 }
 
 // end stops everything in order: no more commands, then the daemons, which say
-// goodbye, then the kernel's state, unless it is retained.
+// goodbye, then the kernel's state; unless that is retained.
 func (r *router) end(retain bool) error {
 	r.server.Stop()
-	r.daemons.stop()
+	r.daemons.stop(retain)
 	if r.cancel == nil {
 		return r.provider.Close()
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -48,6 +49,7 @@ type Server struct {
 	pb.UnimplementedControlServer
 	Options
 	trees []*pb.OwnedTree
+	grpc  *grpc.Server
 }
 
 // grammarRevision is the revision of the one grammar that a zebra has.
@@ -63,18 +65,24 @@ func New(o Options) (*Server, error) {
 		}
 		s.trees = append(s.trees, &pb.OwnedTree{Owner: t.Owner, Tree: b})
 	}
+	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))
+	pb.RegisterControlServer(s.grpc, s)
 	return s, nil
 }
 
 // maxMessage bounds a message: a whole configuration fits.
 const maxMessage = conf.MaxText + 1<<20
 
-// GRPC returns a gRPC server that serves s.
-func (s *Server) GRPC() *grpc.Server {
-	g := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))
-	pb.RegisterControlServer(g, s)
-	return g
+// Serve answers on a listener until Stop.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
 }
+
+// Stop ends all connections at once and closes the listeners.
+func (s *Server) Stop() { s.grpc.Stop() }
 
 // Hello implements pb.ControlServer.
 func (s *Server) Hello(context.Context, *pb.ControlHelloRequest) (*pb.ControlHelloReply, error) {

@@ -279,6 +279,25 @@ func (s *Supervisor) Status() []Status {
 // Each has Config.ShutdownLimit and a few seconds.
 func (s *Supervisor) Stop() { s.finish(wantStop) }
 
+// Abandon ends all daemons at once and without a goodbye, as a power failure
+// would: their peers go on as if they were there, for as long as the protocols
+// allow, and so may use what is left in the kernel.
+func (s *Supervisor) Abandon() {
+	names := s.Recorded()
+	s.finish(wantRelease)
+	for _, name := range names {
+		r, ok := readRecord(s.dir, name)
+		if !ok || !running(r.PID, r.Start) {
+			continue
+		}
+		if err := unix.Kill(r.PID, unix.SIGKILL); err != nil {
+			s.log.Warn("daemon was not ended", "daemon", name, "pid", r.PID, "error", err)
+			continue
+		}
+		r.remove(s.dir)
+	}
+}
+
 // Release closes all attachments and leaves the daemons running for the next
 // zebra.
 func (s *Supervisor) Release() { s.finish(wantRelease) }
