@@ -226,10 +226,10 @@ func (f *FIB) event(ctx context.Context, ev dataplane.Event) {
 	f.mu.Unlock()
 	f.opt.Event(ev)
 	if _, ok := ev.(dataplane.Known); ok {
-		if f.begun {
-			f.inspect(ctx, true)
-		}
-		f.begun = true // what was there first, Adopt has seen
+		// The first one too: a device may have gone down between Adopt and
+		// its first event, which then does not look like a change.
+		f.inspect(ctx, f.begun)
+		f.begun = true
 	}
 }
 

@@ -155,7 +155,8 @@ func (m *model) usable(r dataplane.Route) bool {
 // restart is a crash of zebra: everything is forgotten, adopted, wished again
 // and swept.
 func (m *model) restart(*rapid.T) {
-	m.p.Pending()
+	m.p.Lose(true)
+	m.p.Lose(false) // a new provider begins with a Resync
 	m.c = NewCore()
 	m.compare(true)
 	for _, e := range sorted(m.want) {
