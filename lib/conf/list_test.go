@@ -154,3 +154,11 @@ func TestListsRapid(t *testing.T) {
 		}
 	})
 }
+
+// "do" before a comment is a comment.
+func TestLoadDoComment(t *testing.T) {
+	tree, errs := Load(listGrammar(t), "do !\naccess-list 1 permit 1.1.1.1\n", "test")
+	if errs != nil || tree.Len() != 1 {
+		t.Errorf("%v, %v", tree, errs)
+	}
+}

@@ -108,6 +108,9 @@ func (l *loader) line(line string) {
 			m, err, at = m2, nil, l.path
 		}
 	}
+	if err == nil && m.Command == nil {
+		return // "do" and a comment
+	}
 	if err == nil {
 		if _, e := l.tree.Apply(at, m); e != nil {
 			err = &cli.Error{Line: m.Redacted, Column: 1, Msg: e.Error()}
