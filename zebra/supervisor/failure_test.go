@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/plugin"
@@ -38,11 +39,14 @@ func TestPrintWhileZebraIsDead(t *testing.T) {
 	}
 	h := newHost(t, dir)
 	h.cmd.Stderr = w
+	printed := filepath.Join(dir, "printed")
+	h.cmd.Env = append(h.cmd.Env, "SUPERVISOR_TEST_PRINTED="+printed)
 	h.start()
 	w.Close()
 	first := h.ask("print")
 	r.Close() // now standard error of zebra and daemon is broken
 	h.kill()
+	waitFor(func() bool { _, err := os.Stat(printed); return err == nil }) // with nobody there to read
 	h = newHost(t, dir)
 	h.start()
 	want := strings.Replace(first, " pid", "printed pid", 1)
@@ -179,12 +183,20 @@ func TestRecordWithForeignSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
+	impostor := grpc.NewServer()
+	plugin.Register(impostor, &testDaemon{name: "ripd"})
+	served := make(chan struct{})
+	go func() { defer close(served); _ = impostor.Serve(lis) }()
+	defer func() { impostor.Stop(); <-served }()
 	r := Record{Name: "ripd", PID: recorded.Process.Pid, Start: began, Socket: lis.Addr().String(), Binary: "/x"}
 	r.write(filepath.Join(dir, "plugins"))
 	b := start(t, dir, nil)
 	defer b.Stop()
 	b.Enable("ripd")
+	waitFor(func() bool { return b.status().State == Running })
+	if b.status().Reattached {
+		t.Fatal("attached to an impostor")
+	}
 	if a := b.settled(t, 0); a.Reattached || a.Identity.PID == r.PID {
 		t.Error("attached to a foreign socket")
 	}

@@ -153,6 +153,7 @@ func (d *testDaemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer
 				fmt.Fprintln(os.Stderr, "nor to standard error")
 				slog.Info("but it may log")
 			}
+			os.WriteFile(os.Getenv("SUPERVISOR_TEST_PRINTED"), nil, 0o600)
 			close(d.printed)
 		}()
 		return nil

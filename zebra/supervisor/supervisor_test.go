@@ -292,3 +292,31 @@ func TestZebraKilled(t *testing.T) {
 		t.Error("the daemon runs after stop")
 	}
 }
+
+// zebra and the daemon are both killed: the next zebra starts a new daemon.
+func TestBothKilled(t *testing.T) {
+	dir := rundir(t)
+	h := startHost(t, dir)
+	var pids [2]int
+	for i := range pids {
+		var digest string
+		var routes int
+		var reattached bool
+		line := h.ask("still")
+		if _, err := fmt.Sscanf(line, "table %s routes %d pid %d reattached %t", &digest, &routes, &pids[i], &reattached); err != nil || routes == 0 || reattached {
+			t.Errorf("%q: %v", line, err)
+		}
+		if i == 0 {
+			h.kill()
+			if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			h = startHost(t, dir)
+		}
+	}
+	if pids[0] == pids[1] {
+		t.Error("the same process again")
+	}
+	h.ask("stop")
+	h.cmd.Wait()
+}
