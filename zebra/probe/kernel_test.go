@@ -57,7 +57,7 @@ func newSpace(t *testing.T) *space {
 		s.ns, err = netns.New()
 		for name, value := range map[string]string{"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1",
 			"ipv6/conf/default/accept_dad": "0", "ipv4/conf/default/rp_filter": "0",
-			"ipv4/icmp_ratelimit": "0", "ipv6/icmp/ratelimit": "0"} {
+			"ipv4/icmp_ratemask": "0", "ipv6/icmp/ratelimit": "0"} {
 			if err == nil {
 				err = os.WriteFile("/proc/sys/net/"+name, []byte(value), 0o644)
 			}
