@@ -1,6 +1,8 @@
 // Fibbench measures how fast routes reach the kernel: by `ip -batch`, by the
-// data plane provider alone, and by the reconciler over it (from Put to the
-// reported outcome), one after the other in network namespaces of their own.
+// data plane provider alone, by the reconciler over it (from Put to the reported
+// outcome), and from a daemon in another process through all of zebra (from the
+// first Put to the last acknowledgement), one after the other in network
+// namespaces of their own. The processor time is that of this process.
 // It needs root, and ip in the path; it changes nothing outside.
 //
 //	fibbench [-n 100000] [-runs 3]
@@ -30,6 +32,9 @@ import (
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == daemonName {
+		os.Exit(serveFeeder())
+	}
 	n := flag.Int("n", 100000, "routes")
 	runs := flag.Int("runs", 3, "runs of each")
 	flag.Parse()
@@ -53,7 +58,7 @@ type way struct {
 
 func run(n, runs int) error {
 	routes := makeRoutes(n)
-	ways := []way{{"ip -batch", byIP}, {"provider", byProvider}, {"reconciler", byFIB}}
+	ways := []way{{"ip -batch", byIP}, {"provider", byProvider}, {"reconciler", byFIB}, {"daemon", byDaemon}}
 	figures := make([][]figure, len(ways))
 	for range runs {
 		for i, w := range ways {
