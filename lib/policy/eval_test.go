@@ -157,7 +157,7 @@ access-list 104 permit ip host 10.1.1.1 192.168.0.0 0.0.255.255
 		permit             bool
 	}{
 		{"104", "10.1.1.1", "192.168.7.0/24", true}, {"104", "10.1.1.2", "192.168.7.0/24", false}, {"104", "10.1.1.1", "10.0.0.0/8", false},
-		{"1", "10.1.1.2", "10.7.0.0/16", true}, {"77", "10.1.1.2", "10.7.0.0/16", true},
+		{"1", "10.1.1.2", "10.7.0.0/16", true}, {"77", "10.1.1.2", "10.7.0.0/16", true}, {"1", "192.168.0.1", "10.7.0.0/16", true},
 	} {
 		if permit, _ := set.AccessList(c.list).MatchUpdate(addr(c.from), prefix(c.prefix)); permit != c.permit {
 			t.Errorf("update, %s, %s from %s: %v", c.list, c.prefix, c.from, permit)
@@ -173,7 +173,11 @@ func TestAccessListPackets(t *testing.T) {
  permit udp any lt 100 any gt 60000
  permit gre any any
  permit 50 host 1.1.1.1 any
+ permit udp any lt 100 host 5.5.5.5
 `)
+	part := Packet{Protocol: 17, Source: addr("9.9.9.9"), Destination: addr("5.5.5.5")}
+	whole := part
+	whole.HasPorts = true
 	tcp := func(from uint16, to string, port uint16) Packet {
 		return Packet{Protocol: 6, Source: addr("9.9.9.9"), Destination: addr(to), SourcePort: from, DestPort: port, HasPorts: true}
 	}
@@ -193,7 +197,7 @@ func TestAccessListPackets(t *testing.T) {
 	}{
 		{telnet, false, true}, {ack, true, true}, {tcp(5, "10.0.0.1", 80), false, false},
 		{tcp(1000, "10.0.0.2", 81), true, true}, {tcp(2000, "10.0.0.2", 81), true, true}, {tcp(2001, "10.0.0.2", 81), false, false},
-		{tcp(1000, "10.0.0.2", 80), false, false}, {fragment, false, false}, {udp, true, true}, {late, false, false},
+		{tcp(1000, "10.0.0.2", 80), false, false}, {fragment, false, false}, {part, false, false}, {whole, true, true}, {udp, true, true}, {late, false, false},
 		{Packet{Protocol: 47, Source: addr("9.9.9.9"), Destination: addr("9.9.9.8")}, true, true},
 		{Packet{Protocol: 50, Source: addr("1.1.1.1"), Destination: addr("9.9.9.8")}, true, true},
 		{Packet{Protocol: 50, Source: addr("1.1.1.2"), Destination: addr("9.9.9.8")}, false, false},

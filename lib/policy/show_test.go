@@ -110,6 +110,14 @@ route-map M, permit, sequence 30
 	}
 }
 
+// Bits that are not compared are zero, as IOS stores them.
+func TestShowWildcard(t *testing.T) {
+	got := run(t, read(t, "access-list 11 permit 10.1.2.3 0.0.0.255"), "show access-lists", false)
+	if want := "Standard IP access list 11\n    10 permit 10.1.2.0, wildcard bits 0.0.0.255\n"; got != want {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestShowJSON(t *testing.T) {
 	set := read(t, example)
 	for line, want := range map[string]string{
