@@ -186,6 +186,7 @@ func (r *reader) address(i *iface.Interface, n *conf.Node) {
 			return
 		}
 	}
+	r.cfg.Iface.IPv6 = r.cfg.Iface.IPv6 || host.Is6()
 	i.Addresses = append(i.Addresses, rib.Address{Prefix: p, Secondary: n.ID == CmdIfSecond})
 }
 
@@ -246,6 +247,7 @@ func (r *reader) route(n *conf.Node) {
 		}
 		route.Prefix = p
 	}
+	r.cfg.Iface.IPv6 = r.cfg.Iface.IPv6 || route.Prefix.Addr().Is6()
 	if route.VRF != "" && !r.vrfs[route.VRF] {
 		r.refuse(n, "there is no vrf definition %s", route.VRF)
 		return

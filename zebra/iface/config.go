@@ -11,6 +11,9 @@ type Config struct {
 	Aliases    map[string]string // configuration name → kernel name
 	VRFs       []VRF
 	Interfaces []Interface
+	// IPv6 says that IPv6 is routed here. It is not by default: a machine that
+	// forwards IPv6 does not take its default route from router advertisements.
+	IPv6 bool
 }
 
 // VRF is a VRF of the configuration.

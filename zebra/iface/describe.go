@@ -147,9 +147,11 @@ func greOverhead(t Tunnel) int {
 func (c *Core) wanted() []dataplane.Object {
 	objects := []dataplane.Object{
 		dataplane.Sysctl{Path: "ipv4/ip_forward", Value: "1"},
-		dataplane.Sysctl{Path: "ipv6/conf/all/forwarding", Value: "1"},
 		dataplane.Sysctl{Path: "ipv4/conf/all/send_redirects", Value: "0"},
 		dataplane.Sysctl{Path: "ipv4/conf/default/send_redirects", Value: "0"},
+	}
+	if c.cfg.IPv6 {
+		objects = append(objects, dataplane.Sysctl{Path: "ipv6/conf/all/forwarding", Value: "1"})
 	}
 	for _, v := range c.cfg.VRFs {
 		objects = append(objects, dataplane.Link{Name: v.Name, Type: dataplane.LinkVRF, Table: c.tables[v.Name],
