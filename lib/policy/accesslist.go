@@ -172,7 +172,7 @@ var protocolNumbers = map[string]int{"ip": AnyProtocol, "icmp": 1, "igmp": 2, "i
 // protocolNames is protocolNumbers turned round.
 var protocolNames = func() map[int]string {
 	names := map[int]string{}
-	for name, n := range protocolNumbers {
+	for name, n := range protocolNumbers { // unordered: each name has a number of its own
 		names[n] = name
 	}
 	return names
@@ -201,7 +201,7 @@ var portNumbers = map[int]map[string]uint16{
 // portName is what show prints for a port.
 func portName(protocol int, port uint16) string {
 	best := ""
-	for name, n := range portNumbers[protocol] {
+	for name, n := range portNumbers[protocol] { // unordered: the least name wins
 		if n == port && (best == "" || name < best) {
 			best = name
 		}

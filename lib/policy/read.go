@@ -63,11 +63,11 @@ func Read(tree *conf.Tree) (*Set, []conf.Refusal) {
 		}
 	}
 	for _, lists := range []map[string]*PrefixList{r.set.prefix4, r.set.prefix6} {
-		for _, l := range lists {
+		for _, l := range lists { // unordered: each is on its own
 			l.index()
 		}
 	}
-	for _, l := range r.set.access {
+	for _, l := range r.set.access { // unordered: each is on its own
 		slices.SortFunc(l.Entries, func(a, b AccessEntry) int { return cmp.Compare(a.Seq, b.Seq) })
 	}
 	r.link()

@@ -149,7 +149,7 @@ func (r *reader) setCommunity(c *changes, n *conf.Node) {
 
 // ParseCommunity reads Cisco's word, aa:nn or a decimal number.
 func ParseCommunity(word string) (Community, bool) {
-	for v, name := range communityNames {
+	for v, name := range communityNames { // unordered: names are unique
 		if strings.EqualFold(name, word) {
 			return v, true
 		}
