@@ -10,6 +10,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/policy"
 	librib "github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/lib/telemetry"
@@ -61,6 +62,12 @@ func (r *router) show(ctx context.Context, cmd plugin.Command) (cli.Output, erro
 		return zcli.ShowFIB(r.fib.Totals()), nil
 	case zcli.ExecLogging:
 		return showLogging(r.recent.Recent()), nil
+	}
+	r.mu.Lock()
+	set := r.policy
+	r.mu.Unlock()
+	if o, ok := policy.Exec(set, cmd.ID, cmd.Args, time.Now()); ok {
+		return o, nil
 	}
 	return r.showState(ctx, cmd)
 }

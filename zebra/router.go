@@ -16,6 +16,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/lib/telemetry"
 	zcli "github.com/godmvpn/godmvpn/zebra/cli"
@@ -45,8 +46,9 @@ type router struct {
 	server   *ctl.Server
 	socket   net.Listener
 
-	mu       sync.Mutex // guards hostname
+	mu       sync.Mutex // guards the following
 	hostname string
+	policy   *policy.Set
 
 	failed  chan error // what must not end has ended
 	cancel  context.CancelFunc
@@ -74,19 +76,25 @@ func newRouter(o options, b Builtin, log *telemetry.Log) (*router, error) {
 	if r.socket, err = ctl.Listen(o.rundir); err != nil {
 		return nil, err
 	}
+	// Not before the run directory is known to be nobody else's.
+	if err := os.Remove(r.ready()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(err, r.socket.Close())
+	}
 	if err := r.openCores(); err != nil {
-		r.socket.Close()
-		return nil, err
+		return nil, errors.Join(err, r.socket.Close())
 	}
 	r.daemons, err = newDaemons(r, b)
 	if err != nil {
 		return nil, errors.Join(err, r.provider.Close(), r.socket.Close())
 	}
 	r.store = confstore.New(confstore.Options{Grammar: grammar, Owners: r, Self: zcli.Owner, Daemon: zcli.CmdDaemon,
-		Forced: o.enable, Startup: o.config})
+		Forced: o.enable, Shared: policy.SharedIDs(), Startup: o.config})
 	r.server, err = ctl.New(ctl.Options{Store: r.store, Trees: trees, Zebra: r, Build: b.Build, Log: r.log})
 	return r, err
 }
+
+// ready is the path of the file that says ready.
+func (r *router) ready() string { return filepath.Join(r.opts.rundir, ReadyName) }
 
 // openCores makes the engine and what it works with.
 func (r *router) openCores() error {
@@ -186,8 +194,8 @@ func (r *router) loadStartup(ctx context.Context) error {
 func (r *router) end(retain bool) error {
 	r.server.Stop()
 	r.daemons.stop(retain)
-	if r.cancel == nil {
-		return r.provider.Close()
+	if r.cancel == nil { // the server has not begun to serve, so it has not closed this
+		return errors.Join(r.socket.Close(), r.provider.Close())
 	}
 	ctx, stop := context.WithTimeout(context.Background(), settleWithin)
 	defer stop()
@@ -221,15 +229,18 @@ func (r *router) Hostname() string {
 
 // Ready implements ctl.Zebra.
 func (r *router) Ready() bool {
-	_, err := os.Stat(filepath.Join(r.opts.rundir, ReadyName))
+	_, err := os.Stat(r.ready())
 	return err == nil
 }
 
 // Daemons implements ctl.Zebra.
 func (r *router) Daemons() []string { return r.daemons.attached() }
 
-// Enable implements confstore.Owners.
+// Enable implements confstore.Owners. The engine knows of a new daemon before its
+// session can open, so that nothing that it says is lost, and of the end of one
+// when it is asked no more.
 func (r *router) Enable(ctx context.Context, names []string) error {
+	r.engine.Expected(names)
 	err := r.daemons.enable(ctx, names)
 	r.engine.Enabled(names)
 	return err
@@ -238,7 +249,11 @@ func (r *router) Enable(ctx context.Context, names []string) error {
 // Configure implements confstore.Owners.
 func (r *router) Configure(ctx context.Context, owner string, c plugin.Configuration) ([]plugin.LineError, error) {
 	if owner != zcli.Owner {
-		return r.daemons.configure(ctx, owner, c)
+		refused, err := r.daemons.configure(ctx, owner, c)
+		if c.Phase == plugin.Commit && (err != nil || len(refused) > 0) { // it has checked the same
+			r.log.Error("a configuration did not reach a daemon", "daemon", owner, "revision", c.Revision, "refused", len(refused), "error", err)
+		}
+		return refused, err
 	}
 	cfg, errs := zcli.Read(c.Tree)
 	if len(errs) > 0 || c.Phase != plugin.Commit {
@@ -248,6 +263,7 @@ func (r *router) Configure(ctx context.Context, owner string, c plugin.Configura
 	if r.hostname = cfg.Hostname; r.hostname == "" {
 		r.hostname = defaultHostname()
 	}
+	r.policy = cfg.Policy
 	r.mu.Unlock()
 	if r.opts.logLevel == "" {
 		level := slog.LevelInfo

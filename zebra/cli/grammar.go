@@ -1,6 +1,11 @@
 package cli
 
-import "github.com/godmvpn/godmvpn/lib/cli"
+import (
+	"maps"
+
+	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/policy"
+)
 
 // Configuration modes of zebra.
 const (
@@ -57,7 +62,8 @@ const (
 	weightRoute    = 900
 )
 
-// Grammar returns what zebra itself understands.
+// Grammar returns what zebra itself understands: its own commands, and the
+// policies that all daemons share.
 func Grammar() cli.Tree {
 	tree := cli.Tree{
 		Modes: []cli.Mode{
@@ -75,6 +81,11 @@ func Grammar() cli.Tree {
 	tree.Commands = append(tree.Commands, interfaceCommands()...)
 	tree.Commands = append(tree.Commands, tunnelCommands()...)
 	tree.Commands = append(tree.Commands, execCommands()...)
+	shared := policy.Grammar()
+	tree.Modes = append(tree.Modes, shared.Modes...)
+	tree.Commands = append(tree.Commands, shared.Commands...)
+	maps.Copy(shared.Help, tree.Help) // zebra's words come first
+	tree.Help = shared.Help
 	return tree
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/zebra/iface"
 )
@@ -18,6 +19,7 @@ type Config struct {
 	Daemons  map[string]bool // by name: true for "daemon X", false for "no daemon X"
 	Iface    iface.Config
 	Static   []rib.Route // one for each prefix and distance, in configuration order
+	Policy   *policy.Set // prefix-lists, access-lists, route-maps, key chains
 }
 
 // maxECMP is the largest number of next hops of one static route.
@@ -49,6 +51,11 @@ func Read(tree *conf.Tree) (Config, []plugin.LineError) {
 		if n.Owner == Owner {
 			r.global(n)
 		}
+	}
+	var refused []conf.Refusal
+	r.cfg.Policy, refused = policy.Read(tree)
+	for _, e := range refused {
+		r.errs = append(r.errs, plugin.LineError(e))
 	}
 	return r.cfg, r.errs
 }
