@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package privilege_test
+
+const cgo = false
