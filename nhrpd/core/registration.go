@@ -14,8 +14,9 @@ const replyHops = 255
 
 // registrationRequest is the server's half of RFC 2332 sections 5.2.3 and
 // 5.2.4: each CIE of the request in c.in is cached or refused by itself, and
-// the reply, which is the request with its type and codes changed, goes
-// straight back to where the packet came from.
+// the reply, which is the request with its type and codes changed, and with this
+// node's address where the client did not know it, goes straight back to where
+// the packet came from.
 func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 	m := &c.in
 	unique := m.Flags&packet.FlagRegistrationUnique != 0
@@ -39,6 +40,12 @@ func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 		}
 	}
 	m.Type, m.HopCount = packet.RegistrationReply, replyHops
+	if m.DstProtocol == m.SrcProtocol {
+		// The client does not know its server. Section 5.2.4 has nothing but the
+		// Responder extension for that, which not every request asks for; clients
+		// in use (FRR's "nhs dynamic") learn the address here.
+		m.DstProtocol = i.addr.Addr()
+	}
 	i.replyExtensions(m, client)
 	c.send(now, i, client, m, sendOwn)
 }
