@@ -174,26 +174,41 @@ func (s *Store) transact(ctx context.Context, candidate *conf.Tree, phase plugin
 	daemons := s.Daemons(candidate)
 	was := s.Daemons(before)
 	if err := s.opts.Owners.Enable(ctx, union(daemons, was)); err != nil {
-		return []refusal{{s.opts.Self, plugin.LineError{Msg: err.Error()}}}
+		return append(s.backTo(ctx, was), s.refusal(err))
+	}
+	if revision == 1 {
+		was = nil // a daemon that runs by force has no configuration yet
 	}
 	owners := s.affected(before, candidate, daemons, was)
 	refused := s.ask(ctx, owners, candidate, revision, plugin.Check)
 	if len(refused) > 0 || phase == plugin.Check {
-		if err := s.opts.Owners.Enable(ctx, was); err != nil {
-			refused = append(refused, refusal{s.opts.Self, plugin.LineError{Msg: err.Error()}})
-		}
-		return refused
+		return append(refused, s.backTo(ctx, s.Daemons(before))...)
 	}
 	s.mu.Lock()
 	s.running, s.revision = candidate, revision
 	s.mu.Unlock()
 	// A daemon that fails now has checked its part; it gets it again when it is
-	// back, so what it says here is not a reason to undo the others' commits.
+	// back, so what it says here is not a reason to undo the others' commits. Nor
+	// is somebody's impatience: half a commit is the one thing that must not be.
+	ctx = context.WithoutCancel(ctx)
 	s.ask(ctx, owners, candidate, revision, plugin.Commit)
 	if err := s.opts.Owners.Enable(ctx, daemons); err != nil {
-		return []refusal{{s.opts.Self, plugin.LineError{Msg: err.Error()}}}
+		return []refusal{s.refusal(err)}
 	}
 	return nil
+}
+
+// backTo lets the daemons run that ran before a candidate was refused.
+func (s *Store) backTo(ctx context.Context, was []string) []refusal {
+	if err := s.opts.Owners.Enable(context.WithoutCancel(ctx), was); err != nil {
+		return []refusal{s.refusal(err)}
+	}
+	return nil
+}
+
+// refusal is zebra's own, of the configuration as a whole.
+func (s *Store) refusal(err error) refusal {
+	return refusal{s.opts.Self, plugin.LineError{Msg: err.Error()}}
 }
 
 // affected lists the owners whose part differs, and the daemons that are new,
@@ -229,15 +244,19 @@ func (s *Store) affected(before, after *conf.Tree, daemons, was []string) []stri
 	return owners
 }
 
-// inShared reports whether the outermost block of a path is shared.
+// inShared reports whether a block on a path is shared.
 func (s *Store) inShared(tree *conf.Tree, path []string) bool {
-	if len(path) == 0 {
-		return false
-	}
-	for _, n := range tree.Nodes {
-		if n.Line == path[0] {
-			return slices.Contains(s.opts.Shared, n.ID)
+	block := &tree.Block
+	for _, line := range path {
+		i := slices.IndexFunc(block.Nodes, func(n *conf.Node) bool { return n.Line == line })
+		if i < 0 {
+			return false
 		}
+		n := block.Nodes[i]
+		if slices.Contains(s.opts.Shared, n.ID) {
+			return true
+		}
+		block = &n.Block
 	}
 	return false
 }
