@@ -28,10 +28,12 @@ type daemons struct {
 	enabled map[string]bool
 	live    map[string]plugin.Daemon // those that have their configuration
 	changed chan struct{}            // closed and replaced at every change of live
+	turns   map[string]*sync.Mutex   // by daemon: held while it is given a configuration
 }
 
 func newDaemons(r *router, b Builtin) (*daemons, error) {
-	d := &daemons{router: r, enabled: map[string]bool{}, live: map[string]plugin.Daemon{}, changed: make(chan struct{})}
+	d := &daemons{router: r, enabled: map[string]bool{}, live: map[string]plugin.Daemon{},
+		changed: make(chan struct{}), turns: map[string]*sync.Mutex{}}
 	for _, o := range b.Daemons {
 		d.known = append(d.known, o.Owner)
 	}
@@ -57,6 +59,20 @@ func newDaemons(r *router, b Builtin) (*daemons, error) {
 // then its session is served until it ends.
 func (d *daemons) serve(ctx context.Context, a supervisor.Attachment) error {
 	d.router.engine.SetHold(a.Name, a.Identity.HoldLimit)
+	if err := d.welcome(ctx, a); err != nil {
+		return err
+	}
+	defer d.leave(a.Name, a.Daemon)
+	return d.router.hub.Serve(ctx, a.Name, a.Stream)
+}
+
+// welcome gives a daemon that has attached its configuration. A change of the
+// configuration either waits for the end of this, and then reaches the daemon as
+// every other, or came before and is in what is given here.
+func (d *daemons) welcome(ctx context.Context, a supervisor.Attachment) error {
+	turn := d.turn(a.Name)
+	turn.Lock()
+	defer turn.Unlock()
 	// While the startup configuration is being loaded, what the daemon has from
 	// an earlier zebra is better than nothing.
 	if part := d.router.store.Part(a.Name); part.Revision > 0 {
@@ -68,21 +84,34 @@ func (d *daemons) serve(ctx context.Context, a supervisor.Attachment) error {
 			d.router.log.Error("the daemon refuses its configuration", "daemon", a.Name, "line", e.Path, "error", e.Msg)
 		}
 	}
-	d.set(a.Name, a.Daemon)
-	defer d.set(a.Name, nil)
-	return d.router.hub.Serve(ctx, a.Name, a.Stream)
-}
-
-func (d *daemons) set(name string, daemon plugin.Daemon) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if daemon == nil {
-		delete(d.live, name)
-	} else {
-		d.live[name] = daemon
-	}
+	d.live[a.Name] = a.Daemon
 	close(d.changed)
 	d.changed = make(chan struct{})
+	return nil
+}
+
+// leave forgets a daemon, unless another attachment took its place.
+func (d *daemons) leave(name string, daemon plugin.Daemon) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.live[name] == daemon {
+		delete(d.live, name)
+	}
+}
+
+// turn returns the lock under which a daemon is given configurations, so that
+// the last one given is the last one made.
+func (d *daemons) turn(name string) *sync.Mutex {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.turns[name]
+	if t == nil {
+		t = &sync.Mutex{}
+		d.turns[name] = t
+	}
+	return t
 }
 
 func (d *daemons) get(name string) (daemon plugin.Daemon, changed chan struct{}) {
@@ -121,6 +150,7 @@ func (d *daemons) enable(ctx context.Context, names []string) error {
 	for name := range d.enabled {
 		if !slices.Contains(names, name) {
 			delete(d.enabled, name)
+			delete(d.live, name) // it is about to end: nobody asks it any more
 			gone = append(gone, name)
 		}
 	}
@@ -165,6 +195,9 @@ func (d *daemons) wait(ctx context.Context, name string) error {
 
 // configure hands a daemon its part of the configuration.
 func (d *daemons) configure(ctx context.Context, name string, c plugin.Configuration) ([]plugin.LineError, error) {
+	turn := d.turn(name)
+	turn.Lock()
+	defer turn.Unlock()
 	daemon, _ := d.get(name)
 	if daemon == nil {
 		return nil, fmt.Errorf("it is not running now")

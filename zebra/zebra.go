@@ -16,11 +16,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -78,6 +76,7 @@ func parse(args []string) (o options, err error) {
 // status. It does not touch the process's standard input.
 func Main(args []string, b Builtin) int {
 	signal.Ignore(syscall.SIGPIPE)
+	syscall.Umask(umask)
 	o, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -120,14 +119,12 @@ func run(ctx context.Context, o options, b Builtin, log *telemetry.Log) error {
 	if err := os.MkdirAll(o.rundir, 0o750); err != nil {
 		return err
 	}
-	ready := filepath.Join(o.rundir, ReadyName)
-	if err := os.Remove(ready); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	r, err := newRouter(o, b, log)
 	if err != nil {
 		return err
 	}
+	limit(log.Logger())
+	ready := r.ready()
 	if err := r.start(ctx); err != nil {
 		return errors.Join(err, r.end(true))
 	}

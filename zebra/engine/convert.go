@@ -14,8 +14,9 @@ import (
 // configuration into those of the kernel, a VRF into its table. ok is false,
 // and the RIB is told, if the VRF does not exist.
 func (e *Engine) route(put rib.FIBPut) (r dataplane.Route, ok bool) {
-	k, ok := e.routeKey(put.VRF, put.Prefix, put.Gen, put.Key())
+	k, ok := e.routeKey(put.VRF, put.Prefix)
 	if !ok {
+		e.results = append(e.results, rib.Result{Key: put.Key(), Gen: put.Gen, Error: fmt.Sprintf("there is no VRF %s", put.VRF)})
 		return r, false
 	}
 	r = dataplane.Route{Table: k.Table, Prefix: put.Prefix, Metric: k.Metric, Protocol: put.Protocol.KernelNumber()}
@@ -26,29 +27,44 @@ func (e *Engine) route(put rib.FIBPut) (r dataplane.Route, ok bool) {
 		r.NextHops = append(r.NextHops, dataplane.NextHop{Device: e.iface.Kernel(h.Interface), Gateway: h.Addr, OnLink: h.OnLink, Weight: h.Weight})
 	}
 	r.Blackhole = len(r.NextHops) == 0
+	e.gens[k] = pending{put.Key(), put.Gen, r}
 	return r, true
 }
 
-func (e *Engine) routeKey(vrf string, p netip.Prefix, gen uint64, key librib.Key) (k dataplane.Key, ok bool) {
-	table, ok := e.iface.Table(vrf)
+// routeGone returns what to delete. A VRF that is gone may have left its routes
+// behind: they are found by what was put. ok is false, and the RIB is told that
+// all is well, if nothing was.
+func (e *Engine) routeGone(del rib.FIBDelete) (k dataplane.Key, ok bool) {
+	if k, ok = e.routeKey(del.VRF, del.Prefix); !ok || e.gens[k].key != del.Key() {
+		ok = false
+		for old, p := range e.gens {
+			if old.Kind == dataplane.KindRoute && p.key == del.Key() {
+				k, ok = old, true
+			}
+		}
+	}
 	if !ok {
-		e.results = append(e.results, rib.Result{Key: key, Gen: gen, Error: fmt.Sprintf("there is no VRF %s", vrf)})
+		e.results = append(e.results, rib.Result{Key: del.Key(), Gen: del.Gen})
 		return k, false
 	}
-	k = dataplane.Key{Kind: dataplane.KindRoute, Table: table, Prefix: p, Metric: dataplane.MetricDefault}
-	e.gens[k] = pending{key, gen}
+	e.gens[k] = pending{del.Key(), del.Gen, nil}
 	return k, true
+}
+
+func (e *Engine) routeKey(vrf string, p netip.Prefix) (k dataplane.Key, ok bool) {
+	table, ok := e.iface.Table(vrf)
+	return dataplane.Key{Kind: dataplane.KindRoute, Table: table, Prefix: p, Metric: dataplane.MetricDefault}, ok
 }
 
 func (e *Engine) neighbor(put rib.NeighborPut) dataplane.Neighbor {
 	n := dataplane.Neighbor{Device: e.iface.Kernel(put.Neighbor.Interface), Addr: put.Neighbor.Addr, NBMA: put.Neighbor.NBMA}
-	e.gens[n.Key()] = pending{put.Key(), put.Gen}
+	e.gens[n.Key()] = pending{put.Key(), put.Gen, n}
 	return n
 }
 
 func (e *Engine) neighborKey(del rib.NeighborDelete) dataplane.Key {
 	k := dataplane.Neighbor{Device: e.iface.Kernel(del.Interface), Addr: del.Addr}.Key()
-	e.gens[k] = pending{del.Key(), del.Gen}
+	e.gens[k] = pending{del.Key(), del.Gen, nil}
 	return k
 }
 
@@ -74,8 +90,8 @@ func (e *Engine) outcomes(outcomes []fib.Outcome) {
 	results := make([]rib.Result, 0, len(outcomes))
 	for _, o := range outcomes {
 		p, ok := e.gens[o.Key]
-		if !ok {
-			continue
+		if !ok || !p.is(o.Object) {
+			continue // it is about an operation before the last one
 		}
 		r := rib.Result{Key: p.key, Gen: p.gen}
 		if o.Err != nil {
@@ -95,11 +111,10 @@ func (e *Engine) Event(ev dataplane.Event) {
 
 func (e *Engine) event(ev dataplane.Event) {
 	e.iface.Event(ev)
+	e.foreignEvent(ev)
 	switch ev := ev.(type) {
 	case dataplane.Known:
 		e.start.links = true
-	case dataplane.RouteChanged:
-		e.kernelRoute(ev)
 	case dataplane.NeighborMiss:
 		miss := librib.NeighborMiss{Interface: e.iface.Name(ev.Device), Addr: ev.Addr}
 		for _, name := range e.names() {
@@ -108,31 +123,4 @@ func (e *Engine) event(ev dataplane.Event) {
 			}
 		}
 	}
-}
-
-// kernelRoute takes in a route that somebody else installed.
-func (e *Engine) kernelRoute(ev dataplane.RouteChanged) {
-	k := ev.Route.Key()
-	vrf, known := e.tables[k]
-	if !known {
-		if vrf, known = e.iface.VRFOfTable(k.Table); !known {
-			return
-		}
-	}
-	r := librib.Route{VRF: vrf, Prefix: k.Prefix, Protocol: librib.Kernel, Instance: k.Metric,
-		Distance: librib.Kernel.Distance(), Metric: k.Metric}
-	e.seq++
-	if ev.Gone {
-		delete(e.tables, k)
-		e.rib.Step(e.Now(), rib.Delete{Owner: rib.OwnerKernel, Seq: e.seq, Key: r.Key()})
-		return
-	}
-	for _, h := range ev.Route.NextHops {
-		r.NextHops = append(r.NextHops, librib.NextHop{Addr: h.Gateway, Interface: e.iface.Name(h.Device), OnLink: h.OnLink, Weight: h.Weight})
-	}
-	if ev.Route.Blackhole {
-		r.NextHops = []librib.NextHop{{Discard: true}}
-	}
-	e.tables[k] = vrf
-	e.rib.Step(e.Now(), rib.Put{Owner: rib.OwnerKernel, Seq: e.seq, Object: r})
 }

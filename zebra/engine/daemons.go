@@ -54,10 +54,33 @@ func (e *Engine) daemon(name string) *daemon {
 // SetHold sets how long a daemon's objects stay in force without it.
 func (e *Engine) SetHold(name string, hold time.Duration) {
 	e.Post(func() {
-		if hold > 0 {
-			e.daemon(name).hold = min(hold, MaxHold)
+		if hold <= 0 {
+			return
+		}
+		d := e.daemon(name)
+		d.hold = min(hold, MaxHold)
+		if _, waiting := e.holds.Deadline(name); waiting {
+			e.holds.Set(name, e.Now().Add(d.hold))
 		}
 	})
+}
+
+// Expected says that these daemons are about to be started. What they say from
+// now on counts. It is followed by Enabled.
+func (e *Engine) Expected(names []string) {
+	names = slices.Clone(names)
+	e.Post(func() {
+		for _, name := range names {
+			e.enable(name)
+		}
+	})
+}
+
+func (e *Engine) enable(name string) {
+	if d := e.daemon(name); !d.enabled {
+		d.enabled = true
+		e.holds.Set(name, e.Now().Add(d.hold))
+	}
 }
 
 // Enabled says which daemons are enabled. What belongs to the others goes.
@@ -65,11 +88,7 @@ func (e *Engine) Enabled(names []string) {
 	names = slices.Clone(names)
 	e.Post(func() {
 		for _, name := range names {
-			d := e.daemon(name)
-			if !d.enabled {
-				d.enabled = true
-				e.holds.Set(name, e.Now().Add(d.hold))
-			}
+			e.enable(name)
 		}
 		for _, name := range e.names() {
 			if d := e.daemons[name]; d.enabled && !slices.Contains(names, name) {
@@ -90,7 +109,7 @@ func (e *Engine) Message(m hub.Message) {
 			e.attached(m)
 		case hub.Received:
 			for _, up := range m.Ups {
-				e.received(m.Owner, up)
+				e.received(m, up)
 			}
 		case hub.Detached:
 			e.detached(m)
@@ -123,6 +142,9 @@ func (e *Engine) picture(owner string, d *daemon) {
 
 func (e *Engine) detached(m hub.Detached) {
 	d := e.daemon(m.Owner)
+	if d.epoch != m.Epoch {
+		return // another attachment has taken its place
+	}
 	d.attached = false
 	if !d.enabled {
 		return // its objects went when it was disabled
@@ -131,11 +153,11 @@ func (e *Engine) detached(m hub.Detached) {
 	e.holds.Set(m.Owner, e.Now().Add(d.hold))
 }
 
-func (e *Engine) received(owner string, up session.Up) {
-	now := e.Now()
+func (e *Engine) received(m hub.Received, up session.Up) {
+	now, owner := e.Now(), m.Owner
 	d := e.daemon(owner)
-	if !d.enabled {
-		return // what is still under way from a daemon that was disabled
+	if !d.enabled || d.epoch != m.Epoch {
+		return // what is still under way of a daemon that was disabled, or of an earlier session
 	}
 	switch up := up.(type) {
 	case session.Begin:

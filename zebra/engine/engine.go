@@ -51,15 +51,24 @@ type Engine struct {
 	start   starting
 	holds   clock.Heap[string] // by daemon: when its earlier life is forgotten
 	gens    map[dataplane.Key]pending
-	tables  map[dataplane.Key]string // kernel routes that were told: their VRF
+	foreign foreign // routes that somebody else installed
 	effects []rib.Effect
 	results []rib.Result
 }
 
-// pending is an operation of the RIB that fib has.
+// pending is the last operation of the RIB on a key that fib has.
 type pending struct {
-	key librib.Key
-	gen uint64
+	key    librib.Key
+	gen    uint64
+	object dataplane.Object // nil for a deletion
+}
+
+// is reports whether an outcome for o is about this operation.
+func (p pending) is(o dataplane.Object) bool {
+	if p.object == nil || o == nil {
+		return p.object == nil && o == nil
+	}
+	return p.object.Equal(o)
 }
 
 // New returns an engine. logged is told the log records of daemons.
@@ -69,7 +78,7 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		inbox: make(chan func(), inboxSize), stopped: make(chan struct{}),
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
 		static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
-		gens: map[dataplane.Key]pending{}, tables: map[dataplane.Key]string{},
+		gens: map[dataplane.Key]pending{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
 
@@ -225,7 +234,7 @@ func (e *Engine) settleRIB() bool {
 			}
 			puts = append(puts, e.neighbor(eff))
 		case rib.FIBDelete:
-			if k, ok := e.routeKey(eff.VRF, eff.Prefix, eff.Gen, eff.Key()); ok {
+			if k, ok := e.routeGone(eff); ok {
 				flush()
 				deletes = append(deletes, k)
 			}
