@@ -1,19 +1,13 @@
 package shell
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
+
+	"github.com/godmvpn/godmvpn/vtysh/shell/shelltest"
 )
 
 func TestMain(m *testing.M) {
@@ -23,7 +17,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"terminal": terminal, "perm": perm},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"terminal": shelltest.Terminal("vtysh", screenOf), "perm": perm},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("VTYSH_HISTORY", e.WorkDir+"/history")
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -41,174 +35,7 @@ func perm(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// screenLimit bounds the wait for what should be on the screen.
-const screenLimit = 20 * time.Second
-
-// terminal runs vtysh on a pseudo-terminal and follows a file of lines: send
-// "keys", expect "text" (after what was expected before), never "text" (since
-// then), keys "" (the terminal makes no signals), term "" (send SIGTERM), exit "N".
-func terminal(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 {
-		ts.Fatalf("usage: terminal FILE [ROWS]")
-	}
-	rows := 24
-	if len(args) > 1 {
-		rows, _ = strconv.Atoi(args[1])
-	}
-	s, err := startScreen(ts, rows)
-	ts.Check(err)
-	defer s.close()
-	for i, l := range strings.Split(ts.ReadFile(args[0]), "\n") {
-		verb, arg, _ := strings.Cut(strings.TrimSpace(l), " ")
-		if verb == "" || verb[0] == '#' {
-			continue
-		}
-		text, err := strconv.Unquote(arg)
-		if err != nil {
-			ts.Fatalf("%s:%d: %q: %v", args[0], i+1, arg, err)
-		}
-		switch verb {
-		case "send":
-			_, err = s.pty.WriteString(text)
-		case "expect":
-			err = s.expect(text)
-		case "never":
-			if strings.Contains(s.shown(), text) {
-				err = fmt.Errorf("%q is on the screen", text)
-			}
-		case "keys": // Ctrl-C and Ctrl-Z are keys, not signals, while a command runs
-			err = s.keysOnly()
-		case "term":
-			err = s.cmd.Process.Signal(syscall.SIGTERM)
-		case "exit":
-			err = s.exit(text)
-		default:
-			err = fmt.Errorf("unknown verb %q", verb)
-		}
-		if err != nil {
-			ts.Fatalf("%s:%d: %v\nscreen: %q", args[0], i+1, err, s.shown())
-		}
-	}
-}
-
-// screen is a vtysh on a pseudo-terminal.
-type screen struct {
-	pty  *os.File
-	cmd  *exec.Cmd
-	out  chan []byte
-	seen []byte // what has come
-	from int    // what was expected ends here
-	done chan error
-}
-
-func startScreen(ts *testscript.TestScript, rows int) (*screen, error) {
-	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	fd := int(pty.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err := errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0),
-		unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(rows), Col: 80})); err != nil {
-		return nil, err
-	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer tty.Close()
-	program, err := exec.LookPath("vtysh")
-	if p := findIn(ts.Getenv("PATH"), "vtysh"); p != "" {
-		program, err = p, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	s := &screen{pty: pty, out: make(chan []byte, 64), done: make(chan error, 1)}
-	s.cmd = exec.Command(program)
-	s.cmd.Env = append(os.Environ(), "TERM=vt100", "VTYSH_HISTORY="+ts.Getenv("VTYSH_HISTORY"))
-	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = tty, tty, tty
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(s.out)
-		for {
-			b := make([]byte, 4096)
-			n, err := pty.Read(b)
-			if err != nil {
-				return
-			}
-			s.out <- b[:n]
-		}
-	}()
-	go func() { s.done <- s.cmd.Wait() }()
-	return s, nil
-}
-
-func findIn(path, name string) string {
-	for _, dir := range strings.Split(path, ":") {
-		if _, err := os.Stat(dir + "/" + name); err == nil {
-			return dir + "/" + name
-		}
-	}
-	return ""
-}
-
-// shown is what came since the last text that was expected.
-func (s *screen) shown() string { return string(s.seen[s.from:]) }
-
-func (s *screen) expect(text string) error {
-	limit := time.After(screenLimit)
-	for {
-		if i := bytes.Index(s.seen[s.from:], []byte(text)); i >= 0 {
-			s.from += i + len(text)
-			return nil
-		}
-		select {
-		case b, ok := <-s.out:
-			if !ok {
-				return fmt.Errorf("the shell ended before %q", text)
-			}
-			s.seen = append(s.seen, b...)
-		case <-limit:
-			return fmt.Errorf("%q did not come", text)
-		}
-	}
-}
-
-func (s *screen) exit(status string) error {
-	select {
-	case <-s.done:
-		s.done <- nil
-	case <-time.After(screenLimit):
-		return errors.New("the shell did not end")
-	}
-	if got := strconv.Itoa(s.cmd.ProcessState.ExitCode()); got != status {
-		return fmt.Errorf("exit status %s", got)
-	}
-	const cooked = unix.ISIG | unix.ICANON | unix.ECHO
-	if t, err := unix.IoctlGetTermios(int(s.pty.Fd()), unix.TCGETS); err != nil || t.Lflag&cooked != cooked {
-		return fmt.Errorf("the terminal was left in another mode: %v", err)
-	}
-	return nil
-}
-
-func (s *screen) keysOnly() error {
-	t, err := unix.IoctlGetTermios(int(s.pty.Fd()), unix.TCGETS)
-	if err == nil && t.Lflag&unix.ISIG != 0 {
-		err = errors.New("the terminal turns keys into signals")
-	}
-	return err
-}
-
-func (s *screen) close() {
-	select {
-	case <-s.done:
-	default:
-		s.cmd.Process.Kill()
-		<-s.done
-	}
-	s.pty.Close()
+// screenOf lets a vtysh on a terminal keep its history where the script looks.
+func screenOf(ts *testscript.TestScript) (args, env []string) {
+	return nil, []string{"VTYSH_HISTORY=" + ts.Getenv("VTYSH_HISTORY")}
 }
