@@ -1,0 +1,101 @@
+package frr_test
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
+	"github.com/godmvpn/godmvpn/tests/topotests/harness"
+)
+
+// keyed matches GRE with the key of the cloud.
+func keyed(f harness.Frame) bool { return f.HasKey && f.GREKey == key }
+
+// data matches IPv4 packets in keyed GRE from one underlay address to another.
+func data(src, dst string) harness.Match {
+	return harness.All(harness.IsGRE, keyed, harness.Between(src, dst),
+		func(f harness.Frame) bool { return f.GREProto == 0x0800 })
+}
+
+// nhrp matches NHRP messages of one type from an underlay address.
+func nhrp(src string, typ packet.Type) harness.Match {
+	return harness.All(harness.IsNHRP, harness.Between(src, ""), func(f harness.Frame) bool {
+		m, err := packet.Parse(f.Payload)
+		return err == nil && m.Type == typ
+	})
+}
+
+// checkWire looks at every NHRP message that passed an uplink. Our codec must take
+// it and write the same octets again; tshark must see the same type in it, a
+// right checksum, and nothing to complain about.
+func checkWire(t *testing.T, s *site) {
+	t.Helper()
+	frames := s.uplink.Frames(nil)
+	want := map[int]packet.Type{} // frame number of tshark
+	for i, f := range frames {
+		if !harness.IsNHRP(f) {
+			continue
+		}
+		if !keyed(f) {
+			t.Errorf("NHRP without the key: %v", f)
+		}
+		m, err := packet.Parse(f.Payload)
+		if err != nil {
+			t.Errorf("%v: %v\n%x", f, err, f.Payload)
+			continue
+		}
+		want[i+1] = m.Type
+		if again, err := m.AppendBinary(nil); err != nil || !bytes.Equal(again, f.Payload) {
+			t.Errorf("%v: written again (%v):\n%x, captured\n%x", f, err, again, f.Payload)
+		}
+	}
+	if len(want) < 2 {
+		t.Errorf("%s: %d NHRP messages captured", s.name, len(want))
+	}
+	got, err := tshark(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, typ := range want {
+		if w := fmt.Sprintf("type %d checksum good", typ); got[n] != w {
+			t.Errorf("%s: frame %d: tshark says %q, want %q\n%x", s.name, n, got[n], w, frames[n-1].Payload)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%s: tshark finds %d NHRP messages, we %d", s.name, len(got), len(want))
+	}
+}
+
+// tshark returns what tshark says about each NHRP message that passed an uplink,
+// by frame number: type and checksum, and all of its complaints.
+func tshark(t *testing.T, s *site) (map[int]string, error) {
+	s.uplink.Stop()
+	file := filepath.Join(t.TempDir(), s.name+".pcap")
+	if err := s.uplink.WriteFile(file); err != nil {
+		return nil, err
+	}
+	out, err := s.Run("tshark", "-r", file, "-Y", "nhrp || _ws.malformed", "-T", "fields",
+		"-e", "frame.number", "-e", "nhrp.hdr.op.type", "-e", "nhrp.hdr.chksum.status",
+		"-e", "_ws.malformed", "-e", "_ws.expert.message")
+	if err != nil {
+		return nil, fmt.Errorf("%w (Debian package tshark)", err)
+	}
+	got := map[int]string{}
+	for line := range strings.Lines(out) {
+		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if len(f) != 5 {
+			return nil, fmt.Errorf("tshark printed %q", line)
+		}
+		n, err := strconv.Atoi(f[0])
+		if err != nil {
+			return nil, err
+		}
+		status := map[string]string{"1": "good", "Good": "good"}[f[2]]
+		got[n] = strings.TrimSpace(fmt.Sprintf("type %s checksum %s %s%s", f[1], status, f[3], f[4]))
+	}
+	return got, nil
+}
