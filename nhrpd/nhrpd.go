@@ -16,6 +16,7 @@ import (
 
 	libcli "github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/privilege"
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
@@ -37,6 +38,9 @@ func Grammar() libcli.Tree { return cli.Grammar() }
 // Main runs the daemon until zebra or a signal ends it.
 func Main(build string) int {
 	log := plugin.Init(Name)
+	if err := privilege.Limit(privilege.NetRaw); err != nil {
+		log.Warn("the daemon has more privileges than it needs", "error", err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d := New(log, build, rawsock.Kernel{}, edge.DNS{})
 	done := make(chan struct{})
