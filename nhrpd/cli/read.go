@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/conf"
@@ -27,7 +28,11 @@ func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 				continue
 			}
 			any = true
-			if msg := readLine(&c, n); msg != "" {
+			msg := name + " is no tunnel; NHRP is for tunnels"
+			if isTunnel(name) {
+				msg = readLine(&c, n)
+			}
+			if msg != "" {
 				errs = append(errs, plugin.LineError{Path: []string{block.Key, n.Key}, Msg: msg})
 			}
 		}
@@ -36,6 +41,13 @@ func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 		}
 	}
 	return cfg, errs
+}
+
+// isTunnel reports whether an interface is a tunnel by its name: what it is in
+// the kernel may not be known yet.
+func isTunnel(name string) bool {
+	number, ok := strings.CutPrefix(name, "Tunnel")
+	return ok && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
 // readLine takes one line into the configuration of its interface; it returns
