@@ -18,6 +18,7 @@ const (
 	NetBindService Capability = unix.CAP_NET_BIND_SERVICE // ports below 1024
 	NetAdmin       Capability = unix.CAP_NET_ADMIN        // devices, routes, neighbours, IPsec
 	NetRaw         Capability = unix.CAP_NET_RAW          // raw and packet sockets, SO_BINDTODEVICE
+	BPF            Capability = unix.CAP_BPF              // load BPF programs; since Linux 5.8, before it is CAP_SYS_ADMIN
 )
 
 // ErrThreads says that the program contains C code: Go cannot reach all of its
