@@ -2,6 +2,7 @@ package frr_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -11,13 +12,16 @@ import (
 
 // TestFRRHub has FRR as the hub of two spokes of ours, one with mGRE and one with
 // a point-to-point tunnel. FRR's nhrpd is killed, which the spokes notice by their
-// registrations, and started again with an empty cache.
+// registrations, and started again with an empty cache. A spoke ends in order and
+// comes back: it takes its registration back by a Purge Request, which FRR 8.4.4
+// reads and leaves without effect and answer (its cache kept the entry until the
+// holding time ended).
 func TestFRRHub(t *testing.T) {
 	sites := build(t, hubSite, spoke1Site, spoke2Site)
 	hub, spoke1, spoke2 := sites[0], sites[1], sites[2]
 	f := hub.frr(t, config(t, "frr-hub.conf"), "10.11.0.0/24", spoke1Site.tunnel, "10.12.0.0/24", spoke2Site.tunnel)
 	spoke1.ours(t)
-	spoke2.ours(t)
+	zebra := spoke2.ours(t)
 	servers := func(want string) error {
 		return first(spoke1.ShowJSON("show ip nhrp nhs", want), spoke2.ShowJSON("show ip nhrp nhs", want))
 	}
@@ -53,10 +57,20 @@ func TestFRRHub(t *testing.T) {
 	harness.Eventually(t, converge, registered)
 	exchange(t, spoke1, hub)
 	exchange(t, spoke2, hub)
-	for _, s := range []*site{spoke1, spoke2} {
-		if s.uplink.Count(nhrp(hub.wan, packet.RegistrationReply)) < 2 {
-			t.Errorf("%s: fewer than two registration replies of FRR captured", s.name)
-		}
-		checkWire(t, s)
+
+	if err := zebra.Terminate(30 * time.Second); err != nil {
+		t.Fatal(err)
 	}
+	if hub.uplink.Count(nhrp(spoke2.wan, packet.PurgeRequest)) == 0 {
+		t.Error("no purge request captured")
+	}
+	spoke2.RestartZebra()
+	harness.Eventually(t, converge, registered)
+	exchange(t, spoke2, hub)
+	for _, s := range []*site{spoke1, spoke2} {
+		if n := hub.uplink.Count(harness.All(harness.Between("", s.wan), nhrp(hub.wan, packet.RegistrationReply))); n < 2 {
+			t.Errorf("%s: %d registration replies of FRR captured", s.name, n)
+		}
+	}
+	checkWire(t, hub)
 }

@@ -1,6 +1,7 @@
 package frr_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 func frrRegistered(hub, spoke *site, f *harness.FRR) error {
 	return first(
 		hub.ShowJSON("show ip nhrp", `{"entries": [{"interface": "Tunnel0", "target": "172.31.0.12/32",
-			"nextHop": "172.31.0.12", "nbma": "203.0.113.1", "type": "dynamic", "holdtime": 15,
+			"nextHop": "172.31.0.12", "nbma": "203.0.113.1", "type": "dynamic", "holdtime": 9,
 			"flags": ["unique", "registered"], "requester": "172.31.0.12"}]}`),
 		frrJSON(f, "show ip nhrp nhs json", `{"table": [{"interface": "gre1", "nbma": "192.0.2.1", "protocol": "172.31.0.1"}]}`),
 		frrJSON(f, "show ip nhrp cache json", `{"table": [
@@ -28,7 +29,9 @@ func frrRegistered(hub, spoke *site, f *harness.FRR) error {
 // TestFRRSpoke has FRR as the only spoke of our hub. FRR does not know the hub's
 // overlay address ("nhs dynamic"): it puts its own into the request's destination
 // and takes the hub's from the reply's (RFC 2332 section 5.2.3). The hub is
-// restarted; FRR's next refresh registers it again.
+// restarted; FRR's next refresh registers it again. FRR's nhrpd is killed and started
+// again; its request identifiers begin anew, which RFC 2332 section 5.2.3 forbids
+// and a hub must bear.
 func TestFRRSpoke(t *testing.T) {
 	sites := build(t, hubSite, spoke2Site)
 	hub, spoke := sites[0], sites[1]
@@ -62,7 +65,53 @@ func TestFRRSpoke(t *testing.T) {
 		t.Error("FRR is registered after the restart without a reply on the wire")
 	}
 	exchange(t, spoke, hub)
+
+	f.Process("nhrpd").Kill()
+	f.Start("nhrpd")
+	harness.Eventually(t, converge, registered)
+	exchange(t, spoke, hub)
 	checkWire(t, spoke)
+}
+
+// TestUniqueAddress gives two FRR spokes the same overlay address. FRR registers
+// with the uniqueness bit: the second is refused with code 14 (RFC 2332 section
+// 5.2.4), as long as the first one's registration lasts.
+func TestUniqueAddress(t *testing.T) {
+	thief := spoke1Site
+	thief.tunnel = spoke2Site.tunnel
+	sites := build(t, hubSite, spoke2Site, thief)
+	hub, owner, second := sites[0], sites[1], sites[2]
+	hub.ours(t)
+	f := owner.frr(t, config(t, "frr-spoke.conf"))
+	harness.Eventually(t, converge, func() error { return frrRegistered(hub, owner, f) })
+	g := second.frr(t, config(t, "frr-spoke.conf"))
+	refused := harness.All(nhrp(hub.wan, packet.RegistrationReply), func(f harness.Frame) bool {
+		m, err := packet.Parse(f.Payload)
+		return err == nil && len(m.CIEs) == 1 && m.CIEs[0].Code == packet.CodeUniqueAddressAlreadyPresent
+	})
+	harness.Eventually(t, converge, func() error {
+		if second.uplink.Count(refused) == 0 {
+			return errors.New("no refusal captured")
+		}
+		return nil
+	})
+	if err := frrRegistered(hub, owner, f); err != nil {
+		t.Errorf("after the refusal: %v", err)
+	}
+	if err := hasNeighbors(hub.Node, "Tunnel0", map[string]string{"172.31.0.12": "203.0.113.1"}); err != nil {
+		t.Errorf("after the refusal: %v", err)
+	}
+	if err := frrJSON(g, "show ip nhrp cache json", `{"table": [{"type": "nhs"}]}`); err == nil {
+		t.Error("FRR takes a refusal as success")
+	}
+
+	f.Process("nhrpd").Kill() // the hub forgets the owner after the holding time
+	harness.Eventually(t, converge, func() error {
+		return first(
+			hasNeighbors(hub.Node, "Tunnel0", map[string]string{"172.31.0.12": "198.51.100.1"}),
+			frrJSON(g, "show ip nhrp cache json", `{"table": [{"type": "nhs", "protocol": "172.31.0.1"}]}`))
+	})
+	checkWire(t, second)
 }
 
 // exchange sends pings from LAN to LAN, both ways, and finds them in GRE with the
