@@ -23,7 +23,8 @@
 // Devices that a Provider created carry a mark, and Dump gives only these as
 // LinkDummy, LinkVRF or Tunnel; every other device is LinkExisting. Routes are
 // ours if their protocol number is one of rib.ProtocolOfKernel; neighbours if
-// they are permanent and on a multipoint tunnel of ours; addresses if they carry
+// they are permanent and on a multipoint tunnel of ours; MSS clamps by the names
+// of their filters; addresses if they carry
 // our protocol mark (kernel 5.18) or were added in this life of the Provider.
 // What was there before us stays, and what we changed of it (attributes of
 // existing links, sysctls) is put back when the object is deleted.

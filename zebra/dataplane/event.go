@@ -43,7 +43,7 @@ type RouteChanged struct {
 	Gone  bool
 }
 
-// ObjectGone says that a route, address or neighbour of ours was removed or
+// ObjectGone says that a route, address, neighbour or MSS clamp of ours was removed or
 // changed by somebody else.
 type ObjectGone struct{ Key Key }
 

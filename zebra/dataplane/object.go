@@ -15,6 +15,7 @@ const (
 	KindSysctl   Kind = 1 + iota // a Sysctl
 	KindLink                     // a Link
 	KindTunnel                   // a Tunnel
+	KindMSSClamp                 // an MSSClamp
 	KindAddr                     // an Addr
 	KindRoute                    // a Route
 	KindNeighbor                 // a Neighbor
@@ -23,7 +24,7 @@ const (
 
 var kindNames = [numKinds]string{
 	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
-	KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
+	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
 }
 
 // String returns the name of the kind as operators read it.
@@ -49,7 +50,7 @@ type Key struct {
 	Kind   Kind
 	Table  uint32       // route
 	Metric uint32       // route
-	Name   string       // link, tunnel, address, neighbour: kernel name of the device; sysctl: path
+	Name   string       // link, tunnel, MSS clamp, address, neighbour: kernel name of the device; sysctl: path
 	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length
 }
 
@@ -59,7 +60,7 @@ func (k Key) Device() string {
 	switch k.Kind {
 	case KindSysctl:
 		return sysctlDevice(k.Name)
-	case KindAddr, KindNeighbor:
+	case KindMSSClamp, KindAddr, KindNeighbor:
 		return k.Name
 	}
 	return ""
@@ -70,6 +71,8 @@ func (k Key) String() string {
 	switch k.Kind {
 	case KindRoute:
 		return fmt.Sprintf("route %v table %d metric %d", k.Prefix, k.Table, k.Metric)
+	case KindMSSClamp:
+		return "MSS clamp on " + k.Name
 	case KindAddr:
 		return fmt.Sprintf("address %v on %s", k.Prefix, k.Name)
 	case KindNeighbor:
@@ -79,7 +82,7 @@ func (k Key) String() string {
 }
 
 // Object is something that can be in force in the data plane. The set is
-// closed: Sysctl, Link, Tunnel, Addr, Route, Neighbor. Objects are values; once
+// closed: Sysctl, Link, Tunnel, MSSClamp, Addr, Route, Neighbor. Objects are values; once
 // handed over they are not changed.
 type Object interface {
 	Key() Key
@@ -166,6 +169,21 @@ func (t Tunnel) Key() Key { return Key{Kind: KindTunnel, Name: t.Name} }
 
 // Equal implements Object.
 func (t Tunnel) Equal(other Object) bool { o, ok := other.(Tunnel); return ok && t == o }
+
+// MSSClamp lowers the maximum segment size that TCP peers announce over IPv4
+// (RFC 9293 section 3.2) in what passes a device, in both directions.
+type MSSClamp struct {
+	Device string
+	// MSS is the most that is let through, in bytes of TCP payload; what
+	// announces less stays. Dump gives 0 where the clamp is incomplete.
+	MSS uint16
+}
+
+// Key implements Object.
+func (c MSSClamp) Key() Key { return Key{Kind: KindMSSClamp, Name: c.Device} }
+
+// Equal implements Object.
+func (c MSSClamp) Equal(other Object) bool { o, ok := other.(MSSClamp); return ok && c == o }
 
 // Addr is an address of a device.
 type Addr struct {
@@ -266,6 +284,7 @@ func (s Sysctl) Equal(other Object) bool { o, ok := other.(Sysctl); return ok &&
 
 func (Link) object()     {}
 func (Tunnel) object()   {}
+func (MSSClamp) object() {}
 func (Addr) object()     {}
 func (Route) object()    {}
 func (Neighbor) object() {}

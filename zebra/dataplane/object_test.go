@@ -71,7 +71,7 @@ func TestOwn(t *testing.T) {
 		own bool
 	}{
 		{Route{Protocol: 196}, true}, {Route{Protocol: 191}, true}, {Route{Protocol: 4}, false}, {Route{Protocol: 2}, false},
-		{Addr{Foreign: true}, false}, {Addr{}, true}, {Link{}, false}, {Link{Type: LinkDummy}, true}, {Tunnel{}, true},
+		{Addr{Foreign: true}, false}, {Addr{}, true}, {Link{}, false}, {Link{Type: LinkDummy}, true}, {Tunnel{}, true}, {MSSClamp{}, true},
 	} {
 		if Own(c.o) != c.own {
 			t.Errorf("%+v: %v", c.o, !c.own)

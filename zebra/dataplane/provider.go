@@ -46,6 +46,7 @@ type Caps struct {
 	IPv6          bool   // addresses and routes of IPv6
 	AddressOwner  bool   // addresses of ours are told from others' after a restart
 	NeighborMiss  bool   // NeighborMiss events
+	MSSClamp      bool   // MSSClamps
 	Hairpin       bool   // events about packets that leave by the tunnel they came in
 	ESP           bool   // security associations and policies
 	IPv6Transport bool   // tunnels over IPv6

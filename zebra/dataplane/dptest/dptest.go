@@ -23,7 +23,7 @@ type Env interface {
 	// Changes returns how many changes of the data plane were seen by somebody
 	// else since the last call.
 	Changes() int
-	// Remove removes an address, route or neighbour behind the provider's back.
+	// Remove removes a route, neighbour or MSS clamp behind the provider's back.
 	Remove(dataplane.Object)
 	// AddRoute adds a route as somebody else, replacing one with its key.
 	AddRoute(dataplane.Route)
@@ -56,6 +56,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"tunnel name taken", testTunnelTaken}, {"neighbor", testNeighbor}, {"late device", testLate},
 		{"beginning", testBeginning}, {"route gone", testRouteGone}, {"foreign route", testForeignRoute},
 		{"link events", testLinkEvents}, {"neighbor gone", testNeighborGone},
+		{"mss clamp", testMSSClamp}, {"mss clamp of a tunnel", testTunnelClamp}, {"mss clamp gone", testClampGone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := make(t)

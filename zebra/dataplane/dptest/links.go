@@ -1,6 +1,7 @@
 package dptest
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
@@ -204,6 +205,58 @@ func testNeighborGone(t *T) {
 	t.Remove(n)
 	t.event("neighbor gone", func(ev dataplane.Event) bool { return ev == dataplane.ObjectGone{Key: n.Key()} })
 	t.put(n)
+}
+
+func testMSSClamp(t *T) {
+	t.need(t.p.Caps().MSSClamp, "MSS clamps")
+	c := dataplane.MSSClamp{Device: Under, MSS: 1360}
+	t.put(c)
+	c.MSS = 536
+	t.put(c)
+	t.drop(c)
+	t.gone(c.Key())
+	c.Device = "late0"
+	for range 2 {
+		if err := t.apply(dataplane.Put(c))[0]; !errors.Is(err, dataplane.ErrNoDevice) {
+			t.Fatalf("a clamp on a device that is not there: %v", err)
+		}
+		t.AddDevice("late0")
+		t.put(c)
+		t.RemoveDevice("late0")
+		t.gone(c.Key())
+		t.must(dataplane.Delete(c.Key()))
+	}
+	if err := t.apply(dataplane.Put(dataplane.MSSClamp{Device: Under}))[0]; !errors.Is(err, dataplane.ErrInvalid) {
+		t.Errorf("a clamp to 0: %v", err)
+	}
+}
+
+// testTunnelClamp has a clamp on a tunnel: changes of the tunnel keep it, and
+// another mode, which needs another device, does not.
+func testTunnelClamp(t *T) {
+	t.need(t.p.Caps().MSSClamp, "MSS clamps")
+	t.need(t.p.Caps().GRE, "GRE")
+	m := mgre()
+	c := dataplane.MSSClamp{Device: "Tunnel0", MSS: 1360}
+	t.put(m, c)
+	m.GREKey, m.MTU = 7, 1300
+	t.put(m)
+	t.wants(c)
+	m.Remote, m.Resolve = ip("192.0.2.9"), false
+	t.put(m)
+	t.put(c)
+	t.drop(m)
+	t.gone(c.Key())
+}
+
+func testClampGone(t *T) {
+	t.need(t.p.Caps().MSSClamp, "MSS clamps")
+	t.forget()
+	c := dataplane.MSSClamp{Device: Under, MSS: 1360}
+	t.put(c)
+	t.Remove(c)
+	t.event("clamp gone", func(ev dataplane.Event) bool { return ev == dataplane.ObjectGone{Key: c.Key()} })
+	t.put(c)
 }
 
 // testLate has a device come, go and come again with another index.

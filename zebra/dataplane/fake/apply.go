@@ -34,6 +34,13 @@ func (p *Provider) apply(op dataplane.Op) error {
 			}
 		}
 		delete(p.foreign, op.Key)
+	case dataplane.MSSClamp:
+		if o.MSS == 0 {
+			return fmt.Errorf("%v: %w", op.Key, dataplane.ErrInvalid)
+		}
+		if err := p.usable(op.Key.Name, false); err != nil {
+			return err
+		}
 	case dataplane.Addr, dataplane.Neighbor:
 		if err := p.usable(op.Key.Name, false); err != nil {
 			return err

@@ -22,6 +22,17 @@ const (
 	greTOS      = 9
 	grePmtudisc = 10
 
+	tcmLen        = 20                     // struct tcmsg, linux/rtnetlink.h
+	tcClsact      = 0xfffffff1             // TC_H_CLSACT, linux/pkt_sched.h
+	tcClsactMajor = 0xffff0000             // handle of a clsact or ingress queueing discipline
+	tcIngress     = tcClsactMajor | 0xfff2 // TC_H_MIN_INGRESS
+	tcEgress      = tcClsactMajor | 0xfff3 // TC_H_MIN_EGRESS
+
+	bpfFD        = 6 // TCA_BPF_FD, linux/pkt_cls.h
+	bpfName      = 7 // TCA_BPF_NAME
+	bpfFlags     = 8 // TCA_BPF_FLAGS
+	bpfActDirect = 1 // TCA_BPF_FLAG_ACT_DIRECT
+
 	greKeyBit     = 0x2000 // GRE_KEY, linux/if_tunnel.h
 	greVersionBit = 0x0007 // GRE_VERSION
 )

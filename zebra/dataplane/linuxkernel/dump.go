@@ -97,6 +97,8 @@ func (p *Provider) Dump(ctx context.Context, kind dataplane.Kind) iter.Seq2[data
 		return p.dumpSysctls
 	case dataplane.KindLink, dataplane.KindTunnel:
 		return func(yield func(dataplane.Object, error) bool) { p.dumpDevices(ctx, kind, yield) }
+	case dataplane.KindMSSClamp:
+		return func(yield func(dataplane.Object, error) bool) { p.dumpClamps(ctx, yield) }
 	case dataplane.KindAddr:
 		return p.dumpObjects(ctx, unix.RTM_GETADDR, unix.SizeofIfAddrmsg, unix.AF_UNSPEC, p.addrObject)
 	case dataplane.KindRoute:

@@ -12,7 +12,10 @@ import (
 )
 
 // device is a link as read from the kernel.
-type device struct{ dataplane.LinkInfo }
+type device struct {
+	dataplane.LinkInfo
+	ethernet bool // packets begin with Ethernet headers
+}
 
 // parseLink reads an RTM_NEWLINK or RTM_DELLINK. ok is false for messages about
 // something else, such as bridge ports.
@@ -23,6 +26,7 @@ func parseLink(m message) (d device, ok bool) {
 	d.Index = int(getU32(m.data[4:]))
 	setFlags(&d.LinkInfo, getU32(m.data[8:]))
 	hw := getU16(m.data[2:])
+	d.ethernet = hw == unix.ARPHRD_ETHER || hw == unix.ARPHRD_LOOPBACK
 	for typ, v := range attrs(m.body(unix.SizeofIfInfomsg)) {
 		switch typ {
 		case unix.IFLA_IFNAME:

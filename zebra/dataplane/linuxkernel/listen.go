@@ -14,7 +14,7 @@ import (
 // The groups of notifications that we listen to.
 var groups = []int{
 	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
-	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEIGH,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEIGH, unix.RTNLGRP_TC,
 }
 
 // resubscribeDelay is the pause before another try when no socket can be opened.
@@ -161,6 +161,8 @@ func (p *Provider) notify(m message) {
 		p.routeChanged(m)
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_GETNEIGH:
 		p.neighChanged(m)
+	case unix.RTM_NEWTFILTER, unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
+		p.clampChanged(m)
 	}
 }
 

@@ -25,6 +25,8 @@ func (p *Provider) probe() dataplane.Caps {
 		MaxNextHops:  maxNextHops,
 	}
 	c.NeighborMiss = c.GRE
+	p.unclamped = p.probeClamp()
+	c.MSSClamp = p.unclamped == nil
 	return c
 }
 

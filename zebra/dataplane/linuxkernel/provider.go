@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
@@ -32,9 +33,12 @@ type Provider struct {
 	opt   Options
 	caps  dataplane.Caps
 	names *names
+	// unclamped is why MSSClamps cannot be; nil if they can.
+	unclamped error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
+	clamps  map[clampProgram]*ebpf.Program
 	added   map[dataplane.Key]bool // addresses that this Provider added
 	again   []int                  // operations to be tried by themselves
 	present []address              // the kernel's addresses, nil if not known
@@ -70,7 +74,7 @@ func New(opt Options) (*Provider, error) {
 	}
 	p := &Provider{
 		opt: opt, names: newNames(), w: newWriter(sock), saved: sv,
-		added:  map[dataplane.Key]bool{},
+		clamps: map[clampProgram]*ebpf.Program{}, added: map[dataplane.Key]bool{},
 		events: make(chan dataplane.Event, 1024), closed: make(chan struct{}),
 		told: map[int]dataplane.LinkInfo{},
 	}
@@ -117,6 +121,10 @@ func (p *Provider) Close() error {
 		p.running.Wait()
 		p.applyMu.Lock()
 		p.w.sock.close()
+		for _, prog := range p.clamps {
+			prog.Close() // what is attached stays
+		}
+		clear(p.clamps)
 		p.applyMu.Unlock()
 	})
 	return nil
@@ -160,6 +168,8 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 	case dataplane.Tunnel:
 		p.present = nil
 		return true, p.putTunnel(o)
+	case dataplane.MSSClamp:
+		return true, p.putClamp(o)
 	case dataplane.Addr:
 		return p.putAddr(i, o)
 	case dataplane.Route:
@@ -177,6 +187,8 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 	case dataplane.KindLink, dataplane.KindTunnel:
 		p.present = nil
 		return true, p.deleteDevice(k.Name)
+	case dataplane.KindMSSClamp:
+		return true, p.deleteClamp(k)
 	case dataplane.KindAddr:
 		return true, p.deleteAddr(k)
 	case dataplane.KindRoute:

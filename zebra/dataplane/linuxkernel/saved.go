@@ -20,10 +20,11 @@ type saved struct {
 	file    string
 	Sysctls map[string]string          // path → value
 	Links   map[string]dataplane.Attrs // kernel name → attributes
+	Clsact  map[string]int             // kernel name → index of devices on which clsact is ours
 }
 
 func openSaved(file string) (*saved, error) {
-	s := &saved{file: file, Sysctls: map[string]string{}, Links: map[string]dataplane.Attrs{}}
+	s := &saved{file: file, Sysctls: map[string]string{}, Links: map[string]dataplane.Attrs{}, Clsact: map[string]int{}}
 	if file == "" {
 		return s, nil
 	}
@@ -39,6 +40,9 @@ func openSaved(file string) (*saved, error) {
 	}
 	if s.Sysctls == nil || s.Links == nil {
 		return nil, fmt.Errorf("values to put back: %s lacks a table", file)
+	}
+	if s.Clsact == nil { // a file of before there were MSS clamps
+		s.Clsact = map[string]int{}
 	}
 	return s, nil
 }
@@ -98,6 +102,20 @@ func (s *saved) forgetLink(name string) error {
 		return nil
 	}
 	delete(s.Links, name)
+	return s.write()
+}
+
+// clsact notes that the clsact queueing discipline of a device is ours.
+func (s *saved) clsact(name string, index int) error {
+	s.Clsact[name] = index
+	return s.write()
+}
+
+func (s *saved) forgetClsact(name string) error {
+	if _, ok := s.Clsact[name]; !ok {
+		return nil
+	}
+	delete(s.Clsact, name)
 	return s.write()
 }
 

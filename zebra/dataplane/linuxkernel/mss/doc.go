@@ -24,8 +24,9 @@
 // multipoint tunnel sends and on all that is received, with the outer IP and GRE
 // headers, whose length varies with the tunnel's options ([Network]). There the
 // header is found from the end: it begins as many bytes before it as its total
-// length says. The bytes found must be those at which the kernel sees the network
-// header; packets with trailing bytes are thus left alone.
+// length says. What is found must begin with the four bytes that the kernel sees
+// as those of its network header, the length among them; packets with trailing
+// bytes are thus left alone.
 //
 // # What it needs
 //

@@ -1,6 +1,7 @@
 package mss_test
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/mss"
@@ -52,7 +53,11 @@ func ipHeader(frame []byte, h mss.Header) (at int, ok bool) {
 	typ := be(frame[12:])
 	switch {
 	case h == mss.Network:
-		return 14, typ == 0x0800 && len(frame) >= 14+20 && len(frame)-int(be(frame[16:])) == 14
+		if typ != 0x0800 || len(frame) < 14+20 {
+			return 0, false
+		}
+		at = len(frame) - int(be(frame[16:]))
+		return at, at >= 0 && at%2 == 0 && at+20 <= len(frame) && bytes.Equal(frame[at:at+4], frame[14:18])
 	case typ == 0x0800:
 		return 14, true
 	case typ == 0x8100 || typ == 0x88a8:

@@ -160,18 +160,21 @@ func findNetwork() asm.Instructions {
 		asm.Mov.Reg(asm.R1, rSkb),
 		asm.Mov.Imm(asm.R2, 0),
 		asm.Mov.Reg(asm.R3, asm.RFP),
-		asm.Add.Imm(asm.R3, atIP),
-		asm.Mov.Imm(asm.R4, ipMinLen),
+		asm.Add.Imm(asm.R3, atOption),
+		asm.Mov.Imm(asm.R4, 4),
 		asm.Mov.Imm(asm.R5, netHeader),
 		asm.FnSkbLoadBytesRelative.Call(),
 		asm.JNE.Imm(asm.R0, 0, done),
-		asm.LoadMem(asm.R1, asm.RFP, atIP+2, asm.Half), // total length
+		asm.LoadMem(asm.R1, asm.RFP, atOption+2, asm.Half), // total length
 		asm.HostTo(asm.BE, asm.R1, asm.Half),
 		asm.LoadMem(rAt, rSkb, skbLen, asm.Word),
 		asm.JGT.Reg(asm.R1, rAt, done),
 		asm.Sub.Reg(rAt, asm.R1),
+		asm.Mov.Reg(asm.R1, rAt),
+		asm.And.Imm(asm.R1, 1),
+		asm.JNE.Imm(asm.R1, 0, done), // no header of a tunnel is odd, and the checksum's helper wants it even
 	}
-	code = append(code, read(rAt, 0, atOption, 4)...)
+	code = append(code, read(rAt, 0, atIP, ipMinLen)...)
 	return append(code,
 		asm.LoadMem(asm.R1, asm.RFP, atOption, asm.Word),
 		asm.LoadMem(asm.R2, asm.RFP, atIP, asm.Word),
