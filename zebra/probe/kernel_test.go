@@ -190,6 +190,7 @@ func TestKernelPing(t *testing.T) {
 		{"df, too big for here", "MM", PingOptions{Path: path("10.0.2.2", ""), Count: 2, Size: 1501, Timeout: enough, DF: true}},
 		{"df 6, fits", "!!", PingOptions{Path: path("2001:db8:2::2", ""), Count: 2, Size: lineMTU, Timeout: enough, DF: true}},
 		{"df 6, too big", "MM", PingOptions{Path: path("2001:db8:2::2", ""), Count: 2, Size: lineMTU + 1, Timeout: enough, DF: true}},
+		{"df 6, too big for here", "MM", PingOptions{Path: path("2001:db8:2::2", ""), Count: 2, Size: 1501, Timeout: enough, DF: true}},
 		{"fragments 6", "!", PingOptions{Path: path("2001:db8:2::2", ""), Count: 1, Size: 1400, Timeout: enough}},
 	} {
 		got := a.marks(c.o)
