@@ -69,7 +69,11 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 	case CmdMapDynamic:
 		c.MulticastDynamic = !n.No
 	case CmdMapMcast:
-		c.MulticastMaps = append(c.MulticastMaps, a.Addr("nbma"))
+		nbma := a.Addr("nbma")
+		if !unicast(nbma) {
+			return nbma.String() + " is not the NBMA address of a station"
+		}
+		c.MulticastMaps = append(c.MulticastMaps, nbma)
 	case CmdMaxSend:
 		c.MaxSend, c.MaxSendInterval = int(a.Uint("packets")), seconds()
 	case CmdMap:

@@ -123,17 +123,20 @@ func peerRows(w io.Writer, peers []core.Peer, detail bool) {
 		return
 	}
 	table := cli.Table{W: w, Format: " %5s %-15s %15s %5s %8s %5s"}
+	head := cli.Table{W: w, Format: " %5s %15s %15s %5s %8s %5s"}
 	titles := []string{"# Ent", "Peer NBMA Addr", "Peer Tunnel Add", "State", "UpDn Tm", "Attrb"}
+	widths := []int{5, 15, 15, 5, 8, 5}
 	if detail {
 		table.Format = "%5s %-15s %15s %5s %8s %5s %18s"
-		titles = append(titles, "Target Network")
+		head.Format = "%5s %15s %15s %5s %8s %5s %17s"
+		titles, widths = append(titles, "Target Network"), append(widths, 17)
 	}
 	row, rule := make([]any, len(titles)), make([]any, len(titles))
 	for i, t := range titles {
-		row[i], rule[i] = t, strings.Repeat("-", []int{5, 15, 15, 5, 8, 5, 18}[i])
+		row[i], rule[i] = t, strings.Repeat("-", widths[i])
 	}
-	table.Row(row...)
-	table.Row(rule...)
+	head.Row(row...)
+	head.Row(rule...)
 	for i, p := range peers {
 		first := i == 0 || peers[i-1].NBMA != p.NBMA || !p.NBMA.IsValid()
 		nbma := text(p.NBMA)

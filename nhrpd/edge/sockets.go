@@ -97,10 +97,23 @@ func (s *sockets) start(link rib.Interface) {
 	ctx, cancel := context.WithCancel(s.life)
 	sock := &socket{index: link.Index, peer: peerOf(link), cancel: cancel}
 	s.open[link.Name] = sock
+	listen := func() (rawsock.PacketConn, error) {
+		return s.network.ListenPacket(rawsock.PacketConfig{Index: link.Index, Protocol: rawsock.EtherTypeNHRP})
+	}
+	// The first one is there when this returns: what the core sends as soon as it
+	// knows of the tunnel is not lost.
+	first, firstErr := listen()
+	if firstErr == nil {
+		sock.set(first)
+	}
 	s.wait.Go(func() {
 		defer cancel()
 		err := rawsock.Keep(ctx, func() (rawsock.PacketConn, error) {
-			return s.network.ListenPacket(rawsock.PacketConfig{Index: link.Index, Protocol: rawsock.EtherTypeNHRP})
+			if c, err := first, firstErr; c != nil || err != nil {
+				first, firstErr = nil, nil
+				return c, err
+			}
+			return listen()
 		}, func(c rawsock.PacketConn) error { return s.serve(link.Name, sock, c) })
 		if err != nil {
 			s.log.Error("no NHRP on the tunnel", "interface", link.Name, "error", err)

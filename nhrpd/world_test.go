@@ -1,0 +1,298 @@
+package nhrpd_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/plugin/plugintest"
+	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/nhrpd"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// grammar is nhrpd's with zebra's interface mode around it.
+var grammar = func() *cli.Grammar {
+	g, err := cli.Merge(
+		cli.Owned{Owner: "zebra", Tree: cli.Tree{
+			Modes: []cli.Mode{{Name: "interface", Parent: cli.ModeConfig, Prompt: "(config-if)#"}},
+			Commands: []cli.Command{{ID: "zebra.interface", Mode: cli.ModeConfig, Pattern: "interface name:IFNAME", Enters: "interface", Key: []string{"name"}},
+				{ID: "zebra.shutdown", Mode: "interface", Pattern: "shutdown"}},
+		}},
+		cli.Owned{Owner: nhrpd.Name, Tree: nhrpd.Grammar()})
+	if err != nil {
+		panic(err)
+	}
+	return g
+}()
+
+// parse reads a configuration and returns nhrpd's part.
+func parse(t *testing.T, text string) *conf.Tree {
+	t.Helper()
+	tree, errs := conf.Load(grammar, text, "test")
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return tree.Filter(nhrpd.Name)
+}
+
+// zebra is the other end of a daemon's sessions: it remembers what it is told.
+type zebra struct {
+	mu      sync.Mutex
+	epoch   uint64
+	objects map[rib.Key]rib.Object
+	stale   map[rib.Key]bool // of an earlier attachment
+	topics  map[string][]byte
+	ended   int // ends of replay
+	logs    []string
+}
+
+// serve serves one attachment until the stream ends.
+func (z *zebra) serve(s session.HostStream, interfaces []rib.Interface) {
+	z.mu.Lock()
+	z.epoch++
+	former := maps.Clone(z.topics)
+	first := []session.Down{session.Event{Event: rib.Attached{Epoch: z.epoch, Stale: len(z.objects)}}}
+	z.mu.Unlock()
+	for _, i := range interfaces {
+		first = append(first, session.Event{Event: rib.InterfaceChanged{Interface: i}})
+	}
+	if s.Send(append(first, session.Event{Event: rib.InterfacesKnown{}})) != nil {
+		return
+	}
+	for {
+		batch, err := s.Recv()
+		if err != nil {
+			return
+		}
+		for _, up := range batch {
+			if w, ok := up.(session.WatchAdd); ok && w.Watch.Kind == rib.WatchTopic {
+				for _, k := range slices.Sorted(maps.Keys(former)) {
+					if s.Send([]session.Down{session.Event{Event: rib.TopicMessage{Topic: w.Watch.Topic, Key: k, Payload: former[k]}}}) != nil {
+						return
+					}
+				}
+			}
+			z.take(up)
+		}
+	}
+}
+
+func (z *zebra) take(up session.Up) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	switch up := up.(type) {
+	case session.Begin:
+		z.stale = map[rib.Key]bool{}
+		for k := range z.objects {
+			z.stale[k] = true
+		}
+	case session.Put:
+		z.objects[up.Object.Key()] = up.Object
+		delete(z.stale, up.Object.Key())
+	case session.Delete:
+		delete(z.objects, up.Key)
+	case session.Publish:
+		if up.Payload == nil {
+			delete(z.topics, up.Key)
+		} else {
+			z.topics[up.Key] = up.Payload
+		}
+	case session.EndOfReplay:
+		z.ended++
+		for k := range z.stale {
+			delete(z.objects, k)
+		}
+	case session.Log:
+		z.logs = append(z.logs, up.Message)
+	}
+}
+
+// station is a router with NHRP.
+type station struct {
+	t          *testing.T
+	host       *memnet.Host
+	zebra      *zebra
+	interfaces []rib.Interface
+	log        *lockedBuffer
+
+	daemon *plugintest.Harness
+	stream session.HostStream
+	kill   func()
+}
+
+// lockedBuffer takes in the daemon's own log.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// newStation makes a router with a tunnel on a wire; the daemon does not run.
+func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
+	s := &station{t: t, host: n.Host(), log: &lockedBuffer{},
+		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}}}
+	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
+	s.interfaces = []rib.Interface{
+		{Name: "GigabitEthernet1", KernelName: "wan", Index: 2, AdminUp: true, Up: true, MTU: 1500,
+			Addresses: []rib.Address{{Prefix: netip.MustParsePrefix(nbma + "/30")}}},
+		{Name: "Tunnel0", KernelName: "Tunnel0", Index: 10, Type: rib.TypeTunnel, AdminUp: true, Up: true, Multicast: true, MTU: 1400,
+			Addresses: []rib.Address{{Prefix: netip.MustParsePrefix(tunnel)}},
+			Tunnel: &rib.Tunnel{Mode: rib.TunnelGREMultipoint, SourceInterface: "GigabitEthernet1",
+				Source: netip.MustParseAddr(nbma), HasKey: true, Key: 100}}}
+	return s
+}
+
+// start runs the daemon, attaches and configures it.
+func (s *station) start(config string) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	d := nhrpd.New(slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), "test", s.host, noNames{})
+	done := make(chan struct{})
+	go func() { defer close(done); d.Run(ctx) }()
+	s.daemon = plugintest.NewHarness(s.t, d)
+	s.attach()
+	s.configure(config)
+	s.kill = func() {
+		s.stream.Close()
+		cancel()
+		<-done
+		s.kill = func() {}
+	}
+	s.t.Cleanup(func() { s.kill() })
+}
+
+// attach opens a session, in place of the one before.
+func (s *station) attach() {
+	if s.stream != nil {
+		s.stream.Close()
+		synctest.Wait()
+	}
+	s.stream, _ = s.daemon.Attach()
+	go s.zebra.serve(s.stream, s.interfaces)
+}
+
+func (s *station) configure(config string) {
+	s.t.Helper()
+	for _, phase := range []plugin.Phase{plugin.Check, plugin.Commit} {
+		errs, err := s.daemon.Configure(context.Background(), plugin.Configuration{Revision: 1, Tree: parse(s.t, config), Phase: phase})
+		if err != nil || len(errs) > 0 {
+			s.t.Fatal(errs, err)
+		}
+	}
+}
+
+// tell sends an event of zebra's.
+func (s *station) tell(e rib.Event) {
+	if err := s.stream.Send([]session.Down{session.Event{Event: e}}); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// neighbors returns what zebra has of the daemon.
+func (s *station) neighbors() string {
+	synctest.Wait()
+	s.zebra.mu.Lock()
+	defer s.zebra.mu.Unlock()
+	var out []string
+	for _, o := range s.zebra.objects {
+		n := o.(rib.Neighbor)
+		out = append(out, n.Addr.String()+" at "+n.NBMA.String())
+	}
+	slices.Sort(out)
+	return strings.Join(out, "; ")
+}
+
+// exec runs a command of the grammar.
+func (s *station) exec(line string, asJSON bool) string {
+	s.t.Helper()
+	m, perr := grammar.Parse([]string{cli.ModeEnable}, line)
+	if perr != nil {
+		s.t.Fatal(perr.Report())
+	}
+	synctest.Wait()
+	var out bytes.Buffer
+	if err := s.daemon.Exec(context.Background(), plugin.Command{ID: m.Command.ID, Args: m.Args, JSON: asJSON}, &out); err != nil {
+		s.t.Errorf("%s: %v", line, err)
+	}
+	return out.String()
+}
+
+// golden compares a text with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if diff := cmp.Diff(string(want), got); diff != "" || err != nil {
+		t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+	}
+}
+
+// noNames resolves nothing.
+type noNames struct{}
+
+func (noNames) Lookup(context.Context, string, string, bool) ([]netip.Addr, error) {
+	return nil, errors.New("no such name")
+}
+
+var _ io.Writer = (*lockedBuffer)(nil)
+
+const hubConfig = `interface Tunnel0
+ ip nhrp network-id 1
+ ip nhrp authentication S3CRET
+`
+
+const spokeConfig = `interface Tunnel0
+ ip nhrp network-id 1
+ ip nhrp authentication S3CRET
+ ip nhrp map 172.31.0.1 192.0.2.1
+ ip nhrp map multicast 192.0.2.1
+ ip nhrp nhs 172.31.0.1
+`
+
+// cloud is a hub and two spokes.
+func cloud(t *testing.T) (hub, spoke1, spoke2 *station) {
+	n := memnet.New()
+	w := n.Wire()
+	return newStation(t, n, w, "172.31.0.1/24", "192.0.2.1"), newStation(t, n, w, "172.31.0.11/24", "198.51.100.1"),
+		newStation(t, n, w, "172.31.0.12/24", "203.0.113.1")
+}
