@@ -99,8 +99,7 @@ func prepare(fd int, p Path, df bool) error {
 	if !df {
 		return nil // only the source fragments (RFC 8200 section 5), to the MTU that it has learned
 	}
-	return errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE),
-		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG, 1))
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
 }
 
 func (s *socket) send(b []byte, hops int) error {
