@@ -205,14 +205,14 @@ func TestCheck(t *testing.T) {
 		hub, _, _ := cloud(t)
 		hub.start(hubConfig)
 		for line, want := range map[string]string{
-			"interface Tunnel0\n ip nhrp nhs 0.0.0.0":                             "0.0.0.0 is not the protocol address of a server",
-			"interface Tunnel0\n ip nhrp nhs 172.31.0.1 nbma 224.0.0.1":           "224.0.0.1 is not the NBMA address of a server",
-			"interface Tunnel0\n ip nhrp map 172.31.0.1 255.255.255.255":          "255.255.255.255 is not the NBMA address of a station",
-			"interface Tunnel0\n ip nhrp map 224.0.0.5 192.0.2.1":                 "not the protocol address of a station",
-			"interface Tunnel0\n ip nhrp map multicast 224.0.0.5":                 "224.0.0.5 is not the NBMA address of a station",
-			"interface GigabitEthernet1\n ip nhrp network-id 1":                   "GigabitEthernet1 is no tunnel; NHRP is for tunnels",
-			"interface GigabitEthernet1\n ip nhrp authentication S3CRET":          "GigabitEthernet1 is no tunnel; NHRP is for tunnels",
-			"interface Tunnel0\n ip nhrp network-id 1\n ip nhrp authentication X": "",
+			"interface Tunnel0\n ip nhrp nhs 0.0.0.0":                    "0.0.0.0 is not the protocol address of a server",
+			"interface Tunnel0\n ip nhrp nhs 172.31.0.1 nbma 224.0.0.1":  "224.0.0.1 is not the NBMA address of a server",
+			"interface Tunnel0\n ip nhrp map 172.31.0.1 255.255.255.255": "255.255.255.255 is not the NBMA address of a station",
+			"interface Tunnel0\n ip nhrp map 224.0.0.5 192.0.2.1":        "not the protocol address of a station",
+			"interface Tunnel0\n ip nhrp map multicast 224.0.0.5":        "224.0.0.5 is not the NBMA address of a station",
+			"interface GigabitEthernet1\n ip nhrp network-id 1":          "GigabitEthernet1 is no tunnel; NHRP is for tunnels",
+			"interface GigabitEthernet1\n ip nhrp authentication S3CRET": "GigabitEthernet1 is no tunnel; NHRP is for tunnels",
+			"interface Tunnel0\n ip nhrp holdtime 10":                    "",
 		} {
 			tree := parse(t, line)
 			for _, phase := range []plugin.Phase{plugin.Check, plugin.Commit} {
