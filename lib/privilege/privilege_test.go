@@ -85,7 +85,7 @@ func obey(word string, rest []string) error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 		fmt.Println("raw socket:", err)
 		if err == nil {
-			err = unix.Close(fd)
+			return unix.Close(fd)
 		}
 		return nil
 	case "chown":
