@@ -154,11 +154,16 @@ func lastResort(w io.Writer, views []rib.PrefixView) {
 		if v.Prefix.Bits() != 0 || !ok {
 			continue
 		}
-		for _, h := range r.Route.NextHops {
-			if h.Addr.IsValid() {
-				fmt.Fprintf(w, "Gateway of last resort is %v to network %v\n\n", h.Addr, v.Prefix.Addr())
-				return
+		for _, h := range r.NextHops {
+			if h.Reason != rib.Active || h.NextHop.Discard {
+				continue
 			}
+			gateway := h.NextHop.Addr
+			if !gateway.IsValid() { // an interface alone
+				gateway = v.Prefix.Addr()
+			}
+			fmt.Fprintf(w, "Gateway of last resort is %v to network %v\n\n", gateway, v.Prefix.Addr())
+			return
 		}
 	}
 	fmt.Fprint(w, "Gateway of last resort is not set\n\n")
@@ -222,17 +227,21 @@ func printRoute(w io.Writer, v rib.PrefixView, r rib.RouteView, column int, over
 		failed = fmt.Sprintf(" (not in the kernel: %s)", v.Error)
 	}
 	age := cli.Duration(now.Sub(r.Since))
-	hops := r.Route.NextHops
-	for i, h := range hops {
-		if i > 0 {
+	printed := false
+	for _, h := range r.NextHops {
+		if h.Reason != rib.Active {
+			continue
+		}
+		if printed {
 			head = strings.Repeat(" ", len(head))
 		}
-		fmt.Fprintf(w, "%s %s%s\n", head, hopText(r, h, age), failed)
+		fmt.Fprintf(w, "%s %s%s\n", head, hopText(r, h.NextHop, age), failed)
+		printed = true
 	}
-	if len(hops) == 0 {
+	if !printed {
 		fmt.Fprintf(w, "%s [%d/%d]%s\n", head, r.Route.Distance, r.Route.Metric, failed)
 	}
-	if overrides && v.Override != nil {
+	if overrides && v.Override != nil && !r.IsOverride {
 		o := v.Override.Override
 		fmt.Fprintf(w, "%s [NHO][%d/255] via %v, %s, %s\n", strings.Repeat(" ", len(head)), r.Route.Distance, o.NextHop.Addr,
 			cli.Duration(now.Sub(v.Override.Since)), o.NextHop.Interface)
@@ -295,7 +304,11 @@ func ShowPrefix(v rib.PrefixView, found bool, asked string, now clock.Instant) c
 			}
 		}
 		if v.Override != nil {
-			fmt.Fprintf(w, "  Next hop override: %s, in force: %v %s\n", describeHop(v.Override.Override.NextHop), v.Override.InForce, v.Override.Why)
+			state := "in force"
+			if !v.Override.InForce {
+				state = "not in force: " + v.Override.Why
+			}
+			fmt.Fprintf(w, "  Next hop override: %s (%s)\n", describeHop(v.Override.Override.NextHop), state)
 		}
 	}}
 }

@@ -199,11 +199,17 @@ func ShowDaemons(all []supervisor.Status, now time.Time) cli.Output {
 		t := cli.Table{W: w, Format: "%-10s %-9s %8s %8s %9s %9s %-16s %s"}
 		t.Row("Daemon", "State", "PID", "Restarts", "Uptime", "Memory", "Version", "Last exit")
 		for _, r := range list {
-			uptime := "-"
+			pid, uptime, memory := "-", "-", "-"
+			if r.PID != 0 {
+				pid = fmt.Sprint(r.PID)
+			}
 			if r.State == string(supervisor.Running) {
 				uptime = cli.Duration(time.Duration(r.Uptime * float64(time.Second)))
 			}
-			t.Row(r.Name, r.State, fmt.Sprint(r.PID), fmt.Sprint(r.Restarts), uptime, fmt.Sprintf("%.1f MB", float64(r.Memory)/1e6), r.Version, r.LastExit)
+			if r.Memory != 0 {
+				memory = fmt.Sprintf("%.1f MB", float64(r.Memory)/1e6)
+			}
+			t.Row(r.Name, r.State, pid, fmt.Sprint(r.Restarts), uptime, memory, r.Version, r.LastExit)
 		}
 	}}
 }
