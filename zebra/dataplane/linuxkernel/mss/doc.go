@@ -30,6 +30,6 @@
 //
 // # What it needs
 //
-// Linux 5.3 (bounded loops), CAP_BPF and CAP_NET_ADMIN (before 5.8
-// CAP_SYS_ADMIN) to load. No BTF, no compiler.
+// Linux 4.18, CAP_BPF and CAP_NET_ADMIN (before 5.8 CAP_SYS_ADMIN) to load. No BTF,
+// no compiler.
 package mss

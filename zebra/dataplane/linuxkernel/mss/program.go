@@ -63,16 +63,15 @@ const netHeader = 1 // BPF_HDR_START_NET, linux/bpf.h
 const (
 	atOption = -8  // four bytes of an option, or two of another field
 	atLimit  = -16 // the limit in network byte order
-	atTCP    = -24 // where the TCP header begins
-	atIP     = -48 // the fixed part of the IPv4 header
+	atIP     = -40 // the fixed part of the IPv4 header
 )
 
 // Registers that outlive calls.
 const (
-	rSkb  = asm.R6
-	rAt   = asm.R7 // offset of the IP header, then of the option at hand
-	rLeft = asm.R8 // offset of the TCP header, then number of options still to be looked at
-	rEnd  = asm.R9 // end of the IP packet, then of the TCP header
+	rSkb = asm.R6
+	rAt  = asm.R7 // offset of the IP header, then of the option at hand
+	rTCP = asm.R8 // offset of the TCP header
+	rEnd = asm.R9 // end of the IP packet, then of the TCP header
 )
 
 const done = "done"
@@ -147,9 +146,14 @@ func findEthernet() asm.Instructions {
 		asm.And.Imm(asm.R1, vlanIDMask),
 		asm.JNE.Imm(asm.R1, 0, done),
 	)
-	header := read(rAt, 0, atIP, ipMinLen)
-	header[0] = header[0].WithSymbol("own")
-	return append(code, header...)
+	// What the verifier knows of the offset it would follow through all options,
+	// thirty times as long as without. It takes the length for any number.
+	code = append(code,
+		asm.LoadMem(asm.R1, rSkb, skbLen, asm.Word).WithSymbol("own"),
+		asm.Add.Reg(rAt, asm.R1),
+		asm.Sub.Reg(rAt, asm.R1),
+	)
+	return append(code, read(rAt, 0, atIP, ipMinLen)...)
 }
 
 // findNetwork is findEthernet for devices without Ethernet headers.
@@ -183,7 +187,7 @@ func findNetwork() asm.Instructions {
 }
 
 // checkIP goes on with TCP in IPv4 that is not a later fragment. It leaves the
-// offset of the TCP header in rLeft and the end of the IP packet in rEnd.
+// offset of the TCP header in rTCP and the end of the IP packet in rEnd.
 func checkIP() asm.Instructions {
 	return asm.Instructions{
 		asm.LoadMem(asm.R1, asm.RFP, atIP+9, asm.Byte),
@@ -192,13 +196,13 @@ func checkIP() asm.Instructions {
 		asm.And.Imm(asm.R1, network(fragmentMask)),
 		asm.JNE.Imm(asm.R1, 0, done),
 		asm.LoadMem(asm.R1, asm.RFP, atIP, asm.Byte), // version and header length
-		asm.Mov.Reg(rLeft, asm.R1),
+		asm.Mov.Reg(rTCP, asm.R1),
 		asm.RSh.Imm(asm.R1, 4),
 		asm.JNE.Imm(asm.R1, 4, done),
-		asm.And.Imm(rLeft, 15),
-		asm.LSh.Imm(rLeft, 2),
-		asm.JLT.Imm(rLeft, ipMinLen, done),
-		asm.Add.Reg(rLeft, rAt),
+		asm.And.Imm(rTCP, 15),
+		asm.LSh.Imm(rTCP, 2),
+		asm.JLT.Imm(rTCP, ipMinLen, done),
+		asm.Add.Reg(rTCP, rAt),
 		asm.LoadMem(rEnd, asm.RFP, atIP+2, asm.Half), // total length
 		asm.HostTo(asm.BE, rEnd, asm.Half),
 		asm.Add.Reg(rEnd, rAt),
@@ -208,7 +212,7 @@ func checkIP() asm.Instructions {
 // checkTCP goes on with SYNs whose TCP header is within the IP packet. It leaves
 // the offset of the first option in rAt and their end in rEnd.
 func checkTCP() asm.Instructions {
-	code := read(rLeft, tcpOffsetAt, atOption, 2)
+	code := read(rTCP, tcpOffsetAt, atOption, 2)
 	return append(code,
 		asm.LoadMem(asm.R1, asm.RFP, atOption+1, asm.Byte), // flags
 		asm.And.Imm(asm.R1, tcpSYN),
@@ -217,23 +221,30 @@ func checkTCP() asm.Instructions {
 		asm.RSh.Imm(asm.R1, 4),
 		asm.LSh.Imm(asm.R1, 2),
 		asm.JLT.Imm(asm.R1, tcpMinLen, done),
-		asm.Add.Reg(asm.R1, rLeft),
+		asm.Add.Reg(asm.R1, rTCP),
 		asm.JGT.Reg(asm.R1, rEnd, done),
 		asm.Mov.Reg(rEnd, asm.R1),
-		asm.StoreMem(asm.RFP, atTCP, rLeft, asm.DWord),
-		asm.Mov.Reg(rAt, rLeft),
+		asm.Mov.Reg(rAt, rTCP),
 		asm.Add.Imm(rAt, tcpMinLen),
 	)
 }
 
-// walk goes over the options and lowers what is above the limit.
+// walk goes over the options and lowers what is above the limit. The loop is
+// unrolled: the verifier, where it follows what a processor may do by speculation,
+// finds no end of one.
 func walk(limit uint16) asm.Instructions {
+	code := asm.Instructions{asm.StoreImm(asm.RFP, atLimit, int64(network(limit)), asm.Half)}
+	for n := range optionsMax - optMSSLen + 1 {
+		code = append(code, look(limit, n)...)
+	}
+	return code
+}
+
+// look looks at the nth option, at rAt, and leaves the offset of the next there.
+func look(limit uint16, n int) asm.Instructions {
+	here := func(label string) string { return fmt.Sprint(label, n) }
 	code := asm.Instructions{
-		asm.StoreImm(asm.RFP, atLimit, int64(network(limit)), asm.Half),
-		asm.Mov.Imm(rLeft, optionsMax),
-		asm.JEq.Imm(rLeft, 0, done).WithSymbol("option"), // bounds the loop for the verifier
-		asm.Sub.Imm(rLeft, 1),
-		asm.Mov.Reg(asm.R1, rAt),
+		asm.Mov.Reg(asm.R1, rAt).WithSymbol(here("option")),
 		asm.Add.Imm(asm.R1, optMSSLen),
 		asm.JGT.Reg(asm.R1, rEnd, done), // no room for an MSS option any more
 	}
@@ -241,29 +252,27 @@ func walk(limit uint16) asm.Instructions {
 	code = append(code,
 		asm.LoadMem(asm.R1, asm.RFP, atOption, asm.Byte), // kind
 		asm.JEq.Imm(asm.R1, optEnd, done),
-		asm.JNE.Imm(asm.R1, optNOP, "sized"),
-		asm.Add.Imm(rAt, 1),
-		asm.Ja.Label("option"),
-		asm.LoadMem(asm.R2, asm.RFP, atOption+1, asm.Byte).WithSymbol("sized"), // length
+		asm.Mov.Imm(asm.R2, 1),
+		asm.JEq.Imm(asm.R1, optNOP, here("next")),
+		asm.LoadMem(asm.R2, asm.RFP, atOption+1, asm.Byte), // length
 		asm.JLT.Imm(asm.R2, 2, done),
-		asm.JNE.Imm(asm.R1, optMSS, "next"),
-		asm.JNE.Imm(asm.R2, optMSSLen, "next"),
+		asm.JNE.Imm(asm.R1, optMSS, here("next")),
+		asm.JNE.Imm(asm.R2, optMSSLen, here("next")),
 		asm.LoadMem(asm.R3, asm.RFP, atOption+2, asm.Half), // what is announced
 		asm.HostTo(asm.BE, asm.R3, asm.Half),
-		asm.JLE.Imm(asm.R3, int32(limit), "next"),
+		asm.JLE.Imm(asm.R3, int32(limit), here("next")),
 	)
-	code = append(code, rewrite(limit)...)
+	code = append(code, rewrite(limit, here("even"))...)
 	return append(code,
-		asm.LoadMem(asm.R2, asm.RFP, atOption+1, asm.Byte).WithSymbol("next"),
-		asm.Add.Reg(rAt, asm.R2),
-		asm.Ja.Label("option"),
+		asm.Mov.Imm(asm.R2, optMSSLen),
+		asm.Add.Reg(rAt, asm.R2).WithSymbol(here("next")),
 	)
 }
 
 // rewrite puts the limit into the option at rAt and corrects the checksum. The
 // option goes first: what is behind the checksum being writable, the checksum
 // is, so that there cannot be one without the other.
-func rewrite(limit uint16) asm.Instructions {
+func rewrite(limit uint16, even string) asm.Instructions {
 	return asm.Instructions{
 		asm.Mov.Reg(asm.R1, rSkb),
 		asm.Mov.Reg(asm.R2, rAt),
@@ -276,16 +285,16 @@ func rewrite(limit uint16) asm.Instructions {
 		asm.JNE.Imm(asm.R0, 0, done),
 		asm.LoadMem(asm.R3, asm.RFP, atOption+2, asm.Half),
 		asm.Mov.Imm(asm.R4, network(limit)),
-		asm.LoadMem(asm.R2, asm.RFP, atTCP, asm.DWord),
 		// At an odd offset the two bytes are halves of different words of the
 		// checksum: the same as one word with its bytes swapped (RFC 1071 section 2).
 		asm.Mov.Reg(asm.R1, rAt),
-		asm.Sub.Reg(asm.R1, asm.R2),
+		asm.Sub.Reg(asm.R1, rTCP),
 		asm.And.Imm(asm.R1, 1),
-		asm.JEq.Imm(asm.R1, 0, "even"),
+		asm.JEq.Imm(asm.R1, 0, even),
 		swap(asm.R3),
 		swap(asm.R4),
-		asm.Mov.Reg(asm.R1, rSkb).WithSymbol("even"),
+		asm.Mov.Reg(asm.R1, rSkb).WithSymbol(even),
+		asm.Mov.Reg(asm.R2, rTCP),
 		asm.Add.Imm(asm.R2, tcpSumAt),
 		asm.Mov.Imm(asm.R5, 2), // size of the field; no part of the pseudo-header
 		asm.FnL4CsumReplace.Call(),
