@@ -36,7 +36,7 @@ func anyObject(t *rapid.T) dataplane.Object {
 	device := rapid.SampledFrom(modelDevices).Draw(t, "device")
 	n := byte(rapid.IntRange(1, 3).Draw(t, "n"))
 	addr := netip.AddrFrom4([4]byte{10, 0, 0, n})
-	switch rapid.IntRange(0, 6).Draw(t, "kind") {
+	switch rapid.IntRange(0, 7).Draw(t, "kind") {
 	case 0:
 		return dataplane.Sysctl{Path: "ipv4/conf/" + device + "/rp_filter", Value: fmt.Sprint(n)}
 	case 1:
@@ -53,6 +53,8 @@ func anyObject(t *rapid.T) dataplane.Object {
 	case 4:
 		return dataplane.Addr{Device: device, Prefix: netip.PrefixFrom(addr, 24)}
 	case 5:
+		return dataplane.MSSClamp{Device: device, MSS: 1000 + uint16(n)}
+	case 6:
 		return dataplane.Neighbor{Device: device, Addr: addr, NBMA: netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, 2).Draw(t, "nbma"))})}
 	}
 	r := dataplane.Route{Table: 254, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, n}), 32), Metric: 20,

@@ -226,3 +226,28 @@ func TestPointToPointTunnelNeedsDestination(t *testing.T) {
 		t.Fatalf("tunnel = %+v", got)
 	}
 }
+
+func TestAdjustMSS(t *testing.T) {
+	cfg := hub()
+	cfg.Interfaces[0].AdjustMSS, cfg.Interfaces[1].AdjustMSS = 1400, 1360
+	p := newPicture(t, cfg)
+	clamp := func(device string) (mss uint16) {
+		c, _ := p.objects[dataplane.MSSClamp{Device: device}.Key()].(dataplane.MSSClamp)
+		return c.MSS
+	}
+	if clamp("eth0") != 1400 || clamp("Tunnel0") != 0 { // there is no tunnel without a source
+		t.Errorf("before the tunnel can be: %v", p.objects)
+	}
+	p.link("eth0", true, "veth")
+	p.addr("eth0", "192.0.2.1/30", false)
+	if clamp("Tunnel0") != 1360 {
+		t.Errorf("with the tunnel: %v", p.objects)
+	}
+	cfg = hub()
+	cfg.Interfaces[1].AdjustMSS = 1300
+	p.core.SetConfig(cfg)
+	p.drain()
+	if clamp("eth0") != 0 || clamp("Tunnel0") != 1300 {
+		t.Errorf("after a change: %v", p.objects)
+	}
+}

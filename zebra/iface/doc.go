@@ -1,7 +1,7 @@
 // Package iface is the part of zebra that knows interfaces: a pure core that
 // brings together what the configuration wants and what the kernel has.
 //
-//	configuration ──SetConfig──▶ ┌──────┐ ──Desire──▶ fib (links, tunnels, addresses, sysctls)
+//	configuration ──SetConfig──▶ ┌──────┐ ──Desire──▶ fib (links, tunnels, clamps, addresses, sysctls)
 //	                             │ Core │
 //	kernel events ──Link, Addr─▶ └──────┘ ──Changed/Gone──▶ RIB and daemons
 //
