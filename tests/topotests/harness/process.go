@@ -171,11 +171,11 @@ const killLimit = 10 * time.Second
 
 // killAll kills all processes in the topology's namespaces and returns those that
 // are still there after the limit.
-func (tp *Topology) killAll() []int {
-	inodes := map[uint64]bool{}
-	for _, n := range tp.nodes {
-		inodes[n.inode] = true
-	}
+func (tp *Topology) killAll() []int { return killIn(tp.inodes()) }
+
+// killIn kills all processes in the namespaces with these inodes, but for this one,
+// and returns those that are still there after the limit.
+func killIn(inodes map[uint64]bool) []int {
 	var left []int
 	_ = Poll(killLimit, func() error {
 		if left = pidsIn(inodes); len(left) == 0 {
@@ -192,11 +192,14 @@ func (tp *Topology) killAll() []int {
 	return left
 }
 
-// Processes returns the pids of all processes in the topology.
-func (tp *Topology) Processes() []int {
+// inodes are those of the topology's namespaces.
+func (tp *Topology) inodes() map[uint64]bool {
 	inodes := map[uint64]bool{}
 	for _, n := range tp.nodes {
 		inodes[n.inode] = true
 	}
-	return pidsIn(inodes)
+	return inodes
 }
+
+// Processes returns the pids of all processes in the topology.
+func (tp *Topology) Processes() []int { return pidsIn(tp.inodes()) }

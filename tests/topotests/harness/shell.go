@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
-	"time"
+	"path/filepath"
 
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"github.com/godmvpn/godmvpn/tests/topotests/uml"
@@ -33,31 +32,33 @@ func Shell(ctx context.Context, socket, namespace string, args []string) (int, e
 	return cmd.ProcessState.ExitCode(), nil
 }
 
-// downLimit is how long a kept topology may take to end.
-const downLimit = 60 * time.Second
+// namespaceDir is where ip netns keeps the names of namespaces.
+const namespaceDir = "/run/netns"
 
-// Down ends a topology that another process keeps up, and returns when it is gone:
-// by its control socket, or, where it is in this kernel, by SIGTERM to the process
-// whose pid is in pidFile.
-func Down(socket, pidFile string) error {
-	if _, err := os.Stat(socket); err == nil {
-		return uml.Stop(socket)
+// Sweep removes what is left in this kernel of a [Named] topology whose process was
+// killed: every process in the namespaces whose names begin with the prefix, and
+// the namespaces.
+func Sweep(prefix string) error {
+	files, err := filepath.Glob(filepath.Join(namespaceDir, prefix+"*"))
+	if err != nil || len(files) == 0 {
+		return err
 	}
-	b, err := os.ReadFile(pidFile)
-	if err != nil {
-		return fmt.Errorf("nothing is up: %w", err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil || pid < 2 {
-		return fmt.Errorf("%s: no pid in %q", pidFile, b)
-	}
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
-		return fmt.Errorf("ending process %d: %w", pid, err)
-	}
-	return Poll(downLimit, func() error {
-		if err := unix.Kill(pid, 0); !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("process %d has not ended", pid)
+	inodes := map[uint64]bool{}
+	for _, f := range files {
+		var st unix.Stat_t
+		if err := unix.Stat(f, &st); err != nil {
+			return fmt.Errorf("%s: %w", f, err)
 		}
-		return nil
-	})
+		inodes[st.Ino] = true
+	}
+	var errs []error
+	if left := killIn(inodes); len(left) > 0 {
+		errs = append(errs, fmt.Errorf("processes that could not be killed: %v", left))
+	}
+	for _, f := range files {
+		if err := netns.DeleteNamed(filepath.Base(f)); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", f, err))
+		}
+	}
+	return errors.Join(errs...)
 }

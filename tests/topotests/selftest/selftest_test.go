@@ -274,8 +274,7 @@ func TestFRR(t *testing.T) {
 	}
 }
 
-// TestShell runs commands in the namespaces of a named topology, and ends a process
-// by its pid file.
+// TestShell runs commands in the namespaces of a named topology.
 func TestShell(t *testing.T) {
 	t.Run("topology", func(t *testing.T) {
 		tp := harness.New(t, harness.Named("st-"))
@@ -291,24 +290,38 @@ func TestShell(t *testing.T) {
 	if _, err := os.Stat("/run/netns/st-a"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the named namespace is still there: %v", err)
 	}
-	cmd := exec.Command("sleep", "600")
+}
+
+// TestSweep removes a named namespace with the process in it, and leaves another
+// alone.
+func TestSweep(t *testing.T) {
+	for _, ns := range []string{"swept-a", "kept-a"} {
+		if out, err := exec.Command("ip", "netns", "add", ns).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	defer exec.Command("ip", "netns", "delete", "kept-a").Run()
+	ended := make(chan error)
+	cmd := exec.Command("ip", "netns", "exec", "swept-a", "sleep", "600")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	file := filepath.Join(t.TempDir(), "pid")
-	if err := os.WriteFile(file, fmt.Append(nil, cmd.Process.Pid), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := harness.Down("/nonexistent", file); err != nil {
+	harness.Eventually(t, 10*time.Second, func() error {
+		if out, err := exec.Command("ip", "netns", "pids", "swept-a").Output(); err != nil || len(out) == 0 {
+			return fmt.Errorf("no process in the namespace: %v", err)
+		}
+		return nil
+	})
+	if err := harness.Sweep("swept-"); err != nil {
 		t.Error(err)
 	}
 	if err := <-ended; err == nil {
 		t.Error("the process ended by itself")
 	}
-	if err := harness.Down("/nonexistent", file); err == nil {
-		t.Error("ending what is gone succeeds")
+	out, err := exec.Command("ip", "netns", "list").Output()
+	if got := string(out); err != nil || strings.Contains(got, "swept-a") || !strings.Contains(got, "kept-a") {
+		t.Errorf("namespaces afterwards: %q, %v", got, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package uml
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,7 +85,7 @@ func Boot(ctx context.Context, cfg Config) (*Machine, error) {
 	if err := Available(); err != nil {
 		return nil, err
 	}
-	sweep(os.TempDir())
+	Sweep()
 	m := &Machine{log: newRing(256 << 10), dead: make(chan struct{})}
 	if err := m.prepare(&cfg); err != nil {
 		m.Close()
@@ -334,17 +335,88 @@ const (
 	pidFile   = "pid"
 )
 
-// sweep removes the directories of machines whose booting program is no more.
+// Sweep removes what is left of machines whose booting program was killed: their
+// directories, and the machines themselves where they have not ended yet. [Boot]
+// does so, too. In a guest it does nothing: the directories are the host's.
+func Sweep() {
+	if !InGuest() {
+		sweep(os.TempDir())
+	}
+}
+
 func sweep(tmp string) {
 	dirs, _ := filepath.Glob(filepath.Join(tmp, dirPrefix+"*"))
 	for _, dir := range dirs {
-		b, err := os.ReadFile(filepath.Join(dir, pidFile))
-		if err != nil {
+		if pid := readPid(filepath.Join(dir, pidFile)); pid == 0 || isAlive(pid) {
 			continue
 		}
-		pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-		if err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
-			os.RemoveAll(dir)
+		endKernel(dir)
+		os.RemoveAll(dir)
+	}
+}
+
+// dyingLimit is how long a kernel may take to end whose booting program was killed:
+// it has got SIGTERM then.
+const dyingLimit = 5 * time.Second
+
+// endKernel waits for the end of the kernel with this directory, and after the limit
+// kills it with all its helper processes.
+func endKernel(dir string) {
+	for end := time.Now().Add(dyingLimit); ; time.Sleep(20 * time.Millisecond) {
+		pids := kernelPids(dir)
+		if len(pids) == 0 {
+			return
+		}
+		if time.Now().Before(end) {
+			continue
+		}
+		for _, pid := range pids {
+			if group, err := unix.Getpgid(pid); err == nil && group != unix.Getpgrp() {
+				_ = unix.Kill(-group, unix.SIGKILL) // a kernel leads a group of its own
+			}
+		}
+		if time.Now().After(end.Add(dyingLimit)) {
+			return
 		}
 	}
+}
+
+// kernelPids are the processes that were started as the kernel with this directory
+// and are not dead.
+func kernelPids(dir string) []int {
+	var pids []int
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err != nil || !bytes.Contains(b, []byte("uml_dir="+dir+"\x00")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// readPid reads a file that holds a process's number, 0 where it does not.
+func readPid(file string) int {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || pid < 2 {
+		return 0
+	}
+	return pid
+}
+
+// isAlive tells whether there is such a process, not counting those that have ended
+// and that nobody waited for.
+func isAlive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	end := strings.LastIndexByte(string(b), ')') // of the name, which may hold anything
+	return !strings.HasPrefix(string(b[end+1:]), " Z")
 }
