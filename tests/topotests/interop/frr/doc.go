@@ -18,8 +18,10 @@
 //   - The GRE device is made outside, with its local address and key, and holds a
 //     host address: nhrpd ignores a device whose own address is shorter than /32.
 //     An address with a subnet as its peer gives the connected route as well.
-//   - "tunnel source" in FRR must not be used with it: it makes zebra write the
-//     device anew without its local address, and the device loses its addresses.
+//   - "tunnel source" in FRR must not be used with it. Seen: its zebra writes the
+//     device anew, which is then down and without local address, key and TTL, and
+//     not one registration leaves. Without that line nhrpd takes the NBMA address
+//     from the device.
 //   - A registration is repeated after a third of the holding time, and only by
 //     that does a hub that was restarted learn of its spokes again: hence short
 //     holding times in the configurations.

@@ -34,14 +34,12 @@ func TestFRRHub(t *testing.T) {
 				{"interface": "gre1", "type": "dynamic", "protocol": "172.31.0.12", "nbma": "203.0.113.1"}]}`),
 			hasNeighbors(hub.Node, "gre1", map[string]string{"172.31.0.11": "198.51.100.1", "172.31.0.12": "203.0.113.1"}))
 	}
-	harness.Eventually(t, converge, registered)
-	if err := spoke1.ShowJSON("show dmvpn", `{"interfaces": [{"interface": "Tunnel0", "type": "Spoke", "nbmaPeers": 1, "peers": [
-		{"nbma": "192.0.2.1", "tunnel": "172.31.0.1", "state": "UP", "attributes": "S"}]}]}`); err != nil {
-		t.Error(err)
-	}
-	if err := hasNeighbors(spoke1.Node, "Tunnel0", map[string]string{"172.31.0.1": "192.0.2.1"}); err != nil {
-		t.Error(err)
-	}
+	harness.Eventually(t, converge, func() error {
+		return first(registered(),
+			spoke1.ShowJSON("show dmvpn", `{"interfaces": [{"interface": "Tunnel0", "type": "Spoke", "nbmaPeers": 1, "peers": [
+				{"nbma": "192.0.2.1", "tunnel": "172.31.0.1", "state": "UP", "attributes": "S"}]}]}`),
+			hasNeighbors(spoke1.Node, "Tunnel0", map[string]string{"172.31.0.1": "192.0.2.1"}))
+	})
 	exchange(t, spoke1, hub)
 	exchange(t, spoke2, hub)
 	path, err := spoke1.hostNode.Traceroute(spoke2.host)
@@ -61,16 +59,12 @@ func TestFRRHub(t *testing.T) {
 	if err := zebra.Terminate(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if hub.uplink.Count(nhrp(spoke2.wan, packet.PurgeRequest)) == 0 {
-		t.Error("no purge request captured")
-	}
+	captured(t, hub, nhrp(spoke2.wan, packet.PurgeRequest), 1)
 	spoke2.RestartZebra()
 	harness.Eventually(t, converge, registered)
 	exchange(t, spoke2, hub)
 	for _, s := range []*site{spoke1, spoke2} {
-		if n := hub.uplink.Count(harness.All(harness.Between("", s.wan), nhrp(hub.wan, packet.RegistrationReply))); n < 2 {
-			t.Errorf("%s: %d registration replies of FRR captured", s.name, n)
-		}
+		captured(t, hub, harness.All(harness.Between("", s.wan), nhrp(hub.wan, packet.RegistrationReply)), 2)
 	}
 	checkWire(t, hub)
 }

@@ -1,12 +1,8 @@
 package frr_test
 
 import (
-	"errors"
-	"fmt"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
@@ -50,20 +46,12 @@ func TestFRRSpoke(t *testing.T) {
 	if err := zebra.Terminate(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	requests := func() int { return spoke.uplink.Count(nhrp("203.0.113.1", packet.RegistrationRequest)) }
-	replies := func() int { return spoke.uplink.Count(nhrp("192.0.2.1", packet.RegistrationReply)) }
-	before, answered := requests(), replies()
-	harness.Eventually(t, converge, func() error {
-		if requests() < before+1 {
-			return fmt.Errorf("FRR sent %d requests, as many as before the hub ended", before)
-		}
-		return nil
-	})
+	request, reply := nhrp(spoke.wan, packet.RegistrationRequest), nhrp(hub.wan, packet.RegistrationReply)
+	answered := spoke.uplink.Count(reply)
+	captured(t, spoke, request, spoke.uplink.Count(request)+1) // FRR asks, nobody answers
 	hub.RestartZebra()
 	harness.Eventually(t, converge, registered)
-	if replies() <= answered {
-		t.Error("FRR is registered after the restart without a reply on the wire")
-	}
+	captured(t, spoke, reply, answered+1)
 	exchange(t, spoke, hub)
 
 	f.Process("nhrpd").Kill()
@@ -89,12 +77,7 @@ func TestUniqueAddress(t *testing.T) {
 		m, err := packet.Parse(f.Payload)
 		return err == nil && len(m.CIEs) == 1 && m.CIEs[0].Code == packet.CodeUniqueAddressAlreadyPresent
 	})
-	harness.Eventually(t, converge, func() error {
-		if second.uplink.Count(refused) == 0 {
-			return errors.New("no refusal captured")
-		}
-		return nil
-	})
+	captured(t, second, refused, 1)
 	if err := frrRegistered(hub, owner, f); err != nil {
 		t.Errorf("after the refusal: %v", err)
 	}
@@ -112,18 +95,4 @@ func TestUniqueAddress(t *testing.T) {
 			frrJSON(g, "show ip nhrp cache json", `{"table": [{"type": "nhs", "protocol": "172.31.0.1"}]}`))
 	})
 	checkWire(t, second)
-}
-
-// exchange sends pings from LAN to LAN, both ways, and finds them in GRE with the
-// key on the uplink of a.
-func exchange(t *testing.T, a, b *site) {
-	t.Helper()
-	const pings = 3
-	out, in := a.uplink.Count(data(a.wan, b.wan)), a.uplink.Count(data(b.wan, a.wan))
-	a.hostNode.MustPing(b.host, pings)
-	b.hostNode.MustPing(a.host, pings)
-	out, in = a.uplink.Count(data(a.wan, b.wan))-out, a.uplink.Count(data(b.wan, a.wan))-in
-	if diff := cmp.Diff([2]int{2 * pings, 2 * pings}, [2]int{out, in}); diff != "" {
-		t.Errorf("packets in GRE with key %d from and to %s (-want +got):\n%s", key, a.name, diff)
-	}
 }

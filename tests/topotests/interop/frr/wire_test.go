@@ -3,7 +3,9 @@ package frr_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,11 +31,37 @@ func nhrp(src string, typ packet.Type) harness.Match {
 	})
 }
 
-// checkWire looks at every NHRP message that passed an uplink. Our codec must take
+// captured waits until at least n packets that match have passed an uplink.
+func captured(t *testing.T, s *site, m harness.Match, n int) {
+	t.Helper()
+	harness.Eventually(t, converge, func() error {
+		if got := s.uplink.Count(m); got < n {
+			return fmt.Errorf("%s: %d packets captured, want %d", s.name, got, n)
+		}
+		return nil
+	})
+}
+
+// exchange sends pings from LAN to LAN, both ways, and finds them in GRE with the
+// key on the uplink of a.
+func exchange(t *testing.T, a, b *site) {
+	t.Helper()
+	const pings = 3
+	out, in := data(a.wan, b.wan), data(b.wan, a.wan)
+	sent, received := a.uplink.Count(out), a.uplink.Count(in)
+	a.hostNode.MustPing(b.host, pings)
+	b.hostNode.MustPing(a.host, pings)
+	captured(t, a, out, sent+2*pings)
+	captured(t, a, in, received+2*pings)
+}
+
+// checkWire ends the capture of an uplink and looks at every NHRP message that
+// passed it. Our codec must take
 // it and write the same octets again; tshark must see the same type in it, a
 // right checksum, and nothing to complain about.
 func checkWire(t *testing.T, s *site) {
 	t.Helper()
+	s.uplink.Stop()
 	frames := s.uplink.Frames(nil)
 	want := map[int]packet.Type{} // frame number of tshark
 	for i, f := range frames {
@@ -60,8 +88,8 @@ func checkWire(t *testing.T, s *site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, typ := range want {
-		if w := fmt.Sprintf("type %d checksum good", typ); got[n] != w {
+	for _, n := range slices.Sorted(maps.Keys(want)) {
+		if w := fmt.Sprintf("type %d checksum good", want[n]); got[n] != w {
 			t.Errorf("%s: frame %d: tshark says %q, want %q\n%x", s.name, n, got[n], w, frames[n-1].Payload)
 		}
 	}
@@ -73,7 +101,6 @@ func checkWire(t *testing.T, s *site) {
 // tshark returns what tshark says about each NHRP message that passed an uplink,
 // by frame number: type and checksum, and all of its complaints.
 func tshark(t *testing.T, s *site) (map[int]string, error) {
-	s.uplink.Stop()
 	file := filepath.Join(t.TempDir(), s.name+".pcap")
 	if err := s.uplink.WriteFile(file); err != nil {
 		return nil, err
