@@ -56,9 +56,8 @@ func exchange(t *testing.T, a, b *site) {
 }
 
 // checkWire ends the capture of an uplink and looks at every NHRP message that
-// passed it. Our codec must take
-// it and write the same octets again; tshark must see the same type in it, a
-// right checksum, and nothing to complain about.
+// passed it. Our codec must take it and write the same octets again; tshark must
+// see the same type in it, a right checksum, and nothing to complain about.
 func checkWire(t *testing.T, s *site) {
 	t.Helper()
 	s.uplink.Stop()
