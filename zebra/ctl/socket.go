@@ -19,11 +19,16 @@ const Group = "godmvpnvty"
 const SocketName = "zebra.vty"
 
 // Listen opens the control socket of a run directory, making the directory
-// where it is missing. A socket that a dead zebra left is removed; that of a
+// where it is missing; one that all users share, as /tmp, is an error. A socket that a dead zebra left is removed; that of a
 // living one is an error.
 func Listen(dir string) (net.Listener, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return nil, err
+	} else if info.Mode()&fs.ModeSticky != 0 {
+		return nil, fmt.Errorf("the run directory %s belongs to everybody; it must be one of zebra's own", dir)
 	}
 	gid := groupID()
 	if gid >= 0 && os.Geteuid() == 0 {
