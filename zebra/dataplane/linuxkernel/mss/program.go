@@ -210,7 +210,8 @@ func checkIP() asm.Instructions {
 }
 
 // checkTCP goes on with SYNs whose TCP header is within the IP packet. It leaves
-// the offset of the first option in rAt and their end in rEnd.
+// the offset of the first option in rAt and their end in rEnd, which is before it
+// where the data offset is less than any header has.
 func checkTCP() asm.Instructions {
 	code := read(rTCP, tcpOffsetAt, atOption, 2)
 	return append(code,
@@ -220,7 +221,6 @@ func checkTCP() asm.Instructions {
 		asm.LoadMem(asm.R1, asm.RFP, atOption, asm.Byte), // data offset
 		asm.RSh.Imm(asm.R1, 4),
 		asm.LSh.Imm(asm.R1, 2),
-		asm.JLT.Imm(asm.R1, tcpMinLen, done),
 		asm.Add.Reg(asm.R1, rTCP),
 		asm.JGT.Reg(asm.R1, rEnd, done),
 		asm.Mov.Reg(rEnd, asm.R1),

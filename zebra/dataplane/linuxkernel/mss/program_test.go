@@ -61,6 +61,7 @@ type frame struct {
 	total     int // IPv4's total length, if it is not to be right
 	payload   int
 	padding   int
+	edit      func([]byte) []byte // of what was built
 }
 
 func syn(options ...byte) frame {
@@ -108,7 +109,11 @@ func (f frame) build() []byte {
 	if got := sum(b[at+head:], pseudo(ip, len(tcp))); got != 0xffff {
 		panic("the checksum of the test is wrong")
 	}
-	return append(b, make([]byte, f.padding)...)
+	b = append(b, make([]byte, f.padding)...)
+	if f.edit != nil {
+		b = f.edit(b)
+	}
+	return b
 }
 
 var (
@@ -163,6 +168,7 @@ var cases = []struct {
 	{"no MSS", syn(join(sackOK, stamps)...), false, false},
 	{"not SYN", with(func(f *frame) { f.flags = 0x10 }, mss1460), false, false},
 	{"behind the end of the list", syn(join(endOfList, nop, nop, nop, mss1460)...), false, false},
+	{"behind an end of the list that has a length", syn(join([]byte{0, 4, 1, 1}, mss1460)...), false, false},
 	{"behind an option of length 0", syn(join([]byte{30, 0}, mss1460)...), false, false},
 	{"behind an option of length 1", syn(join([]byte{30, 1}, mss1460)...), false, false},
 	{"MSS of length 0", syn(join([]byte{2, 0, 5, 0xb4}, mss1460)...), false, false},
@@ -178,9 +184,37 @@ var cases = []struct {
 	{"total length beyond the packet", with(func(f *frame) { f.total = 100 }, mss1460), true, false},
 	{"later fragment", with(func(f *frame) { f.fragment = 1 }, mss1460), false, false},
 	{"last fragment", with(func(f *frame) { f.fragment = 0x1fff }, mss1460), false, false},
+	{"fragment at 32 kB", with(func(f *frame) { f.fragment = 0x1000 }, mss1460), false, false},
+	{"version 6 in IPv4", with(func(f *frame) { f.edit = set(14, 0x65) }, mss1460), false, false},
+	{"IP header below 20", with(func(f *frame) { f.edit = short }, mss1460), false, false},
 	{"UDP", with(func(f *frame) { f.protocol = 17 }, mss1460), false, false},
 	{"IPv6", with(func(f *frame) { f.typ = 0x86dd }, mss1460), false, false},
+	{"another tag", with(func(f *frame) { f.tags = []uint16{0x9100} }, mss1460), false, false},
+	{"IPv6 in a VLAN", with(func(f *frame) { f.tags, f.typ = []uint16{0x8100}, 0x86dd }, mss1460), false, false},
+	{"IP in IP with bytes behind it", with(func(f *frame) { f.edit = wrap }, mss1460), false, false},
 	{"two VLAN tags", with(func(f *frame) { f.tags = []uint16{0x88a8, 0x8100} }, mss1460), false, false},
+}
+
+// set sets a byte of the frame.
+func set(at int, v byte) func([]byte) []byte {
+	return func(b []byte) []byte { b[at] = v; return b }
+}
+
+// short makes the IP header 16 bytes long, and what would then be the TCP header
+// and its options a SYN with an MSS.
+func short(b []byte) []byte {
+	b[14] = 0x44
+	copy(b[14+16+12:], []byte{0x60, 2})
+	copy(b[14+16+20:], mss1460)
+	return b
+}
+
+// wrap puts an IP header before the packet that leaves out so many bytes at the
+// end as it is long itself.
+func wrap(b []byte) []byte {
+	outer := append([]byte(nil), b[14:34]...)
+	outer[1], outer[9] = 0xb8, 4
+	return slices.Insert(b, 14, outer...)
 }
 
 const limit = 1360
@@ -292,7 +326,7 @@ func TestVerifier(t *testing.T) {
 
 // TestRevision reminds whoever changes the program of its revision.
 func TestRevision(t *testing.T) {
-	want := map[mss.Header]string{mss.Ethernet: "ed5d4a018274b46c", mss.Network: "c72cb1cf19f24572"}
+	want := map[mss.Header]string{mss.Ethernet: "02ccc0b3332b72c8", mss.Network: "cc6fb4bd78669702"}
 	for h, tag := range want {
 		got := sha(t, mss.Spec(limit, h).Instructions)
 		if got != tag {
