@@ -86,7 +86,7 @@ func Enter(cfg Config) (status int, elsewhere bool) {
 		cfg.Message(fmt.Sprintf("harness: no kernel for topologies: here: %v; and %v", missing, err))
 		return 1, true
 	}
-	cfg.Message(fmt.Sprintf("harness: running in User-Mode Linux (this kernel: %s)", reason(missing)))
+	cfg.Message(fmt.Sprintf("harness: running in User-Mode Linux, as this kernel does not serve (%s)", reason(missing)))
 	status, err := enterUML(cfg)
 	if err != nil {
 		cfg.Message(fmt.Sprintf("harness: %v", err))
@@ -195,6 +195,7 @@ func probeDevices(ipsec bool) error {
 		return a
 	}
 	var missing []error
+	kinds, reasons := map[string][]string{}, []string(nil) // devices by what the kernel says
 	for _, l := range []netlink.Link{
 		&netlink.Veth{LinkAttrs: attrs("veth0"), PeerName: "veth1"},
 		&netlink.Dummy{LinkAttrs: attrs("dummy0")},
@@ -202,8 +203,14 @@ func probeDevices(ipsec bool) error {
 		&netlink.Gretun{LinkAttrs: attrs("gre1"), Local: []byte{127, 0, 0, 1}, IKey: 1, OKey: 1, Ttl: 64},
 	} {
 		if err := netlink.LinkAdd(l); err != nil {
-			missing = append(missing, fmt.Errorf("no %s devices: %w", l.Type(), err))
+			if kinds[err.Error()] == nil {
+				reasons = append(reasons, err.Error())
+			}
+			kinds[err.Error()] = append(kinds[err.Error()], l.Type())
 		}
+	}
+	for _, reason := range reasons {
+		missing = append(missing, fmt.Errorf("no devices of type %s: %s", strings.Join(kinds[reason], ", "), reason))
 	}
 	if ipsec {
 		if err := probeESP(); err != nil {
