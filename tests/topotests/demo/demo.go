@@ -81,6 +81,8 @@ func up(out io.Writer) int {
 		fmt.Fprintf(os.Stderr, "demo: it is up already (process %d).\n%s", pid, hints)
 		return 1
 	}
+	// A screen that goes away (make demo | head) does not leave things half done.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	keeper, said, err := startKeeper()
@@ -194,11 +196,11 @@ func shell(router string) int {
 		return report(err)
 	}
 	// The history lives as long as the cloud.
-	os.Setenv("HOME", d.path)
+	os.Setenv("HOME", d.inside())
 	// What the terminal sends is for vtysh, not for this program.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT)
 	status, err := harness.Shell(context.Background(), d.socket(), d.prefix()+router,
-		[]string{vtysh, "--rundir", filepath.Join(d.path, router)})
+		[]string{vtysh, "--rundir", filepath.Join(d.inside(), router)})
 	if err != nil {
 		return report(err)
 	}

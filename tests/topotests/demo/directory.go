@@ -51,6 +51,16 @@ func (d directory) upFile() string   { return filepath.Join(d.path, "up") }
 // socket is the control socket of the User-Mode Linux, where there is one.
 func (d directory) socket() string { return filepath.Join(d.path, "control") }
 
+// inside is where the routers' files are: in the same directory, but not if the user
+// is root in the User-Mode Linux alone. There it is one of the same name that is
+// root's own, as zebra gives up the right to read what belongs to others.
+func (d directory) inside() string {
+	if os.Getuid() == 0 {
+		return d.path
+	}
+	return filepath.Join("/run", filepath.Base(d.path))
+}
+
 // prefix begins the names of the namespaces.
 func (d directory) prefix() string { return filepath.Base(d.path) + "-" }
 

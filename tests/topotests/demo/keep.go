@@ -35,6 +35,7 @@ func keep() int {
 	if err := d.sweep(); err != nil {
 		return report(err)
 	}
+	os.Setenv(DirectoryVariable, d.inside())
 	status, elsewhere := harness.Enter(harness.Config{Socket: d.socket(), Limit: -1,
 		Message: func(s string) { say(strings.TrimPrefix(s, "harness: ")) }})
 	if elsewhere {
