@@ -109,6 +109,9 @@ func (c *Core) kick(device string) {
 func (c *Core) recheck(now clock.Instant, device string) {
 	var es []*entry
 	for _, e := range c.devices {
+		if e.want == nil {
+			continue // stale, or on its way out: there is nothing to put
+		}
 		t, ok := e.want.(dataplane.Tunnel)
 		if (e.key.Name == device || ok && t.Underlay == device) && (e.have != nil || e.flying) {
 			es = append(es, e)

@@ -236,7 +236,7 @@ func (f *FIB) event(ctx context.Context, ev dataplane.Event) {
 // inspect compares with a dump, and does it again soon if that failed.
 func (f *FIB) inspect(ctx context.Context, resync bool) {
 	f.planAudit()
-	err := f.compare(ctx, false)
+	err := f.compare(ctx, !f.begun) // until then, what is not known is of an earlier life
 	f.mu.Lock()
 	f.totals.Audits++
 	if resync {

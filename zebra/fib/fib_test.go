@@ -32,7 +32,11 @@ type started struct {
 }
 
 func start(t *testing.T, audit time.Duration, devices ...string) *started {
-	s := &started{T: t, p: fake.New(devices...), told: make(chan struct{}, 1)}
+	return startOver(t, audit, fake.New(devices...))
+}
+
+func startOver(t *testing.T, audit time.Duration, p *fake.Provider) *started {
+	s := &started{T: t, p: p, told: make(chan struct{}, 1)}
 	s.f = New(Options{Provider: s.p, AuditEvery: audit, Report: s.report, Event: s.event})
 	var cancel func()
 	s.ctx, cancel = context.WithTimeout(context.Background(), limit)
@@ -201,5 +205,35 @@ func TestFlushSaysWhatIsLeft(t *testing.T) {
 	s.p.FailWith(func(dataplane.Op) error { return modelBroken })
 	if err := s.f.Flush(s.ctx); err == nil {
 		t.Error("Flush said nothing")
+	}
+}
+
+// TestTakeOver begins where an earlier life ended: what the kernel then tells of
+// its devices must not take anything away that somebody may still want.
+func TestTakeOver(t *testing.T) {
+	p := fake.New("eth0")
+	left := []dataplane.Object{tunnel0, address0, neighbor0}
+	for _, o := range left {
+		if r := p.Apply(t.Context(), []dataplane.Op{dataplane.Put(o)}); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+	}
+	s := startOver(t, -1, p)
+	s.until("the first picture is told", func() bool {
+		for _, ev := range s.events {
+			if _, ok := ev.(dataplane.Known); ok {
+				return true
+			}
+		}
+		return false
+	})
+	s.sync()
+	if tt := s.f.Totals(); tt.Stale != len(left) || tt.Strays != 0 {
+		t.Errorf("after the first picture: %+v", tt)
+	}
+	s.f.Put(left...)
+	s.sync()
+	if tt := s.f.Totals(); tt.Kept != uint64(len(left)) || tt.Puts != 0 || tt.Deletes != 0 {
+		t.Errorf("after everything was repeated: %+v", tt)
 	}
 }
