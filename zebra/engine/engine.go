@@ -53,6 +53,7 @@ type Engine struct {
 	gens    map[dataplane.Key]pending
 	foreign foreign // routes that somebody else installed
 	effects []rib.Effect
+	change  change
 	results []rib.Result
 }
 
@@ -209,47 +210,74 @@ func (e *Engine) settleInterfaces() bool {
 func (e *Engine) settleRIB() bool {
 	e.effects = e.rib.Drain(e.effects[:0])
 	e.results = e.results[:0]
-	puts, deletes := make([]dataplane.Object, 0, len(e.effects)), []dataplane.Key(nil)
-	flush := func() {
-		if len(puts) > 0 {
-			e.fib.Put(puts...)
-		}
-		if len(deletes) > 0 {
-			e.fib.Delete(deletes...)
-		}
-		puts, deletes = puts[:0], deletes[:0]
-	}
 	for _, eff := range e.effects {
 		switch eff := eff.(type) {
 		case rib.FIBPut:
 			if o, ok := e.route(eff); ok {
-				if len(deletes) > 0 {
-					flush()
-				}
-				puts = append(puts, o)
+				e.change.put(o)
 			}
 		case rib.NeighborPut:
-			if len(deletes) > 0 {
-				flush()
-			}
-			puts = append(puts, e.neighbor(eff))
+			e.change.put(e.neighbor(eff))
 		case rib.FIBDelete:
 			if k, ok := e.routeGone(eff); ok {
-				flush()
-				deletes = append(deletes, k)
+				e.change.delete(k)
 			}
 		case rib.NeighborDelete:
-			flush()
-			deletes = append(deletes, e.neighborKey(eff))
+			e.change.delete(e.neighborKey(eff))
 		case rib.ToOwner:
 			e.hub.Send(eff.Owner, eff.Event)
 		case rib.Trace:
 			e.log.Debug("rib "+eff.Event.String(), "owner", eff.Owner, "vrf", eff.VRF, "prefix", eff.Prefix, "text", eff.Text)
 		}
 	}
-	flush()
+	e.change.hand(e.fib)
 	if len(e.results) > 0 {
 		e.rib.Step(e.Now(), rib.Installed{Results: e.results})
 	}
 	return len(e.effects) > 0
+}
+
+// change gathers what one settlement changes in the data plane. Only the last
+// word on each key counts: fib works while the engine does, and a route that goes
+// and comes back within one settlement must not be seen to go.
+type change struct {
+	at  map[dataplane.Key]int // place in ops
+	ops []dataplane.Op
+}
+
+func (c *change) put(o dataplane.Object) { c.add(dataplane.Put(o)) }
+
+func (c *change) delete(k dataplane.Key) { c.add(dataplane.Delete(k)) }
+
+func (c *change) add(op dataplane.Op) {
+	if i, ok := c.at[op.Key]; ok {
+		c.ops[i] = op
+		return
+	}
+	if c.at == nil {
+		c.at = map[dataplane.Key]int{}
+	}
+	c.at[op.Key] = len(c.ops)
+	c.ops = append(c.ops, op)
+}
+
+// hand gives the changes to fib and is empty again.
+func (c *change) hand(f FIB) {
+	var puts []dataplane.Object
+	var deletes []dataplane.Key
+	for _, op := range c.ops {
+		if op.IsDelete() {
+			deletes = append(deletes, op.Key)
+		} else {
+			puts = append(puts, op.Object)
+		}
+	}
+	if len(puts) > 0 {
+		f.Put(puts...)
+	}
+	if len(deletes) > 0 {
+		f.Delete(deletes...)
+	}
+	clear(c.at)
+	c.ops = c.ops[:0]
 }
