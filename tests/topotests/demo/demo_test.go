@@ -181,7 +181,8 @@ func TestLifecycle(t *testing.T) {
 	open.ends(func(int) bool { return true })
 }
 
-// interactive edits lines in a shell: help at once, completion and Ctrl-C.
+// interactive edits lines in a shell: help at once, completion, Ctrl-C, and
+// a pager that follows the size of the window.
 func interactive(t *testing.T, p *person) {
 	s := p.terminal("spoke1", uml.Size{Rows: 40, Cols: 100})
 	s.expect("SPOKE1>")
@@ -200,6 +201,7 @@ func interactive(t *testing.T, p *person) {
 	if strings.Contains(s.text(), "Invalid input") {
 		t.Errorf("Ctrl-C did not drop the line:\n%s", s.text())
 	}
+	s.shrinks()
 	s.types("exit\r")
 	s.ends(func(status int) bool { return status == 0 })
 }
@@ -259,6 +261,34 @@ func (s *terminal) expect(want string) {
 		s.seen += i + len(want)
 		return nil
 	})
+}
+
+// shrinks makes the window small, and asks for a long table until the pager, which
+// learns of the size on its own way, stops in it.
+func (s *terminal) shrinks() {
+	s.t.Helper()
+	if err := unix.IoctlSetWinsize(int(s.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 8, Col: 100}); err != nil {
+		s.t.Fatal(err)
+	}
+	paged := false
+	harness.Eventually(s.t, limit, func() error {
+		s.types("show ip route\r")
+		s.expect("Codes:")
+		err := harness.Poll(limit, func() error {
+			rest := s.text()[s.seen:]
+			if paged = strings.Contains(rest, "--More--"); paged || strings.Contains(rest, "SPOKE1>") {
+				return nil
+			}
+			return errors.New("neither a prompt nor the pager")
+		})
+		if err == nil && !paged {
+			err = errors.New("the pager did not follow the window")
+		}
+		return err
+	})
+	s.expect("--More--")
+	s.types("q")
+	s.expect("SPOKE1>")
 }
 
 // ends waits for the shell's end and checks its status.
