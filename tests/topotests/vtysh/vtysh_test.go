@@ -3,6 +3,7 @@ package vtysh_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -204,4 +205,63 @@ func TestPaste(t *testing.T) {
 	harness.Eventually(t, 30*time.Second, func() error {
 		return n.ShowJSON("show ip interface brief", `{"interfaces": [{"name": "Tunnel0", "up": true, "addresses": ["172.31.0.1/24"]}]}`)
 	})
+}
+
+// TestSecondZebra: another zebra with the same run directory ends at once, and
+// the first one does not notice.
+func TestSecondZebra(t *testing.T) {
+	n, z := router(t, base)
+	bin, err := harness.Binary("zebra")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := n.Start("second", bin, "--config", filepath.Join(n.Rundir(), "godmvpn.conf"), "--rundir", n.Rundir())
+	if err := second.Wait(30 * time.Second); err == nil {
+		t.Error("a second zebra ran and ended well")
+	}
+	out, err := os.ReadFile(filepath.Join(n.Rundir(), "second.out"))
+	if err != nil || !strings.Contains(string(out), "another zebra") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(n.Rundir(), "ready")); err != nil || !z.Running() {
+		t.Errorf("the first zebra is not ready any more: %v, running %v", err, z.Running())
+	}
+	n.MustVtysh("show version")
+}
+
+// TestFailedStart: a configuration of which one line is refused, after a daemon
+// was started to check its own, leaves nothing behind: no process, no socket, no
+// device, and zebra starts with a better one.
+func TestFailedStart(t *testing.T) {
+	tp := harness.New(t)
+	n := tp.Node("r1")
+	tp.Link(n, "wan", "", tp.Node("inet"), "eth0", "192.0.2.2/30")
+	const good = "interface wan\n ip address 192.0.2.1 255.255.255.252\ninterface Tunnel0\n tunnel source wan\n tunnel mode gre multipoint\n ip nhrp network-id 1\n"
+	file := filepath.Join(n.Rundir(), "godmvpn.conf")
+	for _, bad := range []string{"ip route 10.0.0.1 255.0.0.0 192.0.2.2\n", "daemon nosuchd\n", "interface Tunnel1\n ip nhrp nhs 0.0.0.0\n"} {
+		if err := os.WriteFile(file, []byte(good+bad), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.LaunchZebra().Wait(60 * time.Second); err == nil {
+			t.Errorf("%q: zebra ended well", bad)
+		}
+		harness.Eventually(t, 30*time.Second, func() error {
+			if pids := n.Pids(""); len(pids) > 0 {
+				return fmt.Errorf("%q: processes %v are left", bad, pids)
+			}
+			return nil
+		})
+		for _, name := range []string{"ready", "zebra.vty"} {
+			if _, err := os.Stat(filepath.Join(n.Rundir(), name)); err == nil {
+				t.Errorf("%q: %s is left", bad, name)
+			}
+		}
+		for _, d := range n.Devices() {
+			if strings.HasPrefix(d.Name, "Tunnel") {
+				t.Errorf("%q: %s is left", bad, d.Name)
+			}
+		}
+	}
+	n.StartZebra(good)
+	n.MustVtysh("show ip nhrp")
 }
