@@ -3,6 +3,7 @@ package nhrpd_test
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -260,5 +261,48 @@ func TestLife(t *testing.T) {
 		if err := hub.daemon.Exec(context.Background(), plugin.Command{ID: "nosuch"}, &lockedBuffer{}); err == nil || !strings.Contains(err.Error(), "nosuch") {
 			t.Errorf("an unknown command: %v", err)
 		}
+	})
+}
+
+// TestServerByName: the server's NBMA address is that of a name, which can be
+// resolved only after a while and changes later.
+func TestServerByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke, _ := cloud(t)
+		hub.start(hubConfig)
+		spoke.start("interface Tunnel0\n ip nhrp network-id 1\n ip nhrp authentication S3CRET\n ip nhrp nhs 172.31.0.1 nbma hub.example multicast\n")
+		same(t, "without the name", spoke.neighbors(), "")
+		if out := spoke.exec("show ip nhrp nhs detail", false); !strings.Contains(out, "hub.example") || !strings.Contains(out, "no such name") {
+			t.Errorf("shown:\n%s", out)
+		}
+		spoke.names.set("hub.example", "192.0.2.1")
+		time.Sleep(2 * time.Minute)
+		same(t, "with the name", spoke.neighbors(), atSpoke)
+		same(t, "hub", hub.neighbors(), "172.31.0.11 at 198.51.100.1")
+	})
+}
+
+// TestPointToPoint: on a point-to-point tunnel the peer is the tunnel's
+// destination; nobody needs a neighbour entry.
+func TestPointToPoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		w := n.Wire()
+		hub, spoke := newStation(t, n, w, "172.31.0.1/24", "192.0.2.1"), newStation(t, n, w, "172.31.0.11/24", "198.51.100.1")
+		wire := n.Wire()
+		for s, far := range map[*station]string{hub: "198.51.100.1", spoke: "192.0.2.1"} {
+			s.host.Add(wire, memnet.Spec{Index: 30, Name: "Tunnel0"})
+			i := &s.interfaces[1]
+			i.Index, i.Tunnel.Mode, i.Tunnel.Destination = 30, rib.TunnelGRE, netip.MustParseAddr(far)
+		}
+		hub.start(hubConfig)
+		spoke.start("interface Tunnel0\n ip nhrp network-id 1\n ip nhrp authentication S3CRET\n ip nhrp nhs 172.31.0.1\n")
+		if out := spoke.exec("show ip nhrp nhs", false); !strings.Contains(out, "172.31.0.1  RE  NBMA Address: 192.0.2.1") {
+			t.Errorf("shown:\n%s", out)
+		}
+		if out := hub.exec("show ip nhrp", false); !strings.Contains(out, "172.31.0.11/32 via 172.31.0.11\n") || !strings.Contains(out, "NBMA address: 198.51.100.1") {
+			t.Errorf("shown:\n%s", out)
+		}
+		same(t, "neighbours", hub.neighbors()+spoke.neighbors(), "")
 	})
 }

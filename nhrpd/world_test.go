@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"io"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -138,6 +137,7 @@ type station struct {
 	zebra      *zebra
 	interfaces []rib.Interface
 	log        *lockedBuffer
+	names      names
 
 	daemon *plugintest.Harness
 	stream session.HostStream
@@ -181,7 +181,7 @@ func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string
 func (s *station) start(config string) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	d := nhrpd.New(slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), "test", s.host, noNames{})
+	d := nhrpd.New(slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), "test", s.host, &s.names)
 	done := make(chan struct{})
 	go func() { defer close(done); d.Run(ctx) }()
 	s.daemon = plugintest.NewHarness(s.t, d)
@@ -267,14 +267,27 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// noNames resolves nothing.
-type noNames struct{}
-
-func (noNames) Lookup(context.Context, string, string, bool) ([]netip.Addr, error) {
-	return nil, errors.New("no such name")
+// names resolves names; the empty one resolves nothing.
+type names struct {
+	mu   sync.Mutex
+	addr map[string]netip.Addr
 }
 
-var _ io.Writer = (*lockedBuffer)(nil)
+func (n *names) set(name, addr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.addr = map[string]netip.Addr{name: netip.MustParseAddr(addr)}
+}
+
+// Lookup implements edge.Resolver.
+func (n *names) Lookup(_ context.Context, name, _ string, _ bool) ([]netip.Addr, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if a, ok := n.addr[name]; ok {
+		return []netip.Addr{a}, nil
+	}
+	return nil, errors.New("no such name")
+}
 
 const hubConfig = `interface Tunnel0
  ip nhrp network-id 1

@@ -34,6 +34,7 @@ type Edge struct {
 	resolver Resolver
 	life     context.Context // ends with Run
 	end      context.CancelFunc
+	lookups  sync.WaitGroup
 
 	queries atomic.Uint64
 	waiting sync.Map // query ID → chan core.Report
@@ -68,6 +69,7 @@ func firstRequestID(now time.Time) uint32 { return uint32(now.Unix()) << 8 }
 
 // Run drives the core until ctx ends.
 func (e *Edge) Run(ctx context.Context) {
+	defer e.lookups.Wait()
 	defer e.sockets.close()
 	defer e.end()
 	e.driver.Run(ctx)
@@ -135,7 +137,7 @@ func (e *Edge) handle(effects []core.Effect) {
 			e.memory.whole()
 			e.client.EndOfReplay()
 		case core.ResolveName:
-			go e.resolve(eff)
+			e.lookups.Go(func() { e.resolve(eff) })
 		case core.Log:
 			e.logMessage(eff)
 		case core.Trace:
