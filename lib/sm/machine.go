@@ -1,10 +1,3 @@
-// Package sm holds the contract that every protocol core fulfils and what
-// drives one: the real-time driver, the recorder of inputs and their replayer.
-//
-// A core is a plain value: inputs go in, effects come out, time is an argument.
-// It has no goroutine, no lock, no clock and no socket, so the same code runs
-// behind real sockets, among ten thousand others in a simulation, in a fuzzer,
-// and in the replay of what a user recorded.
 package sm
 
 import "github.com/godmvpn/godmvpn/lib/clock"
