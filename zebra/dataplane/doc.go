@@ -1,6 +1,6 @@
 // Package dataplane says what zebra wants of whatever forwards packets: a
-// Provider takes objects (links, tunnels, addresses, routes, neighbours,
-// kernel switches), puts them into force, can list what is in force, and
+// Provider takes objects (links, tunnels, addresses, routes, neighbours, limits
+// of TCP's segment size, kernel switches), puts them into force, can list what is in force, and
 // reports what happens there. The Linux kernel is one Provider
 // (dataplane/linuxkernel), an in-memory twin for tests another (dataplane/fake);
 // dataplane/dptest is the suite that both must pass.
