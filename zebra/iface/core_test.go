@@ -1,6 +1,7 @@
 package iface_test
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -249,5 +250,41 @@ func TestAdjustMSS(t *testing.T) {
 	p.drain()
 	if clamp("eth0") != 0 || clamp("Tunnel0") != 1300 {
 		t.Errorf("after a change: %v", p.objects)
+	}
+}
+
+// TestTunnelOverTunnel: a tunnel whose source is a tunnel goes down with it,
+// whatever the order of their names.
+func TestTunnelOverTunnel(t *testing.T) {
+	chain := func(names ...string) iface.Config { // each has the one before as its source
+		cfg := iface.Config{}
+		for i, name := range names {
+			if i > 0 {
+				cfg.Interfaces = append(cfg.Interfaces, iface.Interface{Name: name,
+					Tunnel: iface.Tunnel{SourceInterface: names[i-1], Destination: netip.MustParseAddr("203.0.113.9")}})
+			}
+		}
+		return cfg
+	}
+	for _, names := range [][]string{{"eth0", "Tunnel1", "Tunnel2", "Tunnel3"}, {"eth0", "Tunnel3", "Tunnel2", "Tunnel1"}, {"eth0", "Tunnel2", "Tunnel1", "Tunnel3"}} {
+		p := newPicture(t, chain(names...))
+		for i, name := range names {
+			p.link(name, true, "gre")
+			p.addr(name, fmt.Sprintf("10.0.%d.1/24", i), false)
+		}
+		for range 20 {
+			p.link("eth0", true, "veth")
+			for i, name := range names[1:] {
+				if got := p.ifaces[name]; !got.Up || got.Tunnel.Source != netip.AddrFrom4([4]byte{10, 0, byte(i), 1}) {
+					t.Fatalf("%v: %s up %v, source %v", names, name, got.Up, got.Tunnel.Source)
+				}
+			}
+			p.link("eth0", false, "veth")
+			for _, name := range names[1:] {
+				if got := p.ifaces[name]; got.Up || got.Tunnel.Source.IsValid() {
+					t.Fatalf("%v without eth0: %s up %v, source %v", names, name, got.Up, got.Tunnel.Source)
+				}
+			}
+		}
 	}
 }

@@ -83,21 +83,28 @@ func (c *Core) typeOf(name string, l *link) rib.InterfaceType {
 
 // resolveTunnels fills in the tunnel side, which depends on the source
 // interfaces, and takes the line protocol down where the source is not usable.
+// A source may be a tunnel itself: it is gone over until nothing goes down any
+// more, so that the order does not matter.
 func (c *Core) resolveTunnels(now map[string]rib.Interface) {
-	for name, cfg := range c.configs {
-		i := now[name]
-		if i.Type != rib.TypeTunnel {
-			continue
+	for again := true; again; {
+		again = false
+		for name, cfg := range c.configs {
+			i := now[name]
+			if i.Type != rib.TypeTunnel {
+				continue
+			}
+			t := cfg.Tunnel
+			side := &rib.Tunnel{SourceInterface: t.SourceInterface, Destination: t.Destination, HasKey: t.HasKey, Key: t.Key, VRF: t.VRF}
+			if t.Multipoint {
+				side.Mode = rib.TunnelGREMultipoint
+			}
+			side.Source = tunnelSource(t, now)
+			i.Tunnel = side
+			if i.Up && !side.Source.IsValid() {
+				i.Up, again = false, true
+			}
+			now[name] = i
 		}
-		t := cfg.Tunnel
-		side := &rib.Tunnel{SourceInterface: t.SourceInterface, Destination: t.Destination, HasKey: t.HasKey, Key: t.Key, VRF: t.VRF}
-		if t.Multipoint {
-			side.Mode = rib.TunnelGREMultipoint
-		}
-		side.Source = tunnelSource(t, now)
-		i.Tunnel = side
-		i.Up = i.Up && side.Source.IsValid()
-		now[name] = i
 	}
 }
 
