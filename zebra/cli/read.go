@@ -121,6 +121,12 @@ func (r *reader) iface(n *conf.Node) {
 		r.refuse(n, "Null0 has nothing to configure; use it in routes")
 		return
 	}
+	for name, kernel := range r.cfg.Iface.Aliases { // no two have the same kernel name
+		if kernel == i.Name && name != i.Name {
+			r.refuse(n, "%s stands for it here, by an interface-alias", name)
+			return
+		}
+	}
 	r.path = []string{n.Key}
 	defer func() { r.path = nil }()
 	for _, line := range n.Nodes {
@@ -132,7 +138,7 @@ func (r *reader) iface(n *conf.Node) {
 				r.refuse(line, "%s is no tunnel", i.Name)
 				continue
 			}
-			r.tunnelLine(&i.Tunnel, line)
+			r.tunnelLine(i.Name, &i.Tunnel, line)
 			continue
 		}
 		r.ifaceLine(&i, line)
@@ -206,11 +212,13 @@ func broadcast(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-func (r *reader) tunnelLine(t *iface.Tunnel, n *conf.Node) {
+func (r *reader) tunnelLine(name string, t *iface.Tunnel, n *conf.Node) {
 	a := n.Args
 	switch n.ID {
 	case CmdTunSource:
-		t.SourceInterface = a.String("ifname")
+		if t.SourceInterface = a.String("ifname"); t.SourceInterface == name {
+			r.refuse(n, "a tunnel cannot be its own source")
+		}
 		t.Source = r.endpoint(n)
 	case CmdTunDest:
 		t.Destination = r.endpoint(n)

@@ -33,6 +33,8 @@ func TestRefusals(t *testing.T) {
 		"interface-alias Gi1 eth0\ninterface-alias Gi2 eth0":                            "GigabitEthernet1 already stands for eth0",
 		"interface Null0\n shutdown":                                                    "Null0 has nothing to configure; use it in routes",
 		"interface eth0\n tunnel source eth1":                                           "eth0 is no tunnel",
+		"interface-alias Gi1 eth0\ninterface eth0\n shutdown":                           "GigabitEthernet1 stands for it here, by an interface-alias",
+		"interface Tunnel0\n tunnel source Tunnel0":                                     "a tunnel cannot be its own source",
 		"interface eth0\n vrf forwarding RED":                                           "there is no vrf definition RED",
 		"interface Tunnel0\n tunnel vrf RED":                                            "there is no vrf definition RED",
 		"interface Tunnel0\n tunnel source 2001:db8::1":                                 "tunnels over IPv6 are not available",
