@@ -101,18 +101,23 @@ func (e *Env) Open(opt linuxkernel.Options) {
 }
 
 // Do runs f on a thread in the namespace; programs that it starts are there too.
-func (e *Env) Do(f func() error) {
-	e.t.Helper()
+func (e *Env) Do(f func() error) { e.t.Helper(); In(e.t, e.NS, f) }
+
+// In is Env.Do for any namespace.
+func In(t testing.TB, ns *os.File, f func() error) {
+	t.Helper()
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends
-		if err := unix.Setns(int(e.NS.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
 			done <- err
 			return
 		}
 		done <- f()
 	}()
-	e.must(<-done)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (e *Env) must(err error) {
