@@ -134,6 +134,27 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestClamp: a clamp comes before what sends packets to its device, and again
+// with another device of the name.
+func TestClamp(t *testing.T) {
+	b := newBench(t)
+	clamp := dataplane.MSSClamp{Device: "Tunnel0", MSS: 1360}
+	for _, o := range []dataplane.Object{address0, clamp, tunnel0} {
+		b.c.Put(o)
+	}
+	b.expect("puts", []string{"put tunnel Tunnel0", "put MSS clamp on Tunnel0", "put " + saidAddress}, b.run())
+	b.changes()
+	b.p.RemoveDevice("Tunnel0")
+	b.pass(time.Minute)
+	b.run()
+	b.expect("puts again", []string{"put tunnel Tunnel0", "put MSS clamp on Tunnel0", "put " + saidAddress}, b.changes())
+	b.p.Steal(clamp.Key())
+	b.pass(time.Minute)
+	b.expect("put back", []string{"put MSS clamp on Tunnel0"}, b.run())
+	b.c.DeleteAll()
+	b.expect("deletes", []string{"delete " + saidAddress, "delete MSS clamp on Tunnel0", "delete tunnel Tunnel0"}, b.run())
+}
+
 func TestCoalescing(t *testing.T) {
 	b := newBench(t, "eth0")
 	r := aRoute("203.0.113.0/24", "eth0")
