@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +106,9 @@ func TestClampAmongOthers(t *testing.T) {
 		e := clampEnv(t, linuxkernel.Options{})
 		must(t, apply(t, e, dataplane.Put(clamp)))
 		wantAttached(t, e, "with the clamp", "clsact", atIngress, atEgress)
+		if have, want := tag(t, e), tagOf(t, mss.Ethernet); have != want {
+			t.Errorf("program %s, wanted %s", have, want)
+		}
 		must(t, apply(t, e, dataplane.Delete(clamp.Key())))
 		wantAttached(t, e, "after it")
 	})
@@ -135,12 +139,31 @@ func TestClampAmongOthers(t *testing.T) {
 	t.Run("ingress before", func(t *testing.T) {
 		e := clampEnv(t, linuxkernel.Options{})
 		must(t, e.Handle.QdiscAdd(qdisc(e, "ingress")))
-		if err := apply(t, e, dataplane.Put(clamp)); err == nil {
-			t.Error("a clamp on a device whose egress has no filters")
+		if err := apply(t, e, dataplane.Put(clamp)); err == nil || !strings.Contains(err.Error(), `somebody's "ingress"`) {
+			t.Errorf("a clamp on a device whose egress has no filters: %v", err)
 		}
 		must(t, apply(t, e, dataplane.Delete(clamp.Key())))
 		wantAttached(t, e, "after the refusal", "ingress")
 	})
+}
+
+// tag returns the kernel's tag of the program at the ingress of Under.
+func tag(t *testing.T, e *lktest.Env) string {
+	t.Helper()
+	filters, err := e.Handle.FilterList(e.Link(dptest.Under), netlink.HANDLE_MIN_INGRESS)
+	must(t, err)
+	return filters[0].(*netlink.BpfFilter).Tag
+}
+
+// tagOf returns the tag that the program for a kind of header has.
+func tagOf(t *testing.T, h mss.Header) string {
+	t.Helper()
+	prog, err := mss.Load(clamp.MSS, h)
+	must(t, err)
+	defer prog.Close()
+	info, err := prog.Info()
+	must(t, err)
+	return info.Tag
 }
 
 // TestClampOutlivesProvider ends a provider without a word; the next knows the
@@ -228,10 +251,12 @@ func TestClampTransfers(t *testing.T) {
 		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 		sizes <- segment(c)
 		data := make([]byte, 100_000)
-		go c.Write(data)
-		if _, err := io.ReadFull(c, data); err != nil {
+		sent := make(chan error, 1)
+		go func() { _, err := c.Write(data); sent <- err }()
+		if _, err := io.ReadFull(c, make([]byte, len(data))); err != nil {
 			t.Error(err)
 		}
+		must(t, <-sent)
 		c.Close()
 		l.Close()
 		// Timestamps take 12 bytes of each segment.
