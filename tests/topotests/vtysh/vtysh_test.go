@@ -265,3 +265,37 @@ func TestFailedStart(t *testing.T) {
 	n.StartZebra(good)
 	n.MustVtysh("show ip nhrp")
 }
+
+// TestLinesWhileADaemonDies kills nhrpd and types lines for it all the while. A
+// line is taken or refused, and what was taken is what the daemon goes by.
+func TestLinesWhileADaemonDies(t *testing.T) {
+	n, _ := router(t, lab1.Config("hub"))
+	taken, refused := 0, 0
+	for limit := 1; limit <= 60; limit++ {
+		if limit%20 == 1 {
+			for _, pid := range n.Pids("nhrpd") {
+				n.KillPid(pid)
+			}
+		}
+		_, err := n.Vtysh("configure terminal", "interface Tunnel0", fmt.Sprintf("ip nhrp max-send %d every 10", limit))
+		switch {
+		case err == nil:
+			taken = limit
+		case strings.Contains(err.Error(), "nhrpd cannot be asked"):
+			refused++
+		default:
+			t.Fatal(err)
+		}
+	}
+	t.Logf("the last line taken was %d, %d were refused", taken, refused)
+	if out := n.MustVtysh("show running-config | include max-send"); out != fmt.Sprintf(" ip nhrp max-send %d every 10\n", taken) {
+		t.Errorf("line %d was taken, in force is %q", taken, out)
+	}
+	harness.Eventually(t, 60*time.Second, func() error {
+		out, err := n.Vtysh("show ip nhrp traffic")
+		if err == nil && !strings.Contains(out, fmt.Sprintf("Max-send limit:%dPkts/10Sec", taken)) {
+			err = fmt.Errorf("line %d was taken, nhrpd goes by\n%s", taken, out)
+		}
+		return err
+	})
+}
