@@ -16,9 +16,10 @@
 // # Where the IP header is
 //
 // On devices with Ethernet headers the packet begins with one, and the header of
-// IPv4 is behind it and an optional VLAN tag ([Ethernet]). Where the kernel keeps
-// a VLAN's tag beside the packet, as it does with all that is received, the packet
-// belongs to another device, the VLAN's, and is left alone.
+// IPv4 is behind it and an optional VLAN tag ([Ethernet]), which a VLAN's device
+// without header reordering has. Where the kernel keeps a VLAN's tag beside the
+// packet, as on the device below the VLAN's, the packet belongs to the VLAN's
+// device and is left alone.
 //
 // On GRE devices the packet begins with the inner IP header or, on what a
 // multipoint tunnel sends and on all that is received, with the outer IP and GRE

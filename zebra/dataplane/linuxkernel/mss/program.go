@@ -61,9 +61,10 @@ const netHeader = 1 // BPF_HDR_START_NET, linux/bpf.h
 
 // The program's stack, below the frame pointer.
 const (
-	atOption = -8  // four bytes of an option, or two of another field
-	atLimit  = -16 // the limit in network byte order
-	atIP     = -40 // the fixed part of the IPv4 header
+	atOption = -8       // four bytes of an option, or two of another field
+	atLimit  = -16      // the limit in network byte order
+	atIP     = -40      // the fixed part of the IPv4 header
+	atType   = atIP - 2 // the EtherType before it
 )
 
 // Registers that outlive calls.
@@ -124,36 +125,34 @@ func read(from asm.Register, add int32, to int32, n int32) asm.Instructions {
 }
 
 // findEthernet leaves the offset of the IPv4 header in rAt and the header's
-// fixed part on the stack. The protocol of the packet is that of its Ethernet
-// header, the type of a tag included.
+// fixed part on the stack.
 func findEthernet() asm.Instructions {
-	code := asm.Instructions{
-		asm.LoadMem(asm.R1, rSkb, skbProtocol, asm.Word),
-		asm.Mov.Imm(rAt, etherLen),
-		asm.JEq.Imm(asm.R1, network(typeIPv4), "untagged"),
+	code := asm.Instructions{asm.Mov.Imm(rAt, etherLen)}
+	code = append(code, read(rAt, -2, atType, 2+ipMinLen)...)
+	code = append(code,
+		asm.LoadMem(asm.R1, asm.RFP, atType, asm.Half),
+		asm.JEq.Imm(asm.R1, network(typeIPv4), "found"),
 		asm.JEq.Imm(asm.R1, network(typeVLAN), "tagged"),
 		asm.JNE.Imm(asm.R1, network(typeQinQ), done),
 		asm.Mov.Imm(rAt, etherLen+tagLen).WithSymbol("tagged"),
-	}
-	code = append(code, read(rAt, -2, atOption, 2)...)
-	code = append(code,
-		asm.LoadMem(asm.R1, asm.RFP, atOption, asm.Half),
+	)
+	code = append(code, read(rAt, -2, atType, 2+ipMinLen)...)
+	return append(code,
+		asm.LoadMem(asm.R1, asm.RFP, atType, asm.Half),
 		asm.JNE.Imm(asm.R1, network(typeIPv4), done),
 		// A tag beside the packet, other than a priority, is of another device.
-		asm.LoadMem(asm.R1, rSkb, skbVLANPresent, asm.Word).WithSymbol("untagged"),
+		asm.LoadMem(asm.R1, rSkb, skbVLANPresent, asm.Word).WithSymbol("found"),
 		asm.JEq.Imm(asm.R1, 0, "own"),
 		asm.LoadMem(asm.R1, rSkb, skbVLANTCI, asm.Word),
 		asm.And.Imm(asm.R1, vlanIDMask),
 		asm.JNE.Imm(asm.R1, 0, done),
-	)
-	// What the verifier knows of the offset it would follow through all options,
-	// thirty times as long as without. It takes the length for any number.
-	code = append(code,
+		// What the verifier knows of the offset it would follow through all
+		// options, thirty times as long as without. It takes the length for any
+		// number.
 		asm.LoadMem(asm.R1, rSkb, skbLen, asm.Word).WithSymbol("own"),
 		asm.Add.Reg(rAt, asm.R1),
 		asm.Sub.Reg(rAt, asm.R1),
 	)
-	return append(code, read(rAt, 0, atIP, ipMinLen)...)
 }
 
 // findNetwork is findEthernet for devices without Ethernet headers.
