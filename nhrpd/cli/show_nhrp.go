@@ -121,7 +121,11 @@ func printEntry(w io.Writer, e core.CacheEntry, detail bool) {
 		expire = "never expire"
 	}
 	fmt.Fprintf(w, "   %s created %s, %s\n", e.Interface, cli.Duration(e.Age), expire)
-	fmt.Fprintf(w, "   Type: %v, Flags: %v\n", e.Type, e.Flags)
+	typ := e.Type
+	if typ == core.EntryLocal { // on IOS a flag tells those
+		typ = core.EntryDynamic
+	}
+	fmt.Fprintf(w, "   Type: %v, Flags: %v\n", typ, e.Flags)
 	if e.NBMA.IsValid() {
 		fmt.Fprintf(w, "   NBMA address: %v\n", e.NBMA)
 	}

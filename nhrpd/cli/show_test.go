@@ -1,0 +1,162 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	libcli "github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/nhrpd/cli"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
+)
+
+func addr(s string) netip.Addr     { return netip.MustParseAddr(s) }
+func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+// check compares an output from the line on that begins so; its JSON must be JSON.
+func check(t *testing.T, what string, o libcli.Output, from, want string) {
+	t.Helper()
+	var text, data bytes.Buffer
+	if err := o.Write(&text, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Write(&data, true); err != nil || !json.Valid(data.Bytes()) {
+		t.Errorf("%s: JSON %v: %s", what, err, data.String())
+	}
+	got := text.String()
+	if i := strings.Index(got, from); from != "" && i >= 0 {
+		got = got[i:]
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// spoke is a spoke with a shortcut to another one and its own answered prefix.
+func spoke() *core.PeerReport {
+	peer := func(nbma, tunnel, target, attributes string, state core.PeerState, since time.Duration) core.Peer {
+		p := core.Peer{Target: prefix(target), State: state, Since: since, Attributes: attributes}
+		if nbma != "" {
+			p.NBMA = addr(nbma)
+		}
+		p.Tunnel = addr(tunnel)
+		return p
+	}
+	const up = 9 * time.Second
+	peers := []core.Peer{
+		peer("192.0.2.1", "172.31.0.1", "172.31.0.1/32", "S", core.PeerUp, 12*time.Minute+26*time.Second),
+		peer("203.0.113.1", "172.31.0.12", "172.31.0.12/32", "DT1", core.PeerUp, up),
+		peer("203.0.113.1", "172.31.0.12", "10.12.0.0/24", "DT2", core.PeerUp, up),
+		peer("", "172.31.0.13", "172.31.0.13/32", "IX", core.PeerNHRP, up),
+	}
+	peers[2].Group = "GOLD"
+	return &core.PeerReport{Interfaces: []core.InterfacePeers{
+		{Interface: "Tunnel0", Family: rib.IPv4, Role: core.RoleSpoke, NBMAPeers: 2, AdminUp: true, LineUp: true, Up: true, Addr: addr("172.31.0.11"),
+			Source: addr("198.51.100.1"), Mode: rib.TunnelGREMultipoint, Peers: peers},
+		{Interface: "Tunnel1", Family: rib.IPv4, Role: core.RoleHub, VRF: "RED", TransportVRF: "INET", Mode: rib.TunnelGRE, Destination: addr("192.0.2.9")}}}
+}
+
+func TestShowDMVPN(t *testing.T) {
+	check(t, "show dmvpn", cli.ShowDMVPN(spoke(), false), "Interface:", `Interface: Tunnel0, IPv4 NHRP Details 
+Type:Spoke, NHRP Peers:2, 
+
+ # Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb
+ ----- --------------- --------------- ----- -------- -----
+     1 192.0.2.1            172.31.0.1    UP 00:12:26     S
+     2 203.0.113.1         172.31.0.12    UP 00:00:09   DT1
+                           172.31.0.12    UP 00:00:09   DT2
+     1 UNKNOWN             172.31.0.13  NHRP 00:00:09    IX
+
+`)
+	check(t, "show dmvpn detail", cli.ShowDMVPN(spoke(), true), "Interface Tunnel0", `Interface Tunnel0 is up/up, Addr. is 172.31.0.11, VRF "global"
+   Tunnel Src./Dest. addr: 198.51.100.1/Multipoint, Tunnel VRF "global"
+   Protocol/Transport: "multi-GRE/IP", Protect ""
+   Interface State Control: Disabled
+   nhrp event-publisher : Disabled
+
+Type:Spoke, Total NBMA Peers (v4/v6): 2
+
+# Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb    Target Network
+----- --------------- --------------- ----- -------- ----- -----------------
+    1 192.0.2.1            172.31.0.1    UP 00:12:26     S      172.31.0.1/32
+    2 203.0.113.1         172.31.0.12    UP 00:00:09   DT1     172.31.0.12/32
+      203.0.113.1         172.31.0.12    UP 00:00:09   DT2       10.12.0.0/24
+NHRP group: GOLD
+    1 UNKNOWN             172.31.0.13  NHRP 00:00:09    IX     172.31.0.13/32
+
+Interface Tunnel1 is down/down, Addr. is , VRF "RED"
+   Tunnel Src./Dest. addr: /192.0.2.9, Tunnel VRF "INET"
+   Protocol/Transport: "GRE/IP", Protect ""
+   Interface State Control: Disabled
+   nhrp event-publisher : Disabled
+
+Type:Hub, Total NBMA Peers (v4/v6): 0
+
+
+`)
+	check(t, "show dmvpn without peers", cli.ShowDMVPN(&core.PeerReport{}, false), strings.Repeat("=", 74), strings.Repeat("=", 74)+"\n\n")
+}
+
+// cache has an entry of each type.
+func cache() *core.CacheReport {
+	const age, left = 9 * time.Second, 9*time.Minute + 50*time.Second
+	return &core.CacheReport{Entries: []core.CacheEntry{
+		{Interface: "Tunnel0", Target: prefix("10.12.0.0/24"), NextHop: addr("172.31.0.12"), NBMA: addr("203.0.113.1"), Type: core.EntryDynamic,
+			Flags: core.FlagRouter | core.FlagUsed | core.FlagRIB | core.FlagNHO, Age: age, Expires: left, Preference: 255},
+		{Interface: "Tunnel0", Target: prefix("172.31.0.1/32"), NextHop: addr("172.31.0.1"), NBMA: addr("192.0.2.1"), Type: core.EntryStatic,
+			Flags: core.FlagUsed, Age: age, Expires: core.NoExpiry, Preference: 255},
+		{Interface: "Tunnel0", Target: prefix("172.31.0.13/32"), NextHop: addr("172.31.0.13"), NBMA: addr("203.0.113.7"), Claimed: addr("192.168.1.2"), Type: core.EntryDynamic,
+			Flags: core.FlagUnique | core.FlagRegistered | core.FlagNexthop, Age: age, Expires: left, Group: "GOLD"},
+		{Interface: "Tunnel0", Target: prefix("192.0.2.77/32"), Type: core.EntryIncomplete, Flags: core.FlagNegative, Age: age, Expires: time.Minute},
+		{Interface: "Tunnel0", Target: prefix("10.11.0.0/24"), NextHop: addr("172.31.0.11"), NBMA: addr("198.51.100.1"), Type: core.EntryLocal,
+			Flags: core.FlagRouter | core.FlagUnique | core.FlagLocal, Age: age, Expires: left, Requester: addr("172.31.0.12"), RequestID: 2, Preference: 255},
+	}}
+}
+
+const dynamicEntry = `10.12.0.0/24 via 172.31.0.12
+   Tunnel0 created 00:00:09, expire 00:09:50
+   Type: dynamic, Flags: router used rib nho
+   NBMA address: 203.0.113.1
+`
+
+const localEntry = `10.11.0.0/24 via 172.31.0.11
+   Tunnel0 created 00:00:09, expire 00:09:50
+   Type: dynamic, Flags: router unique local
+   NBMA address: 198.51.100.1
+    (no-socket)
+`
+
+func TestShowNHRP(t *testing.T) {
+	check(t, "show ip nhrp", cli.ShowNHRP(cache(), cli.View{}), "", dynamicEntry+`172.31.0.1/32 via 172.31.0.1
+   Tunnel0 created 00:00:09, never expire
+   Type: static, Flags: used
+   NBMA address: 192.0.2.1
+172.31.0.13/32 via 172.31.0.13
+   Tunnel0 created 00:00:09, expire 00:09:50
+   Type: dynamic, Flags: unique registered nhop
+   NBMA address: 203.0.113.7
+    (Claimed NBMA address: 192.168.1.2)
+   Group: GOLD
+192.0.2.77/32
+   Tunnel0 created 00:00:09, expire 00:01:00
+   Type: incomplete, Flags: negative
+`+localEntry)
+	check(t, "local", cli.ShowNHRP(cache(), cli.View{Type: core.EntryLocal, Detail: true}), "", localEntry+"  Requester: 172.31.0.12 Request ID: 2\n   Preference: 255\n")
+	check(t, "one address", cli.ShowNHRP(cache(), cli.View{Target: prefix("10.12.0.7/32")}), "", dynamicEntry)
+	check(t, "brief", cli.ShowNHRP(cache(), cli.View{Brief: true}), "Intf", `Intf     NextHop Address                                    NBMA Address
+         Target Network                              T/Flag
+-------- ------------------------------------------- ------ ----------------
+Tu0      172.31.0.12                                        203.0.113.1
+         10.12.0.0/24                                D/t
+Tu0      172.31.0.1                                         192.0.2.1
+         172.31.0.1/32                               S
+Tu0      172.31.0.13                                        203.0.113.7
+         172.31.0.13/32                              D/urc
+`)
+}
