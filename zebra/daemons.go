@@ -37,12 +37,12 @@ func newDaemons(r *router, b Builtin) (*daemons, error) {
 	for _, o := range b.Daemons {
 		d.known = append(d.known, o.Owner)
 	}
-	level := "info"
+	var env []string
 	if r.opts.logLevel != "" {
-		level = r.file.Level().String()
+		env = []string{plugin.EnvLogLevel + "=" + r.opts.logLevel}
 	}
 	cfg := supervisor.Config{RunDir: r.opts.rundir, Program: supervisor.SameBinary, Serve: d.serve, Log: r.log,
-		Host: plugin.Host{Build: r.build, SessionVersion: session.Version}, Env: []string{plugin.EnvLogLevel + "=" + level}}
+		Host: plugin.Host{Build: r.build, SessionVersion: session.Version}, Env: env}
 	if r.opts.logFile != "" {
 		f, err := os.OpenFile(r.opts.logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 		if err != nil {

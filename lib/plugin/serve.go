@@ -15,14 +15,16 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
+	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/pb"
 	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/lib/telemetry"
 )
 
 // Environment variables by which zebra tells a daemon how to log.
 const (
 	EnvLogFormat = "GODMVPN_LOG_FORMAT" // "json", or text
-	EnvLogLevel  = "GODMVPN_LOG_LEVEL"  // "debug", "info", "warn", "error"
+	EnvLogLevel  = "GODMVPN_LOG_LEVEL"  // as telemetry.ParseLevel; "": as the configuration says
 )
 
 // Handshake is what go-plugin compares before anything else. The version is that
@@ -67,8 +69,9 @@ func (g *glue) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *grpc.
 }
 
 var (
-	initOnce sync.Once
-	stderr   *os.File // file descriptor 2 as inherited
+	initOnce   sync.Once
+	stderr     *os.File       // file descriptor 2 as inherited
+	processLog *telemetry.Log // made by Init
 )
 
 // Init prepares the process of a daemon: it ignores SIGPIPE, so that a log line
@@ -79,18 +82,42 @@ func Init(name string) *slog.Logger {
 		signal.Ignore(syscall.SIGPIPE)
 		stderr = os.Stderr
 	})
-	var level slog.LevelVar
-	if err := level.UnmarshalText([]byte(os.Getenv(EnvLogLevel))); err != nil {
-		level.Set(slog.LevelInfo)
-	}
-	opts := &slog.HandlerOptions{Level: &level}
-	var h slog.Handler = slog.NewTextHandler(stderr, opts)
+	cfg := telemetry.LogConfig{Output: stderr}
 	if os.Getenv(EnvLogFormat) == "json" {
-		h = slog.NewJSONHandler(stderr, opts)
+		cfg.Format = telemetry.JSON
 	}
-	log := slog.New(h).With("daemon", name)
+	if level, err := telemetry.ParseLevel(os.Getenv(EnvLogLevel)); err == nil {
+		cfg.Level = level
+	}
+	out, err := telemetry.NewLog(cfg)
+	if err != nil { // only a file can fail
+		fmt.Fprintln(stderr, err)
+		os.Exit(1)
+	}
+	processLog = out
+	log := out.Logger().With("daemon", name)
 	slog.SetDefault(log)
 	return log
+}
+
+// LogLevelID is the ID of the configuration line that says what is logged; its
+// argument "level" is a word that telemetry.ParseLevel knows. zebra gives it to
+// every daemon, and it is followed here, once for all of them.
+const LogLevelID = "logging"
+
+// followLogLevel sets what the process logs as the configuration says, unless
+// the command line has said it.
+func followLogLevel(tree *conf.Tree) {
+	if processLog == nil || os.Getenv(EnvLogLevel) != "" {
+		return
+	}
+	level := slog.LevelInfo
+	if n := tree.Find("", LogLevelID); n != nil {
+		if said, err := telemetry.ParseLevel(n.Args.String("level")); err == nil {
+			level = said
+		}
+	}
+	processLog.SetLevel(level)
 }
 
 // Serve runs the process of a daemon until it is told to end by Shutdown or

@@ -64,6 +64,9 @@ func (s *server) Configure(ctx context.Context, r *pb.ConfigureRequest) (*pb.Con
 	if err := json.Unmarshal(r.GetTree(), c.Tree); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "configuration tree: %v", err)
 	}
+	if c.Phase == Commit {
+		followLogLevel(c.Tree)
+	}
 	refused, err := s.daemon.Configure(ctx, c)
 	if err != nil {
 		return nil, asStatus(err)

@@ -170,6 +170,7 @@ func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError
 	if len(errs) > 0 || phase != plugin.Commit {
 		return errs
 	}
+	e.driver.Post(core.Tracing{On: e.log.Enabled(context.Background(), slog.LevelDebug)})
 	e.sockets.configure(cfg)
 	e.driver.Post(core.ConfigSet{Config: cfg})
 	return nil

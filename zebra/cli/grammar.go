@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/policy"
 )
 
@@ -19,7 +20,7 @@ const (
 	CmdHostname  = "zebra.hostname"
 	CmdAlias     = "zebra.interface-alias"
 	CmdDaemon    = "zebra.daemon"
-	CmdLogLevel  = "zebra.log-level"
+	CmdLogLevel  = plugin.LogLevelID
 	CmdVRF       = "zebra.vrf"
 	CmdVRFDesc   = "vrf.description"
 	CmdVRFFamily = "vrf.family"

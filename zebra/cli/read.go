@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/godmvpn/godmvpn/lib/conf"
@@ -296,6 +297,7 @@ func (r *reader) addStatic(n *conf.Node, route rib.Route, hop rib.NextHop) {
 	}
 	s := &r.cfg.Static[at]
 	switch {
+	case slices.Contains(s.NextHops, hop): // said twice, with a mask and with a length
 	case s.Tag != route.Tag:
 		r.refuse(n, "routes to %v with the same distance must have the same tag, %d", route.Prefix, s.Tag)
 	case len(s.NextHops) >= maxECMP:

@@ -104,7 +104,11 @@ func printInterface(w io.Writer, i librib.Interface) {
 	}
 	fmt.Fprintf(w, "%s is %s, line protocol is %s\n", i.Name, admin, upDown(i.Up))
 	if i.KernelName == "" {
-		fmt.Fprintln(w, "  The kernel has no such device (interface-alias names one for it)")
+		hint := " (interface-alias names one for it)"
+		if i.Type == librib.TypeTunnel || i.Type == librib.TypeLoopback {
+			hint = " yet (see show zebra fib and show logging)"
+		}
+		fmt.Fprintf(w, "  The kernel has no such device%s\n", hint)
 	} else {
 		fmt.Fprintf(w, "  Kernel device %s, index %d\n", i.KernelName, i.Index)
 	}
