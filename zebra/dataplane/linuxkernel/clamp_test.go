@@ -1,10 +1,12 @@
 package linuxkernel_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -274,4 +276,35 @@ func segment(c net.Conn) (n int) {
 		_ = raw.Control(func(fd uintptr) { n, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG) })
 	}
 	return n
+}
+
+// TestClampRefused makes a provider that may not load programs: it says so, and
+// refuses clamps with the reason.
+func TestClampRefused(t *testing.T) {
+	e := clampEnv(t, linuxkernel.Options{})
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		data[0].Effective, data[0].Permitted = 1<<unix.CAP_NET_ADMIN, 1<<unix.CAP_NET_ADMIN
+		if err := unix.Capset(&header, &data[0]); err != nil {
+			done <- err
+			return
+		}
+		p, err := linuxkernel.New(linuxkernel.Options{Namespace: e.NS})
+		if err != nil {
+			done <- err
+			return
+		}
+		defer p.Close()
+		if p.Caps().MSSClamp {
+			t.Error("the provider claims what it cannot do")
+		}
+		done <- p.Apply(t.Context(), []dataplane.Op{dataplane.Put(clamp)})[0].Err
+	}()
+	if err := <-done; !errors.Is(err, dataplane.ErrUnsupported) || !strings.Contains(err.Error(), "CAP_BPF") {
+		t.Errorf("refused with: %v", err)
+	}
+	wantAttached(t, e, "after the refusal")
 }
