@@ -19,6 +19,8 @@ var Imports = []Rule{
 	{"netlink", "zebra's provider is the only writer of the kernel's state", checkConfined(
 		[]string{"github.com/vishvananda/netlink", "github.com/vishvananda/netns", "github.com/mdlayher/netlink", "github.com/google/nftables", "github.com/jsimonetti/rtnetlink"},
 		[]string{"zebra/dataplane/linuxkernel"}, "netlink")},
+	{"ebpf", "what the kernel runs for us is made where the kernel is written to", checkConfined(
+		[]string{"github.com/cilium/ebpf"}, []string{"zebra/dataplane/linuxkernel"}, "ebpf")},
 	{"gobgp", "GoBGP owns goroutines and a clock: it stays behind its adaptor", checkConfined(
 		[]string{"github.com/osrg/gobgp"}, []string{"bgpd/speaker"}, "gobgp")},
 }

@@ -19,7 +19,6 @@ const (
 	NetAdmin       Capability = unix.CAP_NET_ADMIN        // devices, routes, neighbours, IPsec
 	NetRaw         Capability = unix.CAP_NET_RAW          // raw and packet sockets, SO_BINDTODEVICE
 	BPF            Capability = unix.CAP_BPF              // load BPF programs; since Linux 5.8, before it is CAP_SYS_ADMIN
-	Perfmon        Capability = unix.CAP_PERFMON          // have BPF programs checked without the mitigations that refuse some
 )
 
 // ErrThreads says that the program contains C code: Go cannot reach all of its

@@ -139,8 +139,8 @@ func TestPrivileges(t *testing.T) {
 		return pid
 	}
 	// CAP_NET_BIND_SERVICE is 10, CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_PERFMON 38, CAP_BPF 39.
-	const zebras = "CapPrm=c000003400 CapEff=c000003400 CapBnd=c000003400 NoNewPrivs=1"
-	const daemons = "CapPrm=2000 CapEff=2000 CapBnd=c000003400 NoNewPrivs=1"
+	const zebras = "CapPrm=8000003400 CapEff=8000003400 CapBnd=8000003400 NoNewPrivs=1"
+	const daemons = "CapPrm=2000 CapEff=2000 CapBnd=8000003400 NoNewPrivs=1"
 	check("zebra", zebra.Pid(), zebras)
 	first := nhrpd(0)
 	check("nhrpd", first, daemons)
