@@ -219,13 +219,14 @@ func TestTakeOver(t *testing.T) {
 		}
 	}
 	s := startOver(t, -1, p)
-	s.until("the first picture is told", func() bool {
+	s.until("the devices of the earlier life are told", func() bool {
+		link, addr := false, false
 		for _, ev := range s.events {
-			if _, ok := ev.(dataplane.Known); ok {
-				return true
-			}
+			l, isLink := ev.(dataplane.LinkChanged)
+			_, isAddr := ev.(dataplane.AddrChanged)
+			link, addr = link || isLink && l.Link.Name == tunnel0.Name, addr || isAddr
 		}
-		return false
+		return link && addr
 	})
 	s.sync()
 	if tt := s.f.Totals(); tt.Stale != len(left) || tt.Strays != 0 {
