@@ -177,7 +177,7 @@ func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string
 	return s
 }
 
-// start runs the daemon, attaches and configures it.
+// start runs the daemon, attaches and configures it, and waits until it is at rest.
 func (s *station) start(config string) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -187,6 +187,7 @@ func (s *station) start(config string) {
 	s.daemon = plugintest.NewHarness(s.t, d)
 	s.attach()
 	s.configure(config)
+	synctest.Wait() // its socket is open: nothing that the others send is lost
 	s.kill = func() {
 		s.stream.Close()
 		cancel()
