@@ -197,7 +197,7 @@ func (c *Command) checkLists(toks []*token) error {
 		return fmt.Errorf("split by %q, which is no repeated argument at the end of %q", c.Split, c.Pattern)
 	}
 	if len(c.Removes) > 0 && c.NoForm != NoOnly {
-		return errors.New("Removes wants NoOnly")
+		return errors.New("a command that removes others has a no form only")
 	}
 	return nil
 }

@@ -300,7 +300,7 @@ func TestNoteChangesHash(t *testing.T) {
 		must(t, n.Run(second))
 		return n.Hash()
 	}
-	if run(1) == run(2) || run(1) != run(1) {
+	if first, again, other := run(1), run(1), run(2); first == other || first != again {
 		t.Error("the hash does not follow the notes")
 	}
 }
@@ -350,7 +350,7 @@ func TestDiscontentMachine(t *testing.T) {
 	}
 }
 
-type stuck struct{ sink }
+type stuck struct{}
 
 func (stuck) Step(clock.Instant, toyIn)   {}
 func (stuck) Wake() (clock.Instant, bool) { return 1, true }
@@ -454,7 +454,7 @@ func TestPayloadChangesHash(t *testing.T) {
 		must(t, n.Run(second))
 		return n.Hash()
 	}
-	if run(1) == run(3) || run(1) != run(1) {
+	if first, again, other := run(1), run(1), run(3); first == other || first != again {
 		t.Error("the hash does not follow the payload")
 	}
 }

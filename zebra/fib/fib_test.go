@@ -202,7 +202,7 @@ func TestFlushSaysWhatIsLeft(t *testing.T) {
 	s.f.Put(manyRoutes(2)...)
 	s.sync()
 	s.stop()
-	s.p.FailWith(func(dataplane.Op) error { return modelBroken })
+	s.p.FailWith(func(dataplane.Op) error { return errBroken })
 	if err := s.f.Flush(s.ctx); err == nil {
 		t.Error("Flush said nothing")
 	}

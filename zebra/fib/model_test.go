@@ -28,7 +28,7 @@ type model struct {
 
 var (
 	modelDevices = []string{"eth0", "eth1", "Loopback0", "Tunnel0", "Tunnel1", "RED"}
-	modelBroken  = errors.New("broken")
+	errBroken    = errors.New("broken")
 )
 
 // anyObject draws an object out of few keys and few values.
@@ -275,7 +275,7 @@ func TestAnyOrder(t *testing.T) {
 				kind := rapid.SampledFrom(dataplane.Kinds()).Draw(t, "kind")
 				m.p.FailWith(func(op dataplane.Op) error {
 					if op.Key.Kind == kind {
-						return modelBroken
+						return errBroken
 					}
 					return nil
 				})

@@ -68,12 +68,6 @@ func (e *encoder) u8(typ uint16, v uint8) {
 	e.b = append(e.b, v, 0, 0, 0)
 }
 
-func (e *encoder) u16(typ uint16, v uint16) {
-	e.attrHeader(typ, 2)
-	e.b = native.AppendUint16(e.b, v)
-	e.pad()
-}
-
 func (e *encoder) u32(typ uint16, v uint32) {
 	e.attrHeader(typ, 4)
 	e.b = native.AppendUint32(e.b, v)
