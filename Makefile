@@ -82,6 +82,8 @@ test: go ## installs what is missing, then check, fuzz and topo
 .PHONY: bench
 bench: go ## every benchmark
 	go test -run '^$$' -bench . -benchmem $(UNIT)
+	go build -o build/fibbench ./tests/bench/fibbench
+	build/fibbench -n 100000 -runs 5
 
 .PHONY: generate
 generate: tools ## protobuf code
