@@ -11,7 +11,7 @@ import (
 
 // Words are the rules for the text of all files, documentation included.
 var Words = []Rule{
-	{"words", "the repository speaks of the project alone: not of a workplace, a tracker or a tool it was written with", checkWords},
+	{"words", "the repository explains itself: who has it does not have our tracker", checkWords},
 	{"unfinished", "what is not done is refused with a clear error, or not there", checkUnfinished},
 	{"package name", "a package is named after what it does", checkNames},
 }
@@ -19,14 +19,7 @@ var Words = []Rule{
 // The expressions are put together from parts, so that this file does not break
 // the rule.
 var (
-	foreign = regexp.MustCompile(strings.Join([]string{
-		`(^|[^\w.])/` + `work/`,                      // a path of the machine it was written on
-		`\.\./` + `shared\b`,                         // the same
-		`\bshared/` + `(reference|rfc|ARCHITECTURE)`, // the same
-		`(?i:\b` + `issue` + `s? #?\d+\b)`,           // a tracker
-		`\bA` + `I\b`,
-		`(?i:\b(` + `clau` + `de|anthro` + `pic|chat` + `gpt|open` + `ai|co` + `pilot|language ` + `model)\b)`,
-	}, "|"))
+	foreign    = regexp.MustCompile(`(?i:\b` + `issue` + `s? #?\d+\b)`) // a tracker's number
 	unfinished = regexp.MustCompile(`\b(` + `TO` + `DO|FIX` + `ME|X` + `XX)\b`)
 	vague      = regexp.MustCompile(`^(util|utils|common|helper|helpers|misc|base|shared)$`)
 )
