@@ -12,13 +12,15 @@ import (
 
 // route turns a route of the RIB into one of the data plane: names of the
 // configuration into those of the kernel, a VRF into its table. ok is false,
-// and the RIB is told, if the VRF does not exist.
+// and the RIB is told, if the VRF does not exist; the route waits for it.
 func (e *Engine) route(put rib.FIBPut) (r dataplane.Route, ok bool) {
 	k, ok := e.routeKey(put.VRF, put.Prefix)
 	if !ok {
+		e.waiting[put.Key()] = put
 		e.results = append(e.results, rib.Result{Key: put.Key(), Gen: put.Gen, Error: fmt.Sprintf("there is no VRF %s", put.VRF)})
 		return r, false
 	}
+	delete(e.waiting, put.Key())
 	r = dataplane.Route{Table: k.Table, Prefix: put.Prefix, Metric: k.Metric, Protocol: put.Protocol.KernelNumber()}
 	for _, h := range put.NextHops {
 		if h.Discard {
@@ -35,6 +37,7 @@ func (e *Engine) route(put rib.FIBPut) (r dataplane.Route, ok bool) {
 // behind: they are found by what was put. ok is false, and the RIB is told that
 // all is well, if nothing was.
 func (e *Engine) routeGone(del rib.FIBDelete) (k dataplane.Key, ok bool) {
+	delete(e.waiting, del.Key())
 	if k, ok = e.routeKey(del.VRF, del.Prefix); !ok || e.gens[k].key != del.Key() {
 		ok = false
 		for old, p := range e.gens {
@@ -49,6 +52,19 @@ func (e *Engine) routeGone(del rib.FIBDelete) (k dataplane.Key, ok bool) {
 	}
 	e.gens[k] = pending{del.Key(), del.Gen, nil}
 	return k, true
+}
+
+// putWaiting puts the routes whose VRF has come.
+func (e *Engine) putWaiting() {
+	for _, put := range e.waiting { // each is on its own
+		if _, ok := e.iface.Table(put.VRF); !ok {
+			continue
+		}
+		if o, ok := e.route(put); ok {
+			e.change.put(o)
+		}
+	}
+	e.change.hand(e.fib)
 }
 
 func (e *Engine) routeKey(vrf string, p netip.Prefix) (k dataplane.Key, ok bool) {

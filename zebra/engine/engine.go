@@ -51,6 +51,7 @@ type Engine struct {
 	start   starting
 	holds   clock.Heap[string] // by daemon: when its earlier life is forgotten
 	gens    map[dataplane.Key]pending
+	waiting map[librib.Key]rib.FIBPut // routes whose VRF does not exist
 	foreign foreign // routes that somebody else installed
 	effects []rib.Effect
 	change  change
@@ -79,7 +80,7 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		inbox: make(chan func(), inboxSize), stopped: make(chan struct{}),
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
 		static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
-		gens: map[dataplane.Key]pending{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
+		gens: map[dataplane.Key]pending{}, waiting: map[librib.Key]rib.FIBPut{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
 
@@ -183,6 +184,7 @@ func (e *Engine) Do(ctx context.Context, do func()) error {
 func (e *Engine) settle() {
 	for e.settleInterfaces() || e.settleRIB() {
 	}
+	e.putWaiting()
 	e.sweepConfigured()
 }
 

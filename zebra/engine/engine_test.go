@@ -57,8 +57,8 @@ func TestVRFGone(t *testing.T) {
 	})
 }
 
-// TestRouteWithoutVRF: a route of a VRF that does not exist is told as failed and
-// can be taken back.
+// TestRouteWithoutVRF: a route of a VRF that does not exist is told as failed, is
+// put as soon as the VRF comes, and can be taken back before and after.
 func TestRouteWithoutVRF(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.ready()
@@ -69,9 +69,17 @@ func TestRouteWithoutVRF(t *testing.T) {
 		if got := w.told("bgpd"); !strings.Contains(got, "there is no VRF BLUE") {
 			t.Errorf("bgpd was told %s", got)
 		}
+		w.engine.Event(dataplane.LinkChanged{Link: dataplane.LinkInfo{Name: "BLUE", Index: 8, Kind: "vrf", Table: 1077, Up: true, Running: true}})
+		w.expect("table, with the VRF", w.routes("BLUE"), "10.7.0.0/16 bgp installed")
+		w.expect("routes, with the VRF", w.wanted(route), "route 1077 10.7.0.0/16 p186 blackhole")
 		w.say("bgpd", session.Delete{Seq: 2, Key: r.Key()})
 		w.expect("table", w.routes("BLUE"), "")
-		w.expect("bgpd", w.told("bgpd"), "ack 2 []")
+		w.expect("routes", w.wanted(route), "")
+		other := r
+		other.VRF = "GREEN"
+		w.say("bgpd", session.Put{Seq: 3, Object: other}, session.Delete{Seq: 4, Key: other.Key()})
+		w.engine.Event(dataplane.LinkChanged{Link: dataplane.LinkInfo{Name: "GREEN", Index: 7, Kind: "vrf", Table: 1078, Up: true, Running: true}})
+		w.expect("routes of what was taken back before", w.wanted(route), "")
 	})
 }
 
