@@ -26,6 +26,7 @@ type Core struct {
 	other    Counters
 	tracing  bool           // Tracing: the events of every packet as well
 	in       packet.Message // decoded anew for each packet
+	decode   func(*packet.Message, []byte) error
 	out      []Effect
 }
 
@@ -45,6 +46,7 @@ func New(o Options) *Core {
 	return &Core{
 		rng:       rand.New(o.Source),
 		requestID: o.RequestID,
+		decode:    (*packet.Message).Decode,
 		config:    make(map[ifaceKey]InterfaceConfig),
 		links:     make(map[string]rib.Interface),
 		ifaces:    make(map[ifaceKey]*iface),

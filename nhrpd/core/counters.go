@@ -31,6 +31,7 @@ const (
 	DropMaxSend                    // not sent: over `ip nhrp max-send`
 	DropErrorLimit                 // error indication not sent: over the limit of its destination
 	DropEncode                     // not sent: cannot be encoded (too long)
+	DropParser                     // the decoder failed on it in a way that it must not
 	numDropReasons
 )
 
@@ -57,6 +58,7 @@ var dropNames = [numDropReasons]string{
 	DropMaxSend:         "max-send exceeded",
 	DropErrorLimit:      "error indication limit",
 	DropEncode:          "cannot be encoded",
+	DropParser:          "fault of the decoder",
 }
 
 // String returns the reason in words.

@@ -12,6 +12,19 @@ import (
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 )
 
+// parse decodes a packet into c.in. A panic of the decoder is a fault of ours
+// that a stranger's octets brought to light: it costs this packet and is counted,
+// so that nobody can end the daemon from afar. Everything behind the decoder is
+// outside of this fence, since a core whose state is half changed must not go on.
+func (c *Core) parse(b []byte) (err error, faulty bool) {
+	defer func() {
+		if recover() != nil {
+			c.in, faulty = packet.Message{}, true
+		}
+	}()
+	return c.decode(&c.in, b), false
+}
+
 // receive takes a packet through the checks that are the same for all types, in
 // this order: interface, codec, own source address, authentication. Then the
 // type decides.
@@ -24,7 +37,12 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 	if !in.NBMA.IsValid() && i.linked && !i.multipoint {
 		in.NBMA = i.dest // some kernels do not tell, where there is but one far end
 	}
-	if err := c.in.Decode(in.Packet); err != nil {
+	err, faulty := c.parse(in.Packet)
+	switch {
+	case faulty:
+		c.drop(i, in, DropParser)
+		return
+	case err != nil:
 		c.undecodable(now, i, in, err)
 		return
 	}
