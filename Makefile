@@ -31,7 +31,7 @@ go:
 .PHONY: build
 build: go ## bin/godmvpn and the links zebra, nhrpd, vtysh …
 	@mkdir -p bin; echo "building bin/godmvpn"
-	CGO_ENABLED=0 go build -ldflags '-s -w' -o bin/godmvpn ./cmd/godmvpn
+	@CGO_ENABLED=0 go build -ldflags '-s -w' -o bin/godmvpn ./cmd/godmvpn
 	@for name in $$(bin/godmvpn --list); do ln -sfn godmvpn bin/$$name; done
 
 $(TESTSUM): go
