@@ -228,6 +228,35 @@ func TestTunnelSourceChange(t *testing.T) {
 	c.LAN1.MustPing("10.12.0.10", 3)
 }
 
+// TestTunnelSourceReturns takes a spoke's uplink away and brings another device of
+// that name, as a PPP session that is dialled again: zebra gives it its address
+// back, the tunnel follows, and the spoke registers anew.
+func TestTunnelSourceReturns(t *testing.T) {
+	c, _ := build(t)
+	c.Spoke1.Configure("interface Tunnel0\nip nhrp registration timeout 5")
+	harness.Eventually(t, converge, func() error { return registered(c) })
+	link, err := c.Spoke1.Netlink().LinkByName("wan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Spoke1.Netlink().LinkDel(link); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, converge, func() error {
+		return c.Spoke1.ShowJSON("show interfaces Tunnel0", `{"interfaces": [{"up": false}]}`)
+	})
+	c.Topology.Link(c.Inet, "to-spoke1", "198.51.100.2/30", c.Spoke1, "wan", "")
+	harness.Eventually(t, converge, func() error {
+		if err := c.Spoke1.ShowJSON("show interfaces Tunnel0", `{"interfaces": [{"up": true, "tunnel": {"source": "198.51.100.1"}}]}`); err != nil {
+			return err
+		}
+		if err := registered(c); err != nil {
+			return err
+		}
+		return c.LAN1.Reaches("10.12.0.10")
+	})
+}
+
 // TestAuthenticationMismatch refuses a spoke with another key: an error
 // indication, a log line, no registration; and takes it once the key is right.
 func TestAuthenticationMismatch(t *testing.T) {
