@@ -297,11 +297,12 @@ func TestClampRefused(t *testing.T) {
 			done <- err
 			return
 		}
-		defer p.Close()
 		if p.Caps().MSSClamp {
 			t.Error("the provider claims what it cannot do")
 		}
-		done <- p.Apply(t.Context(), []dataplane.Op{dataplane.Put(clamp)})[0].Err
+		refused := p.Apply(t.Context(), []dataplane.Op{dataplane.Put(clamp)})[0].Err
+		p.Close() // before the test's end takes the namespace away
+		done <- refused
 	}()
 	if err := <-done; !errors.Is(err, dataplane.ErrUnsupported) || !strings.Contains(err.Error(), "CAP_BPF") {
 		t.Errorf("refused with: %v", err)
