@@ -52,7 +52,7 @@ type Engine struct {
 	holds   clock.Heap[string] // by daemon: when its earlier life is forgotten
 	gens    map[dataplane.Key]pending
 	waiting map[librib.Key]rib.FIBPut // routes whose VRF does not exist
-	foreign foreign // routes that somebody else installed
+	foreign foreign                   // routes that somebody else installed
 	effects []rib.Effect
 	change  change
 	results []rib.Result
