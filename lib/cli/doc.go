@@ -66,4 +66,11 @@
 // one command is left and the arguments of [Command.Key] have been given:
 // "no ip address". For a feature that is on by default ([Command.DefaultOn]) the
 // "no" line is what is stored. "default" before a line resets it.
+//
+// # Commands that several daemons answer
+//
+// Each line belongs to one daemon, but for exec commands that are [Command.Shared]:
+// all that contribute the same declaration are in [Command.Owners] of the [Match].
+// "show ip protocols" ([ProtocolsCommands]) and what concerns the debugging of all
+// ([DebuggingCommands]) are such; they are declared here so that they cannot differ.
 package cli

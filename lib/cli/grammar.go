@@ -16,8 +16,9 @@ type Grammar struct {
 
 type mode struct {
 	Mode
-	root *trie
-	cmds []*command
+	root   *trie
+	cmds   []*command
+	shared map[form]contribution
 }
 
 // Owned is a daemon's tree with the daemon's name.
@@ -31,9 +32,14 @@ const maxCommands = 20000
 
 // Merge joins the trees of all owners and the built-in session tree (see
 // SessionTree) into a Grammar. All mistakes are reported, joined: patterns that
-// do not compile, unknown modes, keys that are no arguments, and lines that two
-// commands claim.
+// do not compile, unknown modes, keys that are no arguments, lines that two
+// commands claim, and shared commands that their owners declare differently.
 func Merge(trees ...Owned) (*Grammar, error) {
+	return merge(trees, false)
+}
+
+// merge is Merge; joined says that the shared commands have their Owners already.
+func merge(trees []Owned, joined bool) (*Grammar, error) {
 	g := &Grammar{modes: map[string]*mode{}}
 	var errs []error
 	for _, m := range builtinModes() {
@@ -50,12 +56,15 @@ func Merge(trees ...Owned) (*Grammar, error) {
 	errs = append(errs, g.checkParents()...)
 	for _, o := range all {
 		for _, c := range o.Tree.Commands {
-			c.Owner = o.Owner
+			if c.Owner = o.Owner; !joined {
+				c.Owners = nil
+			}
 			if err := g.addCommand(c, o.Tree.Help); err != nil {
 				errs = append(errs, fmt.Errorf("%s: command %s: %w", o.Owner, c.ID, err))
 			}
 		}
 	}
+	errs = append(errs, g.checkForms()...)
 	errs = append(errs, g.finish()...)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -90,7 +99,7 @@ func Rebuild(t Tree) (*Grammar, error) {
 		o := add("")
 		o.Modes = t.Modes
 	}
-	return Merge(trees...)
+	return merge(trees, true)
 }
 
 func (g *Grammar) addMode(m Mode) error {
@@ -138,23 +147,21 @@ func (g *Grammar) addCommand(c Command, shared Help) error {
 	if c.ID == "" {
 		return errors.New("no id")
 	}
+	if joined, err := g.join(m, c); joined {
+		return err
+	}
 	if len(g.tree.Commands) >= maxCommands {
 		return errors.New("too many commands")
 	}
+	if err := c.checkShared(); err != nil {
+		return err
+	}
+	declared := c
 	root, toks, err := compile(c.Pattern)
 	if err != nil {
 		return err
 	}
-	help := Help{}
-	for _, t := range toks {
-		w := t.word + t.name
-		if t.help = c.Help[w]; t.help == "" {
-			t.help = shared[w]
-		}
-		if t.help != "" {
-			help[w] = t.help
-		}
-	}
+	c.fillHelp(toks, shared)
 	if c.Enters != "" {
 		sub, ok := g.modes[c.Enters]
 		if !ok || sub.Parent != c.Mode {
@@ -172,15 +179,35 @@ func (g *Grammar) addCommand(c Command, shared Help) error {
 	if err := c.checkLists(toks); err != nil {
 		return err
 	}
-	if len(help) > 0 {
-		c.Help = help
+	if c.Shared && len(c.Owners) == 0 {
+		c.Owners = []string{c.Owner}
 	}
 	cmd := &command{Command: c, toks: toks}
 	cmd.lead, cmd.rest = leading(root)
 	m.root.insert(cmd)
 	m.cmds = append(m.cmds, cmd)
 	g.tree.Commands = append(g.tree.Commands, c)
+	if c.Shared {
+		m.share(declared, cmd, len(g.tree.Commands)-1)
+	}
 	return nil
+}
+
+// fillHelp gives each token its help, and the command that of all its words.
+func (c *Command) fillHelp(toks []*token, shared Help) {
+	help := Help{}
+	for _, t := range toks {
+		w := t.word + t.name
+		if t.help = c.Help[w]; t.help == "" {
+			t.help = shared[w]
+		}
+		if t.help != "" {
+			help[w] = t.help
+		}
+	}
+	if len(help) > 0 {
+		c.Help = help
+	}
 }
 
 // checkLists refuses what Sort, AutoSeq, Split and Removes cannot mean.

@@ -99,6 +99,13 @@ type Command struct {
 	Ignored string `json:"ignored,omitempty"`
 	// Hidden commands work but are not offered by help and completion.
 	Hidden bool `json:"hidden,omitempty"`
+	// Shared is a command of an exec mode that several owners may contribute, all
+	// with the very same declaration: "show ip protocols". zebra runs it on each
+	// of them and joins the outputs.
+	Shared bool `json:"shared,omitempty"`
+	// Owners are all who contribute a Shared command, in the order in which their
+	// trees were merged; Owner is the first. Merge fills it in.
+	Owners []string `json:"owners,omitempty"`
 }
 
 // AutoSeq says how the lines of a list are numbered. A line that is entered
