@@ -2,6 +2,7 @@ package zebra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/session"
+	zcli "github.com/godmvpn/godmvpn/zebra/cli"
 	"github.com/godmvpn/godmvpn/zebra/supervisor"
 )
 
@@ -205,11 +207,27 @@ func (d *daemons) configure(ctx context.Context, name string, c plugin.Configura
 	return daemon.Configure(ctx, c)
 }
 
+// errNotRunning says that a daemon is not attached.
+var errNotRunning = errors.New("is not running")
+
+// wanted returns zebra itself and the enabled daemons among names, in order.
+func (d *daemons) wanted(names []string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []string
+	for _, name := range names {
+		if name == zcli.Owner || d.enabled[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // exec runs an exec command of a daemon.
 func (d *daemons) exec(ctx context.Context, name string, cmd plugin.Command, out io.Writer) error {
 	daemon, _ := d.get(name)
 	if daemon == nil {
-		return fmt.Errorf("%s is not running", name)
+		return fmt.Errorf("%s %w", name, errNotRunning)
 	}
 	return daemon.Exec(ctx, cmd, out)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/cli"
@@ -19,7 +20,15 @@ import (
 )
 
 // Exec implements ctl.Zebra.
-func (r *router) Exec(ctx context.Context, owner string, cmd plugin.Command, out io.Writer) error {
+func (r *router) Exec(ctx context.Context, of *cli.Command, cmd plugin.Command, out io.Writer) error {
+	if of.Shared {
+		return r.execShared(ctx, of.Owners, cmd, out)
+	}
+	return r.execOn(ctx, of.Owner, cmd, out)
+}
+
+// execOn runs a command of one owner.
+func (r *router) execOn(ctx context.Context, owner string, cmd plugin.Command, out io.Writer) error {
 	if owner != zcli.Owner {
 		return r.daemons.exec(ctx, owner, cmd, out)
 	}
@@ -62,6 +71,10 @@ func (r *router) show(ctx context.Context, cmd plugin.Command) (cli.Output, erro
 		return zcli.ShowFIB(r.fib.Totals()), nil
 	case zcli.ExecLogging:
 		return showLogging(r.recent.Recent()), nil
+	case cli.UndebugAll:
+		return textOutput("All possible debugging has been turned off\n"), nil
+	case cli.ShowDebugging: // zebra has nothing to debug
+		return cli.Output{}, nil
 	}
 	r.mu.Lock()
 	set := r.policy
@@ -199,11 +212,13 @@ const logQueue = 256
 // Logs implements ctl.Zebra.
 func (r *router) Logs(ctx context.Context, level slog.Level, last int, follow bool, each func(session.Log) error) error {
 	ch := make(chan telemetry.Record, logQueue)
+	var missed atomic.Uint64
 	if follow {
 		cancel := r.recent.Subscribe(func(rec telemetry.Record) {
 			select {
 			case ch <- rec:
 			default:
+				missed.Add(1)
 			}
 		})
 		defer cancel()
@@ -228,6 +243,11 @@ func (r *router) Logs(ctx context.Context, level slog.Level, last int, follow bo
 		case rec := <-ch:
 			if err := send(rec); err != nil {
 				return err
+			}
+			if n := missed.Swap(0); n > 0 {
+				if err := send(telemetry.Record{Time: time.Now(), Level: slog.LevelWarn, Text: fmt.Sprintf("%d log messages were not shown here", n)}); err != nil {
+					return err
+				}
 			}
 		case <-ctx.Done():
 			return nil

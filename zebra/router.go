@@ -211,13 +211,18 @@ func (r *router) end(retain bool) error {
 }
 
 // daemonLog takes in a log record of a daemon, which has written it to the log
-// file by itself.
-func (r *router) daemonLog(_ string, l session.Log) {
+// file by itself. Lines of debugging come whatever the level of the logs is: the
+// daemon sends them only where that was asked for.
+func (r *router) daemonLog(daemon string, l session.Log) {
+	ctx := context.Background()
+	if l.Dropped > 0 {
+		r.recent.Logger().WarnContext(ctx, "log messages of a daemon were lost", "daemon", daemon, "count", l.Dropped)
+	}
 	args := make([]any, 0, 2*len(l.Attrs))
 	for _, a := range l.Attrs {
 		args = append(args, a.Key, a.Value)
 	}
-	r.recent.Logger().Log(context.Background(), l.Level, l.Message, args...)
+	r.recent.Logger().Log(ctx, l.Level, l.Message, args...)
 }
 
 // Hostname implements ctl.Zebra.

@@ -50,9 +50,10 @@ var nhsUp = telemetry.Message{Facility: "DMVPN", Severity: telemetry.Notificatio
 func TestCiscoLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // starts at midnight UTC 2000-01-01
 		time.Sleep(123 * time.Millisecond)
-		l := newLog(t, telemetry.LogConfig{})
+		l := newLog(t, telemetry.LogConfig{Level: slog.LevelDebug})
 		nhsUp.Log(l.Logger(), "NHS %s is %s", "10.0.0.1", "up")
 		l.Logger().Warn("queue is full", "dropped", 7)
+		l.Logger().Debug("RIP: sending v2 update")
 		got := []string{}
 		for _, r := range l.Recent() {
 			r.Time = r.Time.UTC()
@@ -61,6 +62,7 @@ func TestCiscoLine(t *testing.T) {
 		want := []string{
 			"*Jan  1 00:00:00.123: %DMVPN-5-NHRP_NHS_UP: NHS 10.0.0.1 is up",
 			"*Jan  1 00:00:00.123: warnings: queue is full dropped=7",
+			"*Jan  1 00:00:00.123: RIP: sending v2 update",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -27,11 +27,12 @@ type Record struct {
 //
 //	*Nov 23 15:16:25.123: %DMVPN-5-NHRP_NHS_UP: NHS 10.0.0.1 is up
 //
-// A record that is no Message of Cisco's form has its severity's name in front.
+// A record that is no Message of Cisco's form has its severity's name in front,
+// unless it is a line of debugging.
 func (r Record) String() string {
 	text := r.Text
-	if !strings.HasPrefix(text, "%") {
-		text = SeverityOf(r.Level).String() + ": " + text
+	if s := SeverityOf(r.Level); s != Debugging && !strings.HasPrefix(text, "%") {
+		text = s.String() + ": " + text
 	}
 	return "*" + r.Time.Format("Jan _2 15:04:05.000") + ": " + text
 }

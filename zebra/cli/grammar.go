@@ -82,6 +82,7 @@ func Grammar() cli.Tree {
 	tree.Commands = append(tree.Commands, interfaceCommands()...)
 	tree.Commands = append(tree.Commands, tunnelCommands()...)
 	tree.Commands = append(tree.Commands, execCommands()...)
+	tree.Commands = append(tree.Commands, cli.DebuggingCommands()...)
 	shared := policy.Grammar()
 	tree.Modes = append(tree.Modes, shared.Modes...)
 	tree.Commands = append(tree.Commands, shared.Commands...)

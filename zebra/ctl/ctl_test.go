@@ -44,7 +44,7 @@ func (f *fake) Hostname() string  { return "HUB" }
 func (f *fake) Ready() bool       { return true }
 func (f *fake) Daemons() []string { return []string{"nhrpd"} }
 
-func (f *fake) Exec(ctx context.Context, owner string, cmd plugin.Command, out io.Writer) error {
+func (f *fake) Exec(ctx context.Context, of *cli.Command, cmd plugin.Command, out io.Writer) error {
 	f.mu.Lock()
 	f.last = cmd
 	f.mu.Unlock()
@@ -67,7 +67,9 @@ func (f *fake) Exec(ctx context.Context, owner string, cmd plugin.Command, out i
 	case "show.ended":
 		return context.Canceled
 	case "d.show":
-		fmt.Fprintf(out, "by %s", owner)
+		fmt.Fprintf(out, "by %s", of.Owner)
+	case "shared":
+		fmt.Fprintf(out, "by %s", strings.Join(of.Owners, " and "))
 	}
 	return nil
 }
@@ -106,14 +108,15 @@ func (owner) Configure(_ context.Context, name string, c plugin.Configuration) (
 
 func trees() []cli.Owned {
 	show := func(id, mode, pattern string) cli.Command { return cli.Command{ID: id, Mode: mode, Pattern: pattern} }
+	both := cli.Command{ID: "shared", Mode: "exec", Pattern: "show all", Shared: true, Help: cli.Help{"all": "Of all"}}
 	return []cli.Owned{
 		{Owner: "zebra", Tree: cli.Tree{
 			Modes: []cli.Mode{{Name: "if", Parent: "config", Prompt: "(config-if)#"}},
 			Commands: []cli.Command{show("show.lines", "exec", "show lines n:<0-100000>"), show("show.slow", "enable", "show slow"),
-				show("show.broken", "exec", "show broken"), show("show.ended", "exec", "show ended"),
+				show("show.broken", "exec", "show broken"), show("show.ended", "exec", "show ended"), both,
 				{ID: "z.if", Mode: "config", Pattern: "interface name:WORD", Enters: "if", Key: []string{"name"}},
 				{ID: "z.mtu", Mode: "if", Pattern: "mtu n:<68-9216>"}}}},
-		{Owner: "nhrpd", Tree: cli.Tree{Commands: []cli.Command{show("d.show", "exec", "show dmvpn"),
+		{Owner: "nhrpd", Tree: cli.Tree{Commands: []cli.Command{show("d.show", "exec", "show dmvpn"), both,
 			{ID: "d.note", Mode: "if", Pattern: "note text:WORD"}, {ID: "d.key", Mode: "if", Pattern: "key key:SECRET(8)"}}}},
 	}
 }
@@ -175,6 +178,12 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("%s", perr.Report())
 		}
 	}
+	if m, perr := first.Grammar.Parse([]string{"exec"}, "show a"); perr != nil || !m.Command.Shared || !cmp.Equal(m.Command.Owners, []string{"zebra", "nhrpd"}) {
+		t.Errorf("the shared command is %+v, %v", m.Command, perr)
+	}
+	if c := first.Grammar.Complete([]string{"exec"}, "show a"); c.Extension != "ll " || c.Candidates[0].Help != "Of all" {
+		t.Errorf("completion of a shared command: %+v", c)
+	}
 	second, err := r.client.Refresh(t.Context())
 	if err != nil || second.Grammar != first.Grammar {
 		t.Errorf("the grammar was fetched again: %v", err)
@@ -235,6 +244,9 @@ func TestExec(t *testing.T) {
 		t.Errorf("%d lines, %v", strings.Count(out, "\n"), err)
 	}
 	if out, err := exec("show dmvpn", true); out != "by nhrpd" || err != nil || !r.zebra.last.JSON {
+		t.Errorf("%q, %v", out, err)
+	}
+	if out, err := exec("show all", false); out != "by zebra and nhrpd" || err != nil {
 		t.Errorf("%q, %v", out, err)
 	}
 	for line, want := range map[string]string{"show broken": "the disk is full", "show nothing": "Invalid input",

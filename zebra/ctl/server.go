@@ -27,8 +27,9 @@ type Zebra interface {
 	Ready() bool
 	Daemons() []string // those that are attached
 
-	// Exec runs an exec command of zebra or of a daemon. The error is for people.
-	Exec(ctx context.Context, owner string, cmd plugin.Command, out io.Writer) error
+	// Exec runs an exec command: on its owner, zebra or a daemon, or, if it is
+	// shared, on all its owners. The error is for people.
+	Exec(ctx context.Context, of *cli.Command, cmd plugin.Command, out io.Writer) error
 
 	// Logs hands over the last records of that level and above, and then, if
 	// follow is set, each new one, until ctx ends or each returns an error.
@@ -161,7 +162,7 @@ func (s *Server) Exec(r *pb.ControlExecRequest, stream grpc.ServerStreamingServe
 	}
 	out := bufio.NewWriterSize(outputWriter{stream}, chunk)
 	cmd := plugin.Command{ID: m.Command.ID, Args: m.Args, No: m.No, JSON: r.Json}
-	err := s.Zebra.Exec(stream.Context(), m.Command.Owner, cmd, flusher{out})
+	err := s.Zebra.Exec(stream.Context(), m.Command, cmd, flusher{out})
 	if flush := out.Flush(); err == nil {
 		err = flush
 	}

@@ -19,7 +19,11 @@ import (
 type Harness struct {
 	*plugin.Client // the daemon as zebra sees it
 	t              testing.TB
+	server         *grpc.Server
 }
+
+// Kill breaks the connection as the death of the daemon's process does.
+func (h *Harness) Kill() { h.server.Stop() }
 
 // NewHarness serves d until the test ends.
 func NewHarness(t testing.TB, d plugin.Daemon) *Harness {
@@ -40,7 +44,7 @@ func NewHarness(t testing.TB, d plugin.Daemon) *Harness {
 		srv.Stop()
 		<-served
 	})
-	return &Harness{plugin.NewClient(conn), t}
+	return &Harness{plugin.NewClient(conn), t, srv}
 }
 
 // Attach opens a session and returns zebra's end of it. Closing that end, or the
