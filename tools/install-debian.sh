@@ -18,9 +18,10 @@ declare -A proof=(
 	[tcpdump]=/usr/bin/tcpdump
 	[tshark]=/usr/bin/tshark
 	[frr]=/usr/lib/frr/nhrpd
+	[bird2]=/usr/sbin/bird
 	[protobuf-compiler]=/usr/bin/protoc
 )
-test=(user-mode-linux gcc libc6-dev kmod iproute2 iputils-ping sysvinit-utils tcpdump tshark frr)
+test=(user-mode-linux gcc libc6-dev kmod iproute2 iputils-ping sysvinit-utils tcpdump tshark frr bird2)
 demo=(user-mode-linux gcc libc6-dev kmod iproute2 tcpdump)
 generate=(protobuf-compiler)
 

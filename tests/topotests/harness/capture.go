@@ -3,31 +3,28 @@ package harness
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/mdlayher/packet"
 )
 
 // Protocol numbers that matchers speak of.
 const (
+	protoUDP      = 17
 	protoGRE      = 47
 	protoESP      = 50
+	etherTypeIPv4 = 0x0800
 	EtherTypeNHRP = 0x2001 // GRE's protocol type of NHRP, RFC 2332 section 5.2.2
 )
 
 // Frame is one captured packet.
 type Frame struct {
 	At   time.Time
-	Data []byte // from the link-layer header on
+	Data []byte // from the link-layer header on; on a tunnel device from the IP header on
 	decoded
 }
 
@@ -46,7 +43,9 @@ type decoded struct {
 
 // Capture records what passes a device.
 type Capture struct {
+	node   *Node
 	device string
+	tunnel bool // packets begin with the IP header
 	conn   *packet.Conn
 	mu     sync.Mutex
 	frames []Frame
@@ -60,17 +59,23 @@ const maxFrames = 100_000
 // ethernetAll is ETH_P_ALL: every protocol, both directions.
 const ethernetAll = 0x0003
 
-// Capture starts recording what passes an Ethernet device of the node, in both
-// directions, until [Capture.Stop] or the end of the test.
+// Capture starts recording what passes an Ethernet device of the node, or a tunnel
+// (GRE), in both directions, until [Capture.Stop] or the end of the test. On a
+// tunnel that is the packet that it carries.
 func (n *Node) Capture(device string) *Capture {
 	n.t.Helper()
-	c := &Capture{device: device, done: make(chan struct{})}
+	c := &Capture{node: n, device: device, done: make(chan struct{})}
+	c.tunnel = n.link(device).Attrs().EncapType != "ether"
+	kind := packet.Raw
+	if c.tunnel {
+		kind = packet.Datagram
+	}
 	err := n.Do(func() error {
 		ifi, err := net.InterfaceByName(device)
 		if err != nil {
 			return err
 		}
-		c.conn, err = packet.Listen(ifi, packet.Raw, ethernetAll, nil)
+		c.conn, err = packet.Listen(ifi, kind, ethernetAll, nil)
 		return err
 	})
 	n.check("capture on "+device, err)
@@ -89,7 +94,11 @@ func (c *Capture) run() {
 			return
 		}
 		f := Frame{At: time.Now(), Data: append([]byte(nil), buf[:k]...)}
-		f.decoded = decode(f.Data)
+		if c.tunnel {
+			f.decoded = decodeIP(f.Data)
+		} else {
+			f.decoded = decodeEthernet(f.Data)
+		}
 		c.mu.Lock()
 		if len(c.frames) < maxFrames {
 			c.frames = append(c.frames, f)
@@ -98,14 +107,21 @@ func (c *Capture) run() {
 	}
 }
 
-// decode reads Ethernet, IPv4 and GRE (RFC 2784, RFC 2890); what is malformed stays
+// decodeEthernet reads Ethernet and what decodeIP reads.
+func decodeEthernet(data []byte) decoded {
+	if len(data) < 14 || binary.BigEndian.Uint16(data[12:]) != etherTypeIPv4 {
+		return decoded{}
+	}
+	return decodeIP(data[14:])
+}
+
+// decodeIP reads IPv4 and GRE (RFC 2784, RFC 2890); what is malformed stays
 // undecoded.
-func decode(data []byte) decoded {
+func decodeIP(ip []byte) decoded {
 	var d decoded
-	if len(data) < 14+20 || binary.BigEndian.Uint16(data[12:]) != 0x0800 || data[14]>>4 != 4 {
+	if len(ip) < 20 || ip[0]>>4 != 4 {
 		return d
 	}
-	ip := data[14:]
 	header, total := int(ip[0]&15)*4, int(binary.BigEndian.Uint16(ip[2:]))
 	if header < 20 || total < header || total > len(ip) {
 		return d
@@ -156,11 +172,44 @@ var (
 	IsIKE  Match = func(f Frame) bool { return f.udpPort(500) || f.udpPort(4500) }
 )
 
+// PortRIP is the UDP port of RIP (RFC 2453 section 3.6).
+const PortRIP = 520
+
+// IsUDP matches UDP from or to a port, also inside of GRE.
+func IsUDP(port uint16) Match { return func(f Frame) bool { return f.Inner().udpPort(port) } }
+
+// IsProtocol matches an IP protocol number, such as 89 for OSPF and 88 for EIGRP,
+// also inside of GRE.
+func IsProtocol(number int) Match {
+	return func(f Frame) bool { in := f.Inner(); return in.IP && in.Protocol == number }
+}
+
 // udpPort tells whether the packet is UDP from or to this port.
 func (f Frame) udpPort(port uint16) bool {
-	return f.IP && f.Protocol == 17 && len(f.Payload) >= 8 &&
+	return f.IP && f.Protocol == protoUDP && len(f.Payload) >= 8 &&
 		(binary.BigEndian.Uint16(f.Payload) == port || binary.BigEndian.Uint16(f.Payload[2:]) == port)
 }
+
+// Inner is the IPv4 packet that the frame carries in GRE, and the frame itself
+// where there is none: what a router on the overlay sends.
+func (f Frame) Inner() Frame {
+	if f.GRE && f.GREProto == etherTypeIPv4 {
+		return Frame{At: f.At, Data: f.Payload, decoded: decodeIP(f.Payload)}
+	}
+	return f
+}
+
+// UDP returns what a UDP packet carries, also inside of GRE; nil for others.
+func (f Frame) UDP() []byte {
+	in := f.Inner()
+	if !in.IP || in.Protocol != protoUDP || len(in.Payload) < 8 {
+		return nil
+	}
+	return in.Payload[8:]
+}
+
+// Inside matches packets whose inner packet ([Frame.Inner]) matches.
+func Inside(m Match) Match { return func(f Frame) bool { return m(f.Inner()) } }
 
 // Between matches packets from one outer address to another, "" standing for any.
 func Between(src, dst string) Match {
@@ -202,24 +251,6 @@ func (c *Capture) Clear() { c.mu.Lock(); c.frames = nil; c.mu.Unlock() }
 
 // Stop ends the recording; what was recorded stays.
 func (c *Capture) Stop() { c.once.Do(func() { c.conn.Close(); <-c.done }) }
-
-// WriteFile writes what was recorded as a pcap file.
-func (c *Capture) WriteFile(path string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	w := pcapgo.NewWriter(f)
-	err = w.WriteFileHeader(65536, layers.LinkTypeEthernet)
-	for _, fr := range c.Frames(nil) {
-		if err != nil {
-			break
-		}
-		err = w.WritePacket(gopacket.CaptureInfo{Timestamp: fr.At, CaptureLength: len(fr.Data),
-			Length: len(fr.Data)}, fr.Data)
-	}
-	return errors.Join(err, f.Close())
-}
 
 // String prints the packet in one line.
 func (f Frame) String() string {

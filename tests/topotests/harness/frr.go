@@ -1,13 +1,13 @@
 package harness
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Where Debian's package frr puts what the harness uses.
@@ -56,7 +56,7 @@ func (f *FRR) Start(daemon string) {
 		"-f", filepath.Join(f.dir, "frr.conf"), "-i", filepath.Join(f.dir, daemon+".pid"),
 		"-z", filepath.Join(f.dir, "zserv.api"), "--vty_socket", f.dir, "-A", "127.0.0.1", "-P", "0",
 		"--log", "file:"+log, "--log-level", "debug")
-	Eventually(n.t, 30*time.Second, func() error {
+	Eventually(n.t, peerLimit, func() error {
 		if !f.daemons[daemon].Running() {
 			n.t.Fatalf("FRR's %s ended: %v", daemon, f.daemons[daemon].err)
 		}
@@ -80,6 +80,13 @@ func (f *FRR) giveAway() error {
 	return os.Chmod(f.node.tp.dir, 0o711)
 }
 
+// Stop ends one of the daemons in order: it withdraws what it announced.
+func (f *FRR) Stop(daemon string) { f.node.t.Helper(); _ = f.daemons[daemon].Terminate(peerLimit) }
+
+// Kill kills one of the daemons as kill -9: neighbours notice by their timers. Start
+// starts it again.
+func (f *FRR) Kill(daemon string) { f.node.t.Helper(); f.daemons[daemon].Kill() }
+
 // Process is one of the daemons, for signals.
 func (f *FRR) Process(daemon string) *Process { return f.daemons[daemon] }
 
@@ -91,4 +98,36 @@ func (f *FRR) Vtysh(commands ...string) (string, error) {
 	}
 	out, err := f.node.Run(frrVtysh, args...)
 	return strings.TrimPrefix(out, "\n"), err
+}
+
+// Configure enters configuration lines in FRR's shell. Lines below a mode follow
+// the line that opens it.
+func (f *FRR) Configure(lines string) {
+	f.node.t.Helper()
+	commands := []string{"configure terminal"}
+	for line := range strings.Lines(lines) {
+		if line = strings.TrimSpace(line); line != "" {
+			commands = append(commands, line)
+		}
+	}
+	_, err := f.Vtysh(commands...)
+	f.node.check("FRR's configuration", err)
+}
+
+// ShowJSON tells whether the JSON of one of FRR's show commands, such as "show ip
+// route rip json", contains want (see Subset), which is JSON text itself. FRR 8.4.4
+// has no JSON for "show ip rip".
+func (f *FRR) ShowJSON(command, want string) error {
+	out, err := f.Vtysh(command)
+	if err != nil {
+		return err
+	}
+	var got any
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		return fmt.Errorf("FRR's %s: %w in %q", command, err, out)
+	}
+	if err := SubsetText(got, want); err != nil {
+		return fmt.Errorf("FRR's %s: %w", command, err)
+	}
+	return nil
 }

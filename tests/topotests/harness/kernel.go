@@ -11,17 +11,6 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// Route is a route of a node's kernel.
-type Route struct {
-	Prefix   netip.Prefix
-	Table    int
-	Protocol int // rtnetlink's: 2 kernel, 3 boot, 191 NHRP, 196 static …
-	Metric   int
-	Type     int // 1 unicast, 6 blackhole …
-	Gateways []netip.Addr
-	Devices  []string
-}
-
 // Neighbor is an entry of a node's neighbour table.
 type Neighbor struct {
 	Device  string
@@ -55,59 +44,6 @@ func dump[T any](f func() ([]T, error)) ([]T, error) {
 	return out, err
 }
 
-// Routes returns the routes of both families in all tables but the local one,
-// sorted.
-func (n *Node) Routes() []Route {
-	n.t.Helper()
-	names := n.deviceNames()
-	var out []Route
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := dump(func() ([]netlink.Route, error) {
-			return n.nl.RouteListFiltered(family, &netlink.Route{}, netlink.RT_FILTER_TABLE)
-		})
-		n.check("routes", err)
-		for i := range routes {
-			if routes[i].Table != localTable {
-				out = append(out, routeOf(&routes[i], family, names))
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b Route) int {
-		return cmp.Or(cmp.Compare(a.Table, b.Table), a.Prefix.Addr().Compare(b.Prefix.Addr()),
-			cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Metric, b.Metric))
-	})
-	return out
-}
-
-// localTable is the kernel's table of its own addresses (RT_TABLE_LOCAL).
-const localTable = 255
-
-func routeOf(r *netlink.Route, family int, names map[int]string) Route {
-	out := Route{Table: r.Table, Protocol: int(r.Protocol), Metric: r.Priority, Type: r.Type}
-	if r.Dst != nil {
-		out.Prefix = prefixOf(r.Dst.IP, r.Dst.Mask)
-	} else if family == netlink.FAMILY_V4 {
-		out.Prefix = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	} else {
-		out.Prefix = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-	}
-	hop := func(gw []byte, index int) {
-		if a, ok := netip.AddrFromSlice(gw); ok {
-			out.Gateways = append(out.Gateways, a.Unmap())
-		}
-		if index != 0 {
-			out.Devices = append(out.Devices, names[index])
-		}
-	}
-	if len(r.MultiPath) == 0 {
-		hop(r.Gw, r.LinkIndex)
-	}
-	for _, h := range r.MultiPath {
-		hop(h.Gw, h.LinkIndex)
-	}
-	return out
-}
-
 func prefixOf(ip, mask []byte) netip.Prefix {
 	a, _ := netip.AddrFromSlice(ip)
 	bits := 0
@@ -118,15 +54,6 @@ func prefixOf(ip, mask []byte) netip.Prefix {
 	}
 	return netip.PrefixFrom(a.Unmap(), bits)
 }
-
-// RoutesOf returns the main table's routes of one protocol number.
-func (n *Node) RoutesOf(protocol int) []Route {
-	n.t.Helper()
-	return slices.DeleteFunc(n.Routes(), func(r Route) bool { return r.Protocol != protocol || r.Table != mainTable })
-}
-
-// mainTable is the kernel's main routing table (RT_TABLE_MAIN).
-const mainTable = 254
 
 // Neighbors returns the neighbour table of one device, "" for all, sorted. On a GRE
 // device each entry's NBMA is the outer destination.
@@ -198,8 +125,7 @@ func (n *Node) Dump() string {
 		fmt.Fprintf(&b, "device %-16s %-8s up=%-5v mtu %d %v\n", d.Name, d.Kind, d.Up, d.MTU, d.Addrs)
 	}
 	for _, r := range n.Routes() {
-		fmt.Fprintf(&b, "route  %-20s table %d proto %d metric %d type %d via %v dev %v\n",
-			r.Prefix, r.Table, r.Protocol, r.Metric, r.Type, r.Gateways, r.Devices)
+		fmt.Fprintf(&b, "route  table %d proto %d: %v\n", r.Table, r.Protocol, r)
 	}
 	for _, e := range n.Neighbors("") {
 		fmt.Fprintf(&b, "neigh  %-20s dev %s nbma %v state %#x\n", e.Address, e.Device, e.NBMA, e.State)

@@ -201,7 +201,10 @@ func (n *Node) loss(device string, percent float32) error {
 	qa := netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
 	q := netlink.NewNetem(qa, netlink.NetemQdiscAttrs{Loss: percent})
 	if percent == 0 {
-		return n.nl.QdiscDel(q)
+		if err := n.nl.QdiscDel(q); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+		return nil // also where there was no loss
 	}
 	return n.nl.QdiscReplace(q)
 }

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-
-	"github.com/vishvananda/netlink"
 )
 
 // Topology is a network of nodes, each in its own network namespace.
@@ -140,58 +138,6 @@ func (tp *Topology) Host(name string, router *Node, addr, gateway string) *Node 
 	tp.Link(h, "eth0", addr, router, clip("lan-"+name, 15), fmt.Sprintf("%s/%d", gateway, p.Bits()))
 	h.Route("default", gateway)
 	return h
-}
-
-// Link is a virtual cable between two nodes.
-type Link struct {
-	t   TB
-	end [2]struct {
-		node *Node
-		name string
-	}
-}
-
-// Link joins two nodes by a veth pair; addresses are CIDR, "" for none. Both ends
-// are up.
-func (tp *Topology) Link(a *Node, aName, aAddr string, b *Node, bName, bAddr string) *Link {
-	tp.t.Helper()
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = aName
-	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: bName, PeerNamespace: netlink.NsFd(int(b.ns))}
-	if err := a.nl.LinkAdd(veth); err != nil {
-		tp.t.Fatalf("link %s:%s - %s:%s: %v", a.name, aName, b.name, bName, err)
-	}
-	l := &Link{t: tp.t}
-	l.end[0].node, l.end[0].name = a, aName
-	l.end[1].node, l.end[1].name = b, bName
-	for i, addr := range []string{aAddr, bAddr} {
-		if addr != "" {
-			l.end[i].node.Addr(l.end[i].name, addr)
-		}
-	}
-	l.Up()
-	return l
-}
-
-// Up sets both ends up.
-func (l *Link) Up() { l.t.Helper(); l.end[0].node.Up(l.end[0].name); l.end[1].node.Up(l.end[1].name) }
-
-// Down sets both ends down.
-func (l *Link) Down() {
-	l.t.Helper()
-	l.end[0].node.Down(l.end[0].name)
-	l.end[1].node.Down(l.end[1].name)
-}
-
-// Loss drops this percentage of the packets in both directions, at random; 0
-// ends that.
-func (l *Link) Loss(percent float32) {
-	l.t.Helper()
-	for _, e := range l.end {
-		if err := e.node.loss(e.name, percent); err != nil {
-			l.t.Fatalf("loss on %s %s: %v", e.node.name, e.name, err)
-		}
-	}
 }
 
 // unsafeName matches what does not belong into a file name.

@@ -165,7 +165,7 @@ func TestKernelTables(t *testing.T) {
 		Gw: net.ParseIP(tunnel(1)), Protocol: 191, Priority: 7})
 	got := r.RoutesOf(191)
 	if len(got) != 1 || got[0].Prefix.String() != "198.51.100.0/24" || got[0].Metric != 7 ||
-		len(got[0].Gateways) != 1 || got[0].Gateways[0].String() != tunnel(1) {
+		len(got[0].Hops) != 1 || got[0].Hops[0].Gateway.String() != tunnel(1) {
 		t.Errorf("routes of protocol 191: %+v", got)
 	}
 }

@@ -1,7 +1,6 @@
 package frr_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,22 +98,6 @@ link set gre1 mtu 1400 up
 		t.Fatal(err)
 	}
 	return s.StartFRR(config, "nhrpd")
-}
-
-// frrJSON tells whether the JSON of one of FRR's show commands contains want.
-func frrJSON(f *harness.FRR, command, want string) error {
-	out, err := f.Vtysh(command)
-	if err != nil {
-		return err
-	}
-	var got any
-	if err := json.Unmarshal([]byte(out), &got); err != nil {
-		return fmt.Errorf("FRR's %s: %w in %q", command, err, out)
-	}
-	if err := harness.SubsetText(got, want); err != nil {
-		return fmt.Errorf("FRR's %s: %w", command, err)
-	}
-	return nil
 }
 
 // neighbors are the unicast IPv4 neighbours on a tunnel that have an NBMA address,

@@ -28,7 +28,7 @@ func TestFRRHub(t *testing.T) {
 	registered := func() error {
 		return first(
 			servers(`{"servers": [{"address": "172.31.0.1", "nbma": "192.0.2.1", "up": true}]}`),
-			frrJSON(f, "show ip nhrp cache json", `{"table": [
+			f.ShowJSON("show ip nhrp cache json", `{"table": [
 				{"interface": "gre1", "type": "local", "protocol": "172.31.0.1", "nbma": "192.0.2.1"},
 				{"interface": "gre1", "type": "dynamic", "protocol": "172.31.0.11", "nbma": "198.51.100.1"},
 				{"interface": "gre1", "type": "dynamic", "protocol": "172.31.0.12", "nbma": "203.0.113.1"}]}`),

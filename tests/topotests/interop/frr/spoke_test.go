@@ -14,8 +14,8 @@ func frrRegistered(hub, spoke *site, f *harness.FRR) error {
 		hub.ShowJSON("show ip nhrp", `{"entries": [{"interface": "Tunnel0", "target": "172.31.0.12/32",
 			"nextHop": "172.31.0.12", "nbma": "203.0.113.1", "type": "dynamic", "holdtime": 9,
 			"flags": ["unique", "registered"], "requester": "172.31.0.12"}]}`),
-		frrJSON(f, "show ip nhrp nhs json", `{"table": [{"interface": "gre1", "nbma": "192.0.2.1", "protocol": "172.31.0.1"}]}`),
-		frrJSON(f, "show ip nhrp cache json", `{"table": [
+		f.ShowJSON("show ip nhrp nhs json", `{"table": [{"interface": "gre1", "nbma": "192.0.2.1", "protocol": "172.31.0.1"}]}`),
+		f.ShowJSON("show ip nhrp cache json", `{"table": [
 			{"interface": "gre1", "type": "local", "protocol": "172.31.0.12", "nbma": "203.0.113.1"},
 			{"interface": "gre1", "type": "nhs", "protocol": "172.31.0.1", "nbma": "192.0.2.1"}]}`),
 		hasNeighbors(spoke.Node, "gre1", map[string]string{"172.31.0.1": "192.0.2.1"}),
@@ -84,7 +84,7 @@ func TestUniqueAddress(t *testing.T) {
 	if err := hasNeighbors(hub.Node, "Tunnel0", map[string]string{"172.31.0.12": "203.0.113.1"}); err != nil {
 		t.Errorf("after the refusal: %v", err)
 	}
-	if err := frrJSON(g, "show ip nhrp cache json", `{"table": [{"type": "nhs"}]}`); err == nil {
+	if err := g.ShowJSON("show ip nhrp cache json", `{"table": [{"type": "nhs"}]}`); err == nil {
 		t.Error("FRR takes a refusal as success")
 	}
 
@@ -92,7 +92,7 @@ func TestUniqueAddress(t *testing.T) {
 	harness.Eventually(t, converge, func() error {
 		return first(
 			hasNeighbors(hub.Node, "Tunnel0", map[string]string{"172.31.0.12": "198.51.100.1"}),
-			frrJSON(g, "show ip nhrp cache json", `{"table": [{"type": "nhs", "protocol": "172.31.0.1"}]}`))
+			g.ShowJSON("show ip nhrp cache json", `{"table": [{"type": "nhs", "protocol": "172.31.0.1"}]}`))
 	})
 	checkWire(t, second)
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -83,7 +81,7 @@ func checkWire(t *testing.T, s *site) {
 	if len(want) < 2 {
 		t.Errorf("%s: %d NHRP messages captured", s.name, len(want))
 	}
-	got, err := tshark(t, s)
+	got, err := judged(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,31 +95,18 @@ func checkWire(t *testing.T, s *site) {
 	}
 }
 
-// tshark returns what tshark says about each NHRP message that passed an uplink,
+// judged returns what tshark says about each NHRP message that passed an uplink,
 // by frame number: type and checksum, and all of its complaints.
-func tshark(t *testing.T, s *site) (map[int]string, error) {
-	file := filepath.Join(t.TempDir(), s.name+".pcap")
-	if err := s.uplink.WriteFile(file); err != nil {
+func judged(s *site) (map[int]string, error) {
+	const typ, checksum = "nhrp.hdr.op.type", "nhrp.hdr.chksum.status"
+	frames, err := s.uplink.Dissect("nhrp", typ, checksum)
+	if err != nil {
 		return nil, err
 	}
-	out, err := s.Run("tshark", "-r", file, "-Y", "nhrp || _ws.malformed", "-T", "fields",
-		"-e", "frame.number", "-e", "nhrp.hdr.op.type", "-e", "nhrp.hdr.chksum.status",
-		"-e", "_ws.malformed", "-e", "_ws.expert.message")
-	if err != nil {
-		return nil, fmt.Errorf("%w (Debian package tshark)", err)
-	}
 	got := map[int]string{}
-	for line := range strings.Lines(out) {
-		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
-		if len(f) != 5 {
-			return nil, fmt.Errorf("tshark printed %q", line)
-		}
-		n, err := strconv.Atoi(f[0])
-		if err != nil {
-			return nil, err
-		}
-		status := map[string]string{"1": "good", "Good": "good"}[f[2]]
-		got[n] = strings.TrimSpace(fmt.Sprintf("type %s checksum %s %s%s", f[1], status, f[3], f[4]))
+	for _, f := range frames {
+		status := map[string]string{"1": "good", "Good": "good"}[f.Fields[checksum]]
+		got[f.Number] = strings.TrimSpace(fmt.Sprintf("type %s checksum %s %s", f.Fields[typ], status, f.Complaint))
 	}
 	return got, nil
 }
