@@ -92,6 +92,9 @@ func (d *Daemon) Shutdown(ctx context.Context) error { return d.edge.Goodbye(ctx
 
 // Exec implements plugin.Daemon.
 func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) error {
+	if done, err := plugin.ExecDebug(d.edge.Debug(), cmd, out); done {
+		return err
+	}
 	a := cmd.Args
 	ask := func(kind core.ReportKind) (core.Report, error) {
 		return d.edge.Ask(ctx, core.Query{Kind: kind, Interface: a.String("ifname"), Family: rib.IPv4})

@@ -137,6 +137,7 @@ type station struct {
 	zebra      *zebra
 	interfaces []rib.Interface
 	log        *lockedBuffer
+	level      slog.Level // of log
 	names      names
 
 	daemon *plugintest.Harness
@@ -164,7 +165,7 @@ func (l *lockedBuffer) String() string {
 
 // newStation makes a router with a tunnel on a wire; the daemon does not run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
-	s := &station{t: t, host: n.Host(), log: &lockedBuffer{},
+	s := &station{t: t, host: n.Host(), log: &lockedBuffer{}, level: slog.LevelDebug,
 		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}}}
 	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
 	s.interfaces = []rib.Interface{
@@ -181,7 +182,7 @@ func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string
 func (s *station) start(config string) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	d := nhrpd.New(slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), "test", s.host, &s.names)
+	d := nhrpd.New(slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: s.level})), "test", s.host, &s.names)
 	done := make(chan struct{})
 	go func() { defer close(done); d.Run(ctx) }()
 	s.daemon = plugintest.NewHarness(s.t, d)
@@ -247,7 +248,7 @@ func (s *station) exec(line string, asJSON bool) string {
 	}
 	synctest.Wait()
 	var out bytes.Buffer
-	if err := s.daemon.Exec(context.Background(), plugin.Command{ID: m.Command.ID, Args: m.Args, JSON: asJSON}, &out); err != nil {
+	if err := s.daemon.Exec(context.Background(), plugin.Command{ID: m.Command.ID, Args: m.Args, No: m.No, JSON: asJSON}, &out); err != nil {
 		s.t.Errorf("%s: %v", line, err)
 	}
 	return out.String()

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
 )
 
@@ -40,7 +43,7 @@ func Grammar() cli.Tree {
 		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
 		"detail": "In full", "addr": "Protocol address",
 	}}
-	tree.Commands = append(configCommands(), execCommands()...)
+	tree.Commands = slices.Concat(configCommands(), execCommands(), plugin.DebugCommands(Facilities))
 	return tree
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/lib/sm"
+	"github.com/godmvpn/godmvpn/lib/telemetry"
 	"github.com/godmvpn/godmvpn/nhrpd/cli"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
 )
@@ -28,6 +29,7 @@ const rxQueue = 4096
 type Edge struct {
 	log      *slog.Logger
 	client   *session.Client
+	debug    *telemetry.Debug
 	driver   *sm.Driver[core.Input, core.Effect]
 	memory   memory
 	sockets  sockets
@@ -50,6 +52,7 @@ func New(log *slog.Logger, network rawsock.Network, resolver Resolver) *Edge {
 	e := &Edge{log: log, resolver: resolver}
 	e.life, e.end = context.WithCancel(context.Background())
 	e.client = session.NewClient(e.event)
+	e.debug = plugin.NewDebug(cli.Facilities, e.client, func() { e.driver.Post(e.tracing()) })
 	e.memory = memory{publish: e.client.Publish, mine: map[string]bool{}}
 	e.sockets = sockets{log: log, network: network, receive: e.receive, life: e.life, open: map[string]*socket{}}
 	if err := e.client.Watch(rib.Watch{Kind: rib.WatchTopic, Topic: memoryTopic}); err != nil {
@@ -170,7 +173,7 @@ func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError
 	if len(errs) > 0 || phase != plugin.Commit {
 		return errs
 	}
-	e.driver.Post(core.Tracing{On: e.log.Enabled(context.Background(), slog.LevelDebug)})
+	e.driver.Post(e.tracing())
 	e.sockets.configure(cfg)
 	e.driver.Post(core.ConfigSet{Config: cfg})
 	return nil
