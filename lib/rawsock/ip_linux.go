@@ -37,7 +37,12 @@ func (Kernel) ListenIP(cfg IPConfig) (IPConn, error) {
 		pc.Close()
 		return nil, typed(err)
 	}
-	return &ipConn{c: c, raw: cfg.Port == 0, joined: map[membership]bool{}}, nil
+	rc, err := pc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		pc.Close()
+		return nil, err
+	}
+	return &ipConn{c: c, rc: rc, joined: map[membership]bool{}}, nil
 }
 
 // prepare sets what must be set before the socket is bound.
@@ -55,6 +60,9 @@ func prepare(rc syscall.RawConn, cfg IPConfig) error {
 		// Multicasts only of the groups that this socket joined, not of those
 		// that any socket did: the default of ip(7) is the latter.
 		set(unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
+		if cfg.ReceiveBuffer != 0 {
+			set(unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.ReceiveBuffer)
+		}
 		if cfg.Device != "" && failed == nil {
 			failed = unix.BindToDevice(int(fd), cfg.Device)
 		}
@@ -82,8 +90,8 @@ type membership struct {
 }
 
 type ipConn struct {
-	c   *ipv4.PacketConn
-	raw bool
+	c  *ipv4.PacketConn
+	rc syscall.RawConn // of c
 
 	mu     sync.Mutex // guards joined
 	joined map[membership]bool
@@ -108,16 +116,28 @@ func (c *ipConn) WriteTo(b []byte, m Meta) error {
 	if !dst.Is4() || src.IsValid() && !src.Is4() {
 		return fmt.Errorf("%w: from %v to %v", ErrAddress, src, dst)
 	}
-	var cm *ipv4.ControlMessage
+	var info []byte
 	if m.Index != 0 || src.IsValid() {
-		cm = &ipv4.ControlMessage{IfIndex: m.Index, Src: src.AsSlice()}
+		info = unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: int32(m.Index), Spec_dst: as4(src)})
 	}
-	var to net.Addr = &net.IPAddr{IP: dst.AsSlice()}
-	if !c.raw {
-		to = &net.UDPAddr{IP: dst.AsSlice(), Port: int(m.Dst.Port())}
+	to := unix.SockaddrInet4{Addr: dst.As4(), Port: int(m.Dst.Port())} // raw sockets do not look at the port
+	var failed error
+	err := c.rc.Write(func(fd uintptr) bool {
+		failed = unix.Sendmsg(int(fd), b, info, &to, unix.MSG_DONTWAIT)
+		return true // even where there is no room: the caller does not wait
+	})
+	if err == nil {
+		err = failed
 	}
-	_, err := c.c.WriteTo(b, cm, to)
 	return typed(err)
+}
+
+// as4 returns an IPv4 address as the kernel has it, 0.0.0.0 for the zero Addr.
+func as4(a netip.Addr) (b [4]byte) {
+	if a.IsValid() {
+		b = a.As4()
+	}
+	return b
 }
 
 func (c *ipConn) Join(group netip.Addr, index int) error {
@@ -141,7 +161,10 @@ func (c *ipConn) change(group netip.Addr, index int, join bool, do func(*net.Int
 		return nil
 	}
 	err := do(&net.Interface{Index: index}, &net.IPAddr{IP: group.AsSlice()})
-	if err != nil && !errors.Is(err, already) && (join || !errors.Is(err, unix.ENODEV)) {
+	switch {
+	case errors.Is(err, unix.ENOBUFS):
+		return fmt.Errorf("the socket is in as many groups as net.ipv4.igmp_max_memberships allows: %w", err)
+	case err != nil && !errors.Is(err, already) && (join || !errors.Is(err, unix.ENODEV)):
 		return typed(err)
 	}
 	if join {

@@ -94,6 +94,8 @@ func typed(err error) error {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	case errors.Is(err, unix.ENETDOWN):
 		return fmt.Errorf("%w: %w", ErrDown, err)
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOBUFS):
+		return fmt.Errorf("%w: %w", ErrBusy, err)
 	case errors.Is(err, net.ErrClosed):
 		return net.ErrClosed
 	}

@@ -51,6 +51,12 @@ type IPConfig struct {
 	Device   string // kernel name of the VRF or interface to be bound to; "" for the default VRF
 	TTL      int    // of packets sent, unicast and multicast; 0 means 1
 	TOS      int    // of packets sent; routing protocols use 0xc0, precedence 6
+
+	// ReceiveBuffer is how many octets may wait to be read; 0 leaves the
+	// kernel's default. Linux counts what it spends on a packet, which is more
+	// than its length, against twice this number, and takes no number above
+	// net.core.rmem_max (socket(7)) without saying so.
+	ReceiveBuffer int
 }
 
 // Meta is what is known of a packet beside its payload.
@@ -69,8 +75,9 @@ type IPConn interface {
 	// header, to b; what is longer is cut off.
 	ReadFrom(b []byte) (n int, m Meta, err error)
 	// WriteTo sends a payload to m.Dst, by interface m.Index unless that is 0
-	// and with source address m.Src unless that is zero. The sender does not
-	// receive its own multicasts.
+	// and with source address m.Src unless that is zero. It does not wait: where
+	// there is no room for the packet, the error is ErrBusy. The sender does not
+	// receive its own multicasts, but its own broadcasts.
 	WriteTo(b []byte, m Meta) error
 	// Join joins a multicast group on an interface; joining twice is no error.
 	Join(group netip.Addr, index int) error
@@ -87,6 +94,10 @@ var (
 
 // ErrAddress says that an address does not suit the device or the socket.
 var ErrAddress = errors.New("address family is not supported here")
+
+// ErrBusy says that a packet was not sent since too many wait already, in the
+// socket or in a queue of the device.
+var ErrBusy = errors.New("no room to send")
 
 // Retryable reports whether opening the socket anew, once the device is back or
 // up, may help.

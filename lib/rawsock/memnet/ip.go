@@ -40,7 +40,7 @@ func (h *Host) ListenIP(cfg rawsock.IPConfig) (rawsock.IPConn, error) {
 	case cfg.Device != "" && !slices.ContainsFunc(h.devices, func(d *Device) bool { return d.bound(cfg.Device) }):
 		return nil, rawsock.ErrGone
 	}
-	c := &ipConn{host: h, cfg: cfg, joined: map[membership]bool{}, queue: newQueue[rawsock.Meta]()}
+	c := &ipConn{host: h, cfg: cfg, joined: map[membership]bool{}, queue: newQueue[rawsock.Meta](cfg.ReceiveBuffer / packetCost)}
 	h.ips = append(h.ips, c)
 	return c, nil
 }
@@ -77,13 +77,20 @@ func (c *ipConn) WriteTo(b []byte, m rawsock.Meta) error {
 		src = d.spec.Addrs[0]
 	}
 	d.carry++
+	from := netip.AddrPortFrom(src, c.cfg.Port)
 	for o := range d.others {
-		if dst.IsMulticast() || slices.Contains(o.spec.Addrs, dst) {
-			o.receiveIP(c.cfg, b, netip.AddrPortFrom(src, c.cfg.Port), m.Dst)
+		if dst.IsMulticast() || dst == broadcast || slices.Contains(o.spec.Addrs, dst) {
+			o.receiveIP(c.cfg, b, from, m.Dst)
 		}
+	}
+	if dst == broadcast { // the kernel hands these to the sender's host as well
+		d.receiveIP(c.cfg, b, from, m.Dst)
 	}
 	return nil
 }
+
+// broadcast reaches all on a wire.
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // out returns the device by which a packet goes: the one asked for, or the one
 // on whose wire the destination is.
@@ -99,7 +106,7 @@ func (c *ipConn) out(dst netip.Addr, index int) (*Device, error) {
 		if !d.up || !d.bound(c.cfg.Device) {
 			continue
 		}
-		if dst.IsMulticast() {
+		if dst.IsMulticast() || dst == broadcast {
 			return d, nil
 		}
 		for o := range d.others {

@@ -6,7 +6,8 @@
 // see package simnet for worse networks. A device has a link-layer address, as
 // the NBMA address of a multipoint tunnel, and IP addresses; hosts do not
 // forward. A socket holds at most 256 packets that were not read, as a kernel's
-// socket buffer would, and drops what comes then.
+// socket buffer would, or one for each 1,024 octets of the buffer that was asked
+// for, and drops what comes then.
 package memnet
 
 import (

@@ -24,7 +24,7 @@ func (h *Host) ListenPacket(cfg rawsock.PacketConfig) (rawsock.PacketConn, error
 	if err != nil {
 		return nil, err
 	}
-	c := &packetConn{host: h, device: d, cfg: cfg, queue: newQueue[netip.Addr]()}
+	c := &packetConn{host: h, device: d, cfg: cfg, queue: newQueue[netip.Addr](0)}
 	h.packets = append(h.packets, c)
 	return c, nil
 }

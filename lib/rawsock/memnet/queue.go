@@ -6,13 +6,18 @@ import (
 	"sync"
 )
 
-// room is the number of packets that a socket holds.
-const room = 256
+// room is the number of packets that a socket holds unless it asks for more by a
+// receive buffer, of which each packet takes packetCost octets.
+const (
+	room       = 256
+	packetCost = 1024
+)
 
 // queue is the receive buffer of a socket.
 type queue[M any] struct {
 	mu     sync.Mutex
 	ready  sync.Cond
+	room   int
 	items  []item[M]
 	err    error // the next read's, once items are read or not
 	stays  bool  // err is every read's
@@ -24,8 +29,12 @@ type item[M any] struct {
 	meta    M
 }
 
-func newQueue[M any]() *queue[M] {
-	q := &queue[M]{}
+// newQueue returns a queue for so many packets; 0 means room.
+func newQueue[M any](packets int) *queue[M] {
+	if packets == 0 {
+		packets = room
+	}
+	q := &queue[M]{room: packets}
 	q.ready.L = &q.mu
 	return q
 }
@@ -33,7 +42,7 @@ func newQueue[M any]() *queue[M] {
 func (q *queue[M]) put(b []byte, meta M) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || len(q.items) == room {
+	if q.closed || len(q.items) == q.room {
 		return
 	}
 	q.items = append(q.items, item[M]{bytes.Clone(b), meta})
