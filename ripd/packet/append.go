@@ -20,7 +20,7 @@ import (
 // If b has room, Append allocates only for the hash.
 func (m *Message) Append(b []byte, key *Key, sequence uint32) ([]byte, error) {
 	if e := m.checkAppend(key); e.Reason != 0 {
-		return b, &e
+		return b, &Error{Reason: e.Reason, Offset: e.Offset} // here, so that the good case does not allocate
 	}
 	base := len(b)
 	out := append(b, byte(m.Command), m.Version, 0, 0)

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"crypto/md5"
 	"net/netip"
 
 	"github.com/godmvpn/godmvpn/lib/wire"
@@ -145,8 +146,8 @@ func (m *Message) decodeAuth(b []byte) (end int, e Error) {
 
 // decodeTrailer finds the Authentication Data behind the entries. Its length is
 // what the datagram has left; the Auth Data Len field must agree. RFC 4822
-// section 2.1 counts the data in it; some routers count the four octets before
-// the data too.
+// section 2.1 counts the data in it; with Keyed-MD5 some routers count the four
+// octets before the data too.
 func (m *Message) decodeTrailer(b []byte, end, field int) Error {
 	if end < HeaderLen+EntryLen {
 		return Error{ReasonTrailer, offAuthEnd}
@@ -162,7 +163,7 @@ func (m *Message) decodeTrailer(b []byte, end, field int) Error {
 		return Error{ReasonTrailer, end}
 	case n > maxDigestLen:
 		return Error{ReasonLength, at + maxDigestLen}
-	case field != n && field != n+trailerHeaderLen:
+	case field != n && (n != md5.Size || field != n+trailerHeaderLen):
 		return Error{ReasonTrailer, offAuthLen}
 	}
 	m.Auth.DigestLen, m.Auth.Offset = uint8(n), uint16(at)

@@ -40,13 +40,23 @@ type Entry struct {
 	Metric uint32
 }
 
-// Route returns an entry of version 2 for a route to p. For version 1, clear
-// tag, mask and next hop. p must be an IPv4 prefix, and the zero Addr as next
-// hop stands for the sender.
+// Route returns an entry of version 2 for a route to p, an IPv4 prefix. The zero
+// Addr as next hop stands for the sender.
 func Route(p netip.Prefix, tag uint16, nextHop netip.Addr, metric uint32) Entry {
+	e := RouteV1(p, metric)
+	e.Tag, e.Mask = tag, mask(p.Bits())
+	if nextHop.IsValid() {
+		e.NextHop = nextHop
+	}
+	return e
+}
+
+// RouteV1 returns an entry of version 1 for a route to p, whose length the
+// receiver has to infer as Prefix does.
+func RouteV1(p netip.Prefix, metric uint32) Entry {
 	return Entry{
-		Family: FamilyIP, Tag: tag, Addr: p.Masked().Addr(), Mask: mask(p.Bits()),
-		NextHop: nextHop, Metric: metric,
+		Family: FamilyIP, Addr: p.Masked().Addr(),
+		NextHop: netip.IPv4Unspecified(), Metric: metric,
 	}
 }
 

@@ -71,7 +71,10 @@ type Message struct {
 func WholeTableRequest(version uint8) Message {
 	return Message{
 		Command: Request, Version: version,
-		Entries: []Entry{{Family: FamilyUnspecified, Metric: Infinity}},
+		Entries: []Entry{{
+			Family: FamilyUnspecified, Metric: Infinity,
+			Addr: netip.IPv4Unspecified(), NextHop: netip.IPv4Unspecified(),
+		}},
 	}
 }
 
