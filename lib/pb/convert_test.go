@@ -75,12 +75,14 @@ func genRoute(t *rapid.T) rib.Route {
 }
 
 func genObject(t *rapid.T) rib.Object {
-	switch rapid.IntRange(0, 2).Draw(t, "object") {
+	switch rapid.IntRange(0, 3).Draw(t, "object") {
 	case 0:
 		return rib.Neighbor{Interface: names.Draw(t, "ifname"), Addr: genAddr(t), NBMA: genAddr(t)}
 	case 1:
 		return rib.Override{VRF: maybeName.Draw(t, "vrf"), Prefix: genPrefix(t).Masked(), Protocol: genProtocol(t),
 			Distance: rapid.Uint8().Draw(t, "distance"), NextHop: genNextHop(t)}
+	case 2:
+		return rib.MulticastPeer{Interface: names.Draw(t, "ifname"), NBMA: netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "nbma")})}
 	}
 	return genRoute(t)
 }
@@ -257,6 +259,9 @@ func TestRefused(t *testing.T) {
 		"long name":          route(func(r *Route) { r.Name = strings.Repeat("x", session.MaxName+1) }),
 		"control character":  route(func(r *Route) { r.Vrf = "a\x1b[2J" }),
 		"neighbour":          {What: &Up_Neighbor{&Neighbor{Interface: "x", Addr: []byte{1, 2, 3, 4}}}},
+		"peer":               {What: &Up_MulticastPeer{&MulticastPeer{Interface: "x"}}},
+		"peer is a group":    {What: &Up_MulticastPeer{&MulticastPeer{Interface: "x", Nbma: []byte{224, 0, 0, 5}}}},
+		"peer on nothing":    {What: &Up_MulticastPeer{&MulticastPeer{Nbma: []byte{192, 0, 2, 1}}}},
 		"override":           {What: &Up_Override{&Override{Prefix: []byte{10, 0, 0, 0, 8}}}},
 		"kind":               {What: &Up_Delete{&Key{Kind: 77}}},
 		"nil key":            {What: &Up_Delete{nil}},
@@ -296,6 +301,7 @@ func FuzzToUps(f *testing.F) {
 		session.Begin{Replay: 1}, session.EndOfReplay{Seq: 9}, session.Publish{Topic: "t", Key: "k", Payload: []byte{1}},
 		session.Put{Seq: 1, Object: rib.Route{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Protocol: rib.RIP, NextHops: []rib.NextHop{{Interface: "x"}}}},
 		session.Put{Seq: 2, Object: rib.Neighbor{Interface: "x", Addr: netip.MustParseAddr("::1"), NBMA: netip.MustParseAddr("1.2.3.4")}},
+		session.Put{Seq: 3, Object: rib.MulticastPeer{Interface: "x", NBMA: netip.MustParseAddr("1.2.3.4")}},
 	}
 	b, err := proto.Marshal(FromUps(seed))
 	if err != nil {

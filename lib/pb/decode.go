@@ -40,7 +40,7 @@ func toUp(m *Up) (session.Up, error) {
 	switch w := m.GetWhat().(type) {
 	case *Up_Begin:
 		return session.Begin{Replay: w.Begin.GetReplay()}, nil
-	case *Up_Route, *Up_Neighbor, *Up_Override:
+	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_Override:
 		return toPut(m)
 	case *Up_Delete:
 		k, err := toKey(w.Delete)
@@ -73,6 +73,9 @@ func toPut(m *Up) (session.Up, error) {
 	case *Up_Neighbor:
 		n := w.Neighbor
 		obj = rib.Neighbor{Interface: n.GetInterface(), Addr: d.addr(n.GetAddr()), NBMA: d.addr(n.GetNbma())}
+	case *Up_MulticastPeer:
+		p := w.MulticastPeer
+		obj = rib.MulticastPeer{Interface: p.GetInterface(), NBMA: d.addr(p.GetNbma())}
 	case *Up_Override:
 		o := w.Override
 		obj = rib.Override{
@@ -280,7 +283,7 @@ func (d *decoder) route(r *Route) rib.Route {
 
 func (d *decoder) key(k *Key) rib.Key {
 	return rib.Key{
-		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindOverride))), VRF: k.GetVrf(),
+		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindMulticastPeer))), VRF: k.GetVrf(),
 		Prefix: d.prefix(k.GetPrefix()), Protocol: d.protocol(k.GetProtocol()), Instance: k.GetInstance(),
 		Interface: k.GetInterface(), Addr: d.addr(k.GetAddr()),
 	}

@@ -49,6 +49,8 @@ func fromPut(m session.Put) *Up {
 	case rib.Neighbor:
 		return &Up{Seq: m.Seq, What: &Up_Neighbor{&Neighbor{
 			Interface: o.Interface, Addr: fromAddr(o.Addr), Nbma: fromAddr(o.NBMA)}}}
+	case rib.MulticastPeer:
+		return &Up{Seq: m.Seq, What: &Up_MulticastPeer{&MulticastPeer{Interface: o.Interface, Nbma: fromAddr(o.NBMA)}}}
 	case rib.Override:
 		return &Up{Seq: m.Seq, What: &Up_Override{&Override{
 			Vrf: o.VRF, Prefix: fromPrefix(o.Prefix), Protocol: uint32(o.Protocol),

@@ -294,6 +294,58 @@ func (x *Neighbor) GetNbma() []byte {
 	return nil
 }
 
+type MulticastPeer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Interface     string                 `protobuf:"bytes,1,opt,name=interface,proto3" json:"interface,omitempty"`
+	Nbma          []byte                 `protobuf:"bytes,2,opt,name=nbma,proto3" json:"nbma,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MulticastPeer) Reset() {
+	*x = MulticastPeer{}
+	mi := &file_rib_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MulticastPeer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MulticastPeer) ProtoMessage() {}
+
+func (x *MulticastPeer) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MulticastPeer.ProtoReflect.Descriptor instead.
+func (*MulticastPeer) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MulticastPeer) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *MulticastPeer) GetNbma() []byte {
+	if x != nil {
+		return x.Nbma
+	}
+	return nil
+}
+
 type Override struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Vrf           string                 `protobuf:"bytes,1,opt,name=vrf,proto3" json:"vrf,omitempty"`
@@ -307,7 +359,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_rib_proto_msgTypes[3]
+	mi := &file_rib_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -319,7 +371,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[3]
+	mi := &file_rib_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -332,7 +384,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{3}
+	return file_rib_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Override) GetVrf() string {
@@ -385,7 +437,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_rib_proto_msgTypes[4]
+	mi := &file_rib_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +449,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[4]
+	mi := &file_rib_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +462,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{4}
+	return file_rib_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Key) GetKind() uint32 {
@@ -478,7 +530,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_rib_proto_msgTypes[5]
+	mi := &file_rib_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +542,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[5]
+	mi := &file_rib_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +555,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{5}
+	return file_rib_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Watch) GetKind() uint32 {
@@ -584,7 +636,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +648,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +661,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{6}
+	return file_rib_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Interface) GetName() string {
@@ -721,7 +773,7 @@ type InterfaceAddress struct {
 
 func (x *InterfaceAddress) Reset() {
 	*x = InterfaceAddress{}
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +785,7 @@ func (x *InterfaceAddress) String() string {
 func (*InterfaceAddress) ProtoMessage() {}
 
 func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +798,7 @@ func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InterfaceAddress.ProtoReflect.Descriptor instead.
 func (*InterfaceAddress) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{7}
+	return file_rib_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *InterfaceAddress) GetPrefix() []byte {
@@ -786,7 +838,7 @@ type Tunnel struct {
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +850,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +863,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{8}
+	return file_rib_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Tunnel) GetMode() uint32 {
@@ -893,7 +945,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +957,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +970,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{9}
+	return file_rib_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Event) GetWhat() isEvent_What {
@@ -1105,7 +1157,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1169,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1182,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{10}
+	return file_rib_proto_rawDescGZIP(), []int{11}
 }
 
 type Attached struct {
@@ -1143,7 +1195,7 @@ type Attached struct {
 
 func (x *Attached) Reset() {
 	*x = Attached{}
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1207,7 @@ func (x *Attached) String() string {
 func (*Attached) ProtoMessage() {}
 
 func (x *Attached) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1220,7 @@ func (x *Attached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attached.ProtoReflect.Descriptor instead.
 func (*Attached) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{11}
+	return file_rib_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Attached) GetEpoch() uint64 {
@@ -1199,7 +1251,7 @@ type NextHopChanged struct {
 
 func (x *NextHopChanged) Reset() {
 	*x = NextHopChanged{}
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1263,7 @@ func (x *NextHopChanged) String() string {
 func (*NextHopChanged) ProtoMessage() {}
 
 func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1224,7 +1276,7 @@ func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextHopChanged.ProtoReflect.Descriptor instead.
 func (*NextHopChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{12}
+	return file_rib_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NextHopChanged) GetWatch() *Watch {
@@ -1280,7 +1332,7 @@ type RouteChanged struct {
 
 func (x *RouteChanged) Reset() {
 	*x = RouteChanged{}
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1344,7 @@ func (x *RouteChanged) String() string {
 func (*RouteChanged) ProtoMessage() {}
 
 func (x *RouteChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1357,7 @@ func (x *RouteChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteChanged.ProtoReflect.Descriptor instead.
 func (*RouteChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{13}
+	return file_rib_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RouteChanged) GetWatch() *Watch {
@@ -1340,7 +1392,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1404,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1417,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{14}
+	return file_rib_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -1400,7 +1452,7 @@ type Hairpin struct {
 
 func (x *Hairpin) Reset() {
 	*x = Hairpin{}
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1464,7 @@ func (x *Hairpin) String() string {
 func (*Hairpin) ProtoMessage() {}
 
 func (x *Hairpin) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1477,7 @@ func (x *Hairpin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hairpin.ProtoReflect.Descriptor instead.
 func (*Hairpin) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{15}
+	return file_rib_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Hairpin) GetIn() string {
@@ -1459,7 +1511,7 @@ type NeighborMiss struct {
 
 func (x *NeighborMiss) Reset() {
 	*x = NeighborMiss{}
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1523,7 @@ func (x *NeighborMiss) String() string {
 func (*NeighborMiss) ProtoMessage() {}
 
 func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1536,7 @@ func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeighborMiss.ProtoReflect.Descriptor instead.
 func (*NeighborMiss) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{16}
+	return file_rib_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NeighborMiss) GetInterface() string {
@@ -1511,7 +1563,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1575,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1588,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{17}
+	return file_rib_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Ack) GetSeq() uint64 {
@@ -1563,7 +1615,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1627,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1640,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{18}
+	return file_rib_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Failure) GetKey() *Key {
@@ -1634,7 +1686,10 @@ const file_rib_proto_rawDesc = "" +
 	"\bNeighbor\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
 	"\x04addr\x18\x02 \x01(\fR\x04addr\x12\x12\n" +
-	"\x04nbma\x18\x03 \x01(\fR\x04nbma\"\x9c\x01\n" +
+	"\x04nbma\x18\x03 \x01(\fR\x04nbma\"A\n" +
+	"\rMulticastPeer\x12\x1c\n" +
+	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
+	"\x04nbma\x18\x02 \x01(\fR\x04nbma\"\x9c\x01\n" +
 	"\bOverride\x12\x10\n" +
 	"\x03vrf\x18\x01 \x01(\tR\x03vrf\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\fR\x06prefix\x12\x1a\n" +
@@ -1749,49 +1804,50 @@ func file_rib_proto_rawDescGZIP() []byte {
 	return file_rib_proto_rawDescData
 }
 
-var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_rib_proto_goTypes = []any{
 	(*NextHop)(nil),          // 0: godmvpn.v1.NextHop
 	(*Route)(nil),            // 1: godmvpn.v1.Route
 	(*Neighbor)(nil),         // 2: godmvpn.v1.Neighbor
-	(*Override)(nil),         // 3: godmvpn.v1.Override
-	(*Key)(nil),              // 4: godmvpn.v1.Key
-	(*Watch)(nil),            // 5: godmvpn.v1.Watch
-	(*Interface)(nil),        // 6: godmvpn.v1.Interface
-	(*InterfaceAddress)(nil), // 7: godmvpn.v1.InterfaceAddress
-	(*Tunnel)(nil),           // 8: godmvpn.v1.Tunnel
-	(*Event)(nil),            // 9: godmvpn.v1.Event
-	(*Empty)(nil),            // 10: godmvpn.v1.Empty
-	(*Attached)(nil),         // 11: godmvpn.v1.Attached
-	(*NextHopChanged)(nil),   // 12: godmvpn.v1.NextHopChanged
-	(*RouteChanged)(nil),     // 13: godmvpn.v1.RouteChanged
-	(*TopicMessage)(nil),     // 14: godmvpn.v1.TopicMessage
-	(*Hairpin)(nil),          // 15: godmvpn.v1.Hairpin
-	(*NeighborMiss)(nil),     // 16: godmvpn.v1.NeighborMiss
-	(*Ack)(nil),              // 17: godmvpn.v1.Ack
-	(*Failure)(nil),          // 18: godmvpn.v1.Failure
+	(*MulticastPeer)(nil),    // 3: godmvpn.v1.MulticastPeer
+	(*Override)(nil),         // 4: godmvpn.v1.Override
+	(*Key)(nil),              // 5: godmvpn.v1.Key
+	(*Watch)(nil),            // 6: godmvpn.v1.Watch
+	(*Interface)(nil),        // 7: godmvpn.v1.Interface
+	(*InterfaceAddress)(nil), // 8: godmvpn.v1.InterfaceAddress
+	(*Tunnel)(nil),           // 9: godmvpn.v1.Tunnel
+	(*Event)(nil),            // 10: godmvpn.v1.Event
+	(*Empty)(nil),            // 11: godmvpn.v1.Empty
+	(*Attached)(nil),         // 12: godmvpn.v1.Attached
+	(*NextHopChanged)(nil),   // 13: godmvpn.v1.NextHopChanged
+	(*RouteChanged)(nil),     // 14: godmvpn.v1.RouteChanged
+	(*TopicMessage)(nil),     // 15: godmvpn.v1.TopicMessage
+	(*Hairpin)(nil),          // 16: godmvpn.v1.Hairpin
+	(*NeighborMiss)(nil),     // 17: godmvpn.v1.NeighborMiss
+	(*Ack)(nil),              // 18: godmvpn.v1.Ack
+	(*Failure)(nil),          // 19: godmvpn.v1.Failure
 }
 var file_rib_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.Route.next_hops:type_name -> godmvpn.v1.NextHop
 	0,  // 1: godmvpn.v1.Override.next_hop:type_name -> godmvpn.v1.NextHop
-	7,  // 2: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
-	8,  // 3: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
-	11, // 4: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
-	6,  // 5: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
-	10, // 6: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
-	12, // 7: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
-	13, // 8: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
-	5,  // 9: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
-	14, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
-	15, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
-	16, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
-	17, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
-	5,  // 14: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
+	8,  // 2: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
+	9,  // 3: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
+	12, // 4: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
+	7,  // 5: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
+	11, // 6: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
+	13, // 7: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
+	14, // 8: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
+	6,  // 9: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
+	15, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
+	16, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
+	17, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
+	18, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
+	6,  // 14: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
 	0,  // 15: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
-	5,  // 16: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
+	6,  // 16: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
 	1,  // 17: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
-	18, // 18: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
-	4,  // 19: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
+	19, // 18: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
+	5,  // 19: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
 	20, // [20:20] is the sub-list for method output_type
 	20, // [20:20] is the sub-list for method input_type
 	20, // [20:20] is the sub-list for extension type_name
@@ -1804,7 +1860,7 @@ func file_rib_proto_init() {
 	if File_rib_proto != nil {
 		return
 	}
-	file_rib_proto_msgTypes[9].OneofWrappers = []any{
+	file_rib_proto_msgTypes[10].OneofWrappers = []any{
 		(*Event_Attached)(nil),
 		(*Event_InterfaceChanged)(nil),
 		(*Event_InterfaceGone)(nil),
@@ -1817,14 +1873,14 @@ func file_rib_proto_init() {
 		(*Event_NeighborMiss)(nil),
 		(*Event_Ack)(nil),
 	}
-	file_rib_proto_msgTypes[14].OneofWrappers = []any{}
+	file_rib_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rib_proto_rawDesc), len(file_rib_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,5 +1,5 @@
 // Package rib holds the values that zebra and the daemons exchange: prefixes
-// and routes, next hops, neighbours, next-hop overrides, interfaces, and the
+// and routes, next hops, neighbours, multicast peers, next-hop overrides, interfaces, and the
 // events about them. It has no behaviour beyond naming and comparing.
 //
 // A daemon states the objects that it wants, each under a Key that is unique

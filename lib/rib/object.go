@@ -10,9 +10,10 @@ type Kind uint8
 
 // The kinds of objects.
 const (
-	KindRoute    Kind = 1 + iota // a Route
-	KindNeighbor                 // a Neighbor
-	KindOverride                 // an Override
+	KindRoute         Kind = 1 + iota // a Route
+	KindNeighbor                      // a Neighbor
+	KindOverride                      // an Override
+	KindMulticastPeer                 // a MulticastPeer
 )
 
 // Key identifies an object within its owner. Which fields are in use depends
@@ -23,8 +24,8 @@ type Key struct {
 	Prefix    netip.Prefix // route, override; masked
 	Protocol  Protocol     // route
 	Instance  uint32       // route: AS or process number, 0 where there is one only
-	Interface string       // neighbour
-	Addr      netip.Addr   // neighbour
+	Interface string       // neighbour, multicast peer
+	Addr      netip.Addr   // neighbour; multicast peer: its NBMA address
 }
 
 // Object is something that a daemon asks zebra to hold in forwarding state.
@@ -88,6 +89,23 @@ func (n Neighbor) Key() Key {
 
 // Equal implements Object.
 func (n Neighbor) Equal(other Object) bool { o, ok := other.(Neighbor); return ok && n == o }
+
+// MulticastPeer has what is sent to many on a multipoint interface go to an NBMA
+// address as well: every packet for a multicast group, for 255.255.255.255 or for
+// the broadcast address of the interface's subnet, whoever on the machine sends
+// it, goes once to each peer.
+type MulticastPeer struct {
+	Interface string
+	NBMA      netip.Addr // link-layer address of a GRE tunnel
+}
+
+// Key implements Object.
+func (p MulticastPeer) Key() Key {
+	return Key{Kind: KindMulticastPeer, Interface: p.Interface, Addr: p.NBMA}
+}
+
+// Equal implements Object.
+func (p MulticastPeer) Equal(other Object) bool { o, ok := other.(MulticastPeer); return ok && p == o }
 
 // Override replaces the next hops with which the best route for exactly this
 // prefix is forwarded, and leaves that route selected (next-hop override,

@@ -32,6 +32,11 @@ func Check(obj rib.Object) error {
 			return invalid("neighbour without address")
 		}
 		return errors.Join(checkName("interface", o.Interface), checkAddr(o.Addr), checkAddr(o.NBMA))
+	case rib.MulticastPeer:
+		if o.Interface == "" || !o.NBMA.IsValid() || o.NBMA.IsUnspecified() || o.NBMA.IsMulticast() {
+			return invalid("multicast peer %v on %q", o.NBMA, cut(o.Interface, MaxName))
+		}
+		return errors.Join(checkName("interface", o.Interface), checkAddr(o.NBMA))
 	case rib.Override:
 		if o.Protocol > rib.NHRP {
 			return invalid("override of protocol %d", o.Protocol)
@@ -105,7 +110,7 @@ func CheckKey(k rib.Key) error {
 			return invalid("key %+v", k)
 		}
 		return checkDestination(k.VRF, k.Prefix)
-	case rib.KindNeighbor:
+	case rib.KindNeighbor, rib.KindMulticastPeer:
 		if k.VRF != "" || k.Prefix.IsValid() || k.Protocol != 0 || k.Instance != 0 || k.Interface == "" || !k.Addr.IsValid() {
 			return invalid("key %+v", k)
 		}

@@ -43,8 +43,8 @@ type RouteChanged struct {
 	Gone  bool
 }
 
-// ObjectGone says that a route, address, neighbour or MSS clamp of ours was removed or
-// changed by somebody else.
+// ObjectGone says that a route, address, neighbour, MSS clamp or multicast
+// replicator of ours was removed or changed by somebody else.
 type ObjectGone struct{ Key Key }
 
 // NeighborMiss says that there are packets for an unknown neighbour on a

@@ -12,19 +12,22 @@ type Kind uint8
 
 // The kinds of objects.
 const (
-	KindSysctl   Kind = 1 + iota // a Sysctl
-	KindLink                     // a Link
-	KindTunnel                   // a Tunnel
-	KindMSSClamp                 // an MSSClamp
-	KindAddr                     // an Addr
-	KindRoute                    // a Route
-	KindNeighbor                 // a Neighbor
+	KindSysctl        Kind = 1 + iota // a Sysctl
+	KindLink                          // a Link
+	KindTunnel                        // a Tunnel
+	KindMSSClamp                      // an MSSClamp
+	KindMulticast                     // a Multicast
+	KindAddr                          // an Addr
+	KindRoute                         // a Route
+	KindNeighbor                      // a Neighbor
+	KindMulticastPeer                 // a MulticastPeer
 	numKinds
 )
 
 var kindNames = [numKinds]string{
 	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
 	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
+	KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
 }
 
 // String returns the name of the kind as operators read it.
@@ -50,8 +53,8 @@ type Key struct {
 	Kind   Kind
 	Table  uint32       // route
 	Metric uint32       // route
-	Name   string       // link, tunnel, MSS clamp, address, neighbour: kernel name of the device; sysctl: path
-	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length
+	Name   string       // kernel name of the device; sysctl: path; route: ""
+	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer: NBMA address with full length
 }
 
 // Device returns the kernel name of the device without which the object cannot
@@ -60,7 +63,7 @@ func (k Key) Device() string {
 	switch k.Kind {
 	case KindSysctl:
 		return sysctlDevice(k.Name)
-	case KindMSSClamp, KindAddr, KindNeighbor:
+	case KindMSSClamp, KindMulticast, KindAddr, KindNeighbor, KindMulticastPeer:
 		return k.Name
 	}
 	return ""
@@ -75,6 +78,10 @@ func (k Key) String() string {
 		return "MSS clamp on " + k.Name
 	case KindAddr:
 		return fmt.Sprintf("address %v on %s", k.Prefix, k.Name)
+	case KindMulticast:
+		return "multicast replicator on " + k.Name
+	case KindMulticastPeer:
+		return fmt.Sprintf("multicast peer %v on %s", k.Prefix.Addr(), k.Name)
 	case KindNeighbor:
 		return fmt.Sprintf("neighbor %v on %s", k.Prefix.Addr(), k.Name)
 	}
@@ -82,8 +89,8 @@ func (k Key) String() string {
 }
 
 // Object is something that can be in force in the data plane. The set is
-// closed: Sysctl, Link, Tunnel, MSSClamp, Addr, Route, Neighbor. Objects are values; once
-// handed over they are not changed.
+// closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Addr, Route, Neighbor,
+// MulticastPeer. Objects are values; once handed over they are not changed.
 type Object interface {
 	Key() Key
 	// Equal reports whether other asks for the same under the same key.
@@ -185,6 +192,51 @@ func (c MSSClamp) Key() Key { return Key{Kind: KindMSSClamp, Name: c.Device} }
 // Equal implements Object.
 func (c MSSClamp) Equal(other Object) bool { o, ok := other.(MSSClamp); return ok && c == o }
 
+// Multicast replaces every packet that a multipoint tunnel sends to many (to a
+// multicast group, to 255.255.255.255, to the broadcast address of its subnet; of
+// IPv6 to a group) by one copy for each MulticastPeer of the tunnel, with the
+// peer as its outer destination. Without peers such packets are dropped.
+type Multicast struct {
+	Device string
+	// Outdated is set by Dump where what is in force is not what Put would make:
+	// the work of another version, or half of it.
+	Outdated bool
+}
+
+// Key implements Object.
+func (m Multicast) Key() Key { return Key{Kind: KindMulticast, Name: m.Device} }
+
+// Equal implements Object.
+func (m Multicast) Equal(other Object) bool { o, ok := other.(Multicast); return ok && m == o }
+
+// MulticastPeer is an NBMA address that gets a copy of what a multipoint tunnel
+// with Multicast sends to many. It is refused where there is no Multicast, and
+// goes with it.
+type MulticastPeer struct {
+	Device string
+	NBMA   netip.Addr
+}
+
+// Key implements Object.
+func (p MulticastPeer) Key() Key {
+	return Key{Kind: KindMulticastPeer, Name: p.Device, Prefix: netip.PrefixFrom(p.NBMA, p.NBMA.BitLen())}
+}
+
+// Equal implements Object.
+func (p MulticastPeer) Equal(other Object) bool { o, ok := other.(MulticastPeer); return ok && p == o }
+
+// Check returns an error that wraps ErrInvalid or ErrUnsupported if no packet
+// could be sent to the peer.
+func (p MulticastPeer) Check() error {
+	switch a := p.NBMA; {
+	case !a.IsValid(), a.IsUnspecified(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return fmt.Errorf("multicast peer %v on %s: %w", a, p.Device, ErrInvalid)
+	case !a.Is4():
+		return fmt.Errorf("multicast peer %v on %s: IPv6 transport: %w", a, p.Device, ErrUnsupported)
+	}
+	return nil
+}
+
 // Addr is an address of a device.
 type Addr struct {
 	Device string
@@ -282,10 +334,12 @@ func (s Sysctl) Key() Key { return Key{Kind: KindSysctl, Name: s.Path} }
 // Equal implements Object.
 func (s Sysctl) Equal(other Object) bool { o, ok := other.(Sysctl); return ok && s == o }
 
-func (Link) object()     {}
-func (Tunnel) object()   {}
-func (MSSClamp) object() {}
-func (Addr) object()     {}
-func (Route) object()    {}
-func (Neighbor) object() {}
-func (Sysctl) object()   {}
+func (Link) object()          {}
+func (Tunnel) object()        {}
+func (MSSClamp) object()      {}
+func (Multicast) object()     {}
+func (MulticastPeer) object() {}
+func (Addr) object()          {}
+func (Route) object()         {}
+func (Neighbor) object()      {}
+func (Sysctl) object()        {}

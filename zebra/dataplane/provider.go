@@ -47,6 +47,7 @@ type Caps struct {
 	AddressOwner  bool   // addresses of ours are told from others' after a restart
 	NeighborMiss  bool   // NeighborMiss events
 	MSSClamp      bool   // MSSClamps
+	Multicast     bool   // Multicast and MulticastPeers
 	Hairpin       bool   // events about packets that leave by the tunnel they came in
 	ESP           bool   // security associations and policies
 	IPv6Transport bool   // tunnels over IPv6
@@ -81,6 +82,8 @@ var (
 	// ErrNoDevice: a device that the object needs does not exist. The operation
 	// may succeed once a LinkChanged event tells of the device.
 	ErrNoDevice = errors.New("no such device")
+	// ErrNoMulticast: a MulticastPeer on a device without Multicast.
+	ErrNoMulticast = errors.New("the device has no multicast replicator")
 	// ErrUnsupported: this provider cannot do it on this machine, now or later.
 	ErrUnsupported = errors.New("not supported by this data plane")
 	// ErrInvalid: the object contradicts itself. Trying again is of no use.

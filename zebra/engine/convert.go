@@ -84,21 +84,43 @@ func (e *Engine) neighborKey(del rib.NeighborDelete) dataplane.Key {
 	return k
 }
 
+func (e *Engine) peer(put rib.PeerPut) dataplane.MulticastPeer {
+	p := dataplane.MulticastPeer{Device: e.iface.Kernel(put.Peer.Interface), NBMA: put.Peer.NBMA}
+	e.gens[p.Key()] = pending{put.Key(), put.Gen, p}
+	return p
+}
+
+func (e *Engine) peerKey(del rib.PeerDelete) dataplane.Key {
+	k := dataplane.MulticastPeer{Device: e.iface.Kernel(del.Peer.Interface), NBMA: del.Peer.NBMA}.Key()
+	e.gens[k] = pending{del.Key(), del.Gen, nil}
+	return k
+}
+
 // Outcomes takes in what became of operations. It is fit for fib.Options.Report.
 func (e *Engine) Outcomes(outcomes []fib.Outcome) {
 	kept := make([]fib.Outcome, 0, len(outcomes))
 	for _, o := range outcomes {
 		switch o.Key.Kind {
-		case dataplane.KindRoute, dataplane.KindNeighbor:
+		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer:
 			kept = append(kept, o)
 		default:
-			if o.Err != nil {
-				e.log.Warn("not in force", "object", o.Key.String(), "error", o.Err)
-			}
+			e.trouble(o)
 		}
 	}
 	if len(kept) > 0 {
 		e.Post(func() { e.outcomes(kept) })
+	}
+}
+
+// trouble logs why an object is not in force, once for each reason.
+func (e *Engine) trouble(o fib.Outcome) {
+	if o.Err == nil {
+		delete(e.refused, o.Key)
+		return
+	}
+	if why := o.Err.Error(); e.refused[o.Key] != why {
+		e.refused[o.Key] = why
+		e.log.Warn("not in force", "object", o.Key.String(), "error", o.Err)
 	}
 }
 

@@ -40,6 +40,8 @@ type Engine struct {
 	inbox   chan func()
 	stopped chan struct{}
 
+	refused map[dataplane.Key]string // why, as logged; of the goroutine that reports outcomes
+
 	// Of the engine's goroutine only.
 	fib     FIB
 	hub     Hub
@@ -79,7 +81,7 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		log: log, logged: logged, origin: time.Now(),
 		inbox: make(chan func(), inboxSize), stopped: make(chan struct{}),
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
-		static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
+		refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
 		gens: map[dataplane.Key]pending{}, waiting: map[librib.Key]rib.FIBPut{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
@@ -220,12 +222,16 @@ func (e *Engine) settleRIB() bool {
 			}
 		case rib.NeighborPut:
 			e.change.put(e.neighbor(eff))
+		case rib.PeerPut:
+			e.change.put(e.peer(eff))
 		case rib.FIBDelete:
 			if k, ok := e.routeGone(eff); ok {
 				e.change.delete(k)
 			}
 		case rib.NeighborDelete:
 			e.change.delete(e.neighborKey(eff))
+		case rib.PeerDelete:
+			e.change.delete(e.peerKey(eff))
 		case rib.ToOwner:
 			e.hub.Send(eff.Owner, eff.Event)
 		case rib.Trace:

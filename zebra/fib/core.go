@@ -274,6 +274,9 @@ func (c *Core) landed(now clock.Instant, f flight, err error) {
 		}
 		e.doomed = e.want == nil
 	}
+	if err == nil {
+		c.follow(f.op)
+	}
 	if c.current(f) {
 		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: f.op.Object, Err: err})
 	}

@@ -156,6 +156,53 @@ func TestClamp(t *testing.T) {
 	b.expect("deletes", []string{"delete " + saidAddress, "delete MSS clamp on Tunnel0", "delete tunnel Tunnel0"}, b.run())
 }
 
+// TestMulticast: peers come after their replicator, wait for it, and go with it.
+func TestMulticast(t *testing.T) {
+	b := newBench(t)
+	replicator := dataplane.Multicast{Device: "Tunnel0"}
+	peer := dataplane.MulticastPeer{Device: "Tunnel0", NBMA: netip.MustParseAddr("192.0.2.2")}
+	const putBoth, saidPeer = "put multicast replicator on Tunnel0", "put multicast peer 192.0.2.2 on Tunnel0"
+	for _, o := range []dataplane.Object{peer, neighbor0, address0, replicator, tunnel0} {
+		b.c.Put(o)
+	}
+	b.expect("puts", []string{"put tunnel Tunnel0", putBoth, "put " + saidAddress, "put " + saidNeighbor, saidPeer}, b.run())
+	b.c.Delete(replicator.Key())
+	b.expect("without", []string{"delete multicast replicator on Tunnel0", saidPeer + ": multicast peer 192.0.2.2 on Tunnel0: " + dataplane.ErrNoMulticast.Error()}, b.run())
+	b.c.Put(replicator)
+	b.expect("at once again", []string{putBoth, saidPeer}, b.run())
+	b.changes()
+	b.p.Steal(replicator.Key())
+	b.pass(time.Minute)
+	b.run()
+	b.expect("put back", []string{putBoth}, b.changes())
+	b.p.RemoveDevice("Tunnel0")
+	b.pass(time.Minute)
+	b.run()
+	b.expect("puts again", []string{"put tunnel Tunnel0", putBoth, "put " + saidAddress, "put " + saidNeighbor, saidPeer}, b.changes())
+}
+
+// TestMulticastAdopted: the peers of an earlier life stay until they are swept.
+func TestMulticastAdopted(t *testing.T) {
+	b := newBench(t)
+	replicator := dataplane.Multicast{Device: "Tunnel0"}
+	peers := []dataplane.MulticastPeer{{Device: "Tunnel0", NBMA: netip.MustParseAddr("192.0.2.2")}, {Device: "Tunnel0", NBMA: netip.MustParseAddr("192.0.2.3")}}
+	for _, o := range []dataplane.Object{tunnel0, replicator, peers[0], peers[1]} {
+		b.c.Put(o)
+	}
+	b.run()
+	b.changes()
+	b.c = NewCore()
+	b.audit(true)
+	for _, o := range []dataplane.Object{tunnel0, replicator, peers[1]} {
+		b.c.Put(o)
+	}
+	b.run()
+	b.expect("without a change", nil, b.changes())
+	b.c.Sweep(nil)
+	b.run()
+	b.expect("swept", []string{"delete multicast peer 192.0.2.2 on Tunnel0"}, b.changes())
+}
+
 func TestCoalescing(t *testing.T) {
 	b := newBench(t, "eth0")
 	r := aRoute("203.0.113.0/24", "eth0")

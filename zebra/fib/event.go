@@ -80,6 +80,18 @@ func (c *Core) lose(device string, kind func(dataplane.Kind) bool) {
 	}
 }
 
+// follow takes in what an operation that succeeded means for other objects: the
+// peers of a multicast replicator go with it, and those that found none can come.
+func (c *Core) follow(op dataplane.Op) {
+	switch {
+	case op.Key.Kind != dataplane.KindMulticast:
+	case op.IsDelete():
+		c.lose(op.Key.Name, func(k dataplane.Kind) bool { return k == dataplane.KindMulticastPeer })
+	default:
+		c.kick(op.Key.Name)
+	}
+}
+
 // gone notes that an object is not installed.
 func (c *Core) gone(e *entry) {
 	e.have, e.undone = nil, e.flying

@@ -194,6 +194,9 @@ func (c *Core) wantedOf(cfg *Interface) []dataplane.Object {
 		objects = append(objects, dataplane.Link{Name: kernel, Type: dataplane.LinkExisting, Attrs: attrs})
 	}
 	objects = append(objects, dataplane.Sysctl{Path: "ipv4/conf/" + kernel + "/send_redirects", Value: "0"})
+	if IsTunnel(cfg.Name) && cfg.Tunnel.Multipoint {
+		objects = append(objects, dataplane.Multicast{Device: kernel})
+	}
 	if cfg.AdjustMSS != 0 {
 		objects = append(objects, dataplane.MSSClamp{Device: kernel, MSS: uint16(cfg.AdjustMSS)})
 	}

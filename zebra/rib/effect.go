@@ -49,6 +49,18 @@ type NeighborDelete struct {
 	Addr      netip.Addr
 }
 
+// PeerPut asks for a multicast peer.
+type PeerPut struct {
+	Gen  uint64
+	Peer rib.MulticastPeer
+}
+
+// PeerDelete takes back a PeerPut.
+type PeerDelete struct {
+	Gen  uint64
+	Peer rib.MulticastPeer
+}
+
 // ToOwner is an event for a daemon or a built-in owner: an Ack, an answer to
 // a watch.
 //
@@ -113,6 +125,12 @@ func (e NeighborDelete) Key() rib.Key {
 	return rib.Key{Kind: rib.KindNeighbor, Interface: e.Interface, Addr: e.Addr}
 }
 
+// Key returns the key under which the FIB gives its verdict.
+func (e PeerPut) Key() rib.Key { return e.Peer.Key() }
+
+// Key returns the key under which the FIB gives its verdict.
+func (e PeerDelete) Key() rib.Key { return e.Peer.Key() }
+
 func fibKey(vrf string, p netip.Prefix) rib.Key {
 	return rib.Key{Kind: rib.KindRoute, VRF: vrf, Prefix: p}
 }
@@ -121,5 +139,7 @@ func (FIBPut) effect()         {}
 func (FIBDelete) effect()      {}
 func (NeighborPut) effect()    {}
 func (NeighborDelete) effect() {}
+func (PeerPut) effect()        {}
+func (PeerDelete) effect()     {}
 func (ToOwner) effect()        {}
 func (Trace) effect()          {}

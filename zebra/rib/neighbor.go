@@ -9,19 +9,20 @@ import (
 )
 
 // neighbor is an interface and protocol address for which somebody states a
-// link-layer address. If several owners do, the first by name is in force.
+// link-layer address, or an interface and link-layer address to which somebody
+// wants multicast to go. If several owners do, the first by name is in force.
 type neighbor struct {
 	key    rib.Key
 	claims []*claim // by owner's name
 	fib    fibEntry
-	put    rib.Neighbor // last asked of the FIB, while fib.put
+	put    rib.Object // last asked of the FIB, while fib.put: a rib.Neighbor or a rib.MulticastPeer
 }
 
 // claim is what one owner states about a neighbour.
 type claim struct {
 	held
 	neighbor *neighbor
-	value    rib.Neighbor
+	value    rib.Object
 	since    clock.Instant
 }
 
@@ -34,8 +35,13 @@ func (nb *neighbor) claim(o *owner) *claim {
 	return nil
 }
 
-// putNeighbor enters a neighbour and returns its FIB entry.
-func (c *Core) putNeighbor(now clock.Instant, o *owner, v rib.Neighbor) *fibEntry {
+// isNeighbor reports whether a key is that of a neighbor.
+func isNeighbor(k rib.Key) bool {
+	return k.Kind == rib.KindNeighbor || k.Kind == rib.KindMulticastPeer
+}
+
+// putNeighbor enters a neighbour or multicast peer and returns its FIB entry.
+func (c *Core) putNeighbor(now clock.Instant, o *owner, v rib.Object) *fibEntry {
 	key := v.Key()
 	nb := c.neighbors[key]
 	if nb == nil {
@@ -51,7 +57,7 @@ func (c *Core) putNeighbor(now clock.Instant, o *owner, v rib.Neighbor) *fibEntr
 			return strings.Compare(a.owner.name, b.owner.name)
 		})
 		nb.claims = slices.Insert(nb.claims, i, cl)
-	case cl.value == v:
+	case cl.value.Equal(v):
 		cl.refresh()
 		if nb.fib.state() == FIBFailed && cl == nb.claims[0] {
 			o.fail(key, nb.fib.err)
@@ -75,14 +81,29 @@ func (cl *claim) remove(c *Core, _ clock.Instant) {
 func (c *Core) tellNeighbor(nb *neighbor) {
 	if len(nb.claims) == 0 {
 		if nb.fib.put {
-			c.emit(NeighborDelete{Gen: c.ask(&nb.fib, false), Interface: nb.key.Interface, Addr: nb.key.Addr})
+			c.emit(deleteOf(nb.key, c.ask(&nb.fib, false)))
 		}
 		return
 	}
-	if want := nb.claims[0].value; !nb.fib.put || nb.put != want {
+	if want := nb.claims[0].value; !nb.fib.put || !nb.put.Equal(want) {
 		nb.put = want
-		c.emit(NeighborPut{Gen: c.ask(&nb.fib, true), Neighbor: want})
+		c.emit(putOf(want, c.ask(&nb.fib, true)))
 	}
+}
+
+func putOf(o rib.Object, gen uint64) Effect {
+	if p, ok := o.(rib.MulticastPeer); ok {
+		return PeerPut{Gen: gen, Peer: p}
+	}
+	n, _ := o.(rib.Neighbor)
+	return NeighborPut{Gen: gen, Neighbor: n}
+}
+
+func deleteOf(k rib.Key, gen uint64) Effect {
+	if k.Kind == rib.KindMulticastPeer {
+		return PeerDelete{Gen: gen, Peer: rib.MulticastPeer{Interface: k.Interface, NBMA: k.Addr}}
+	}
+	return NeighborDelete{Gen: gen, Interface: k.Interface, Addr: k.Addr}
 }
 
 // dropNeighbor forgets a neighbour that the FIB has taken out.

@@ -110,7 +110,7 @@ func (c *Core) put(now clock.Instant, in Put) {
 		f = c.putRoute(now, o, obj, false)
 	case rib.Override:
 		f = c.putRoute(now, o, routeOf(obj), true)
-	case rib.Neighbor:
+	case rib.Neighbor, rib.MulticastPeer:
 		f = c.putNeighbor(now, o, obj)
 	}
 	o.decided(in.Seq, f)
@@ -138,7 +138,7 @@ func (c *Core) remove(now clock.Instant, o *owner, key rib.Key) *fibEntry {
 
 // find returns the object of o under key, and how to get at its FIB entry.
 func (c *Core) find(o *owner, key rib.Key) (holder, func() *fibEntry) {
-	if key.Kind == rib.KindNeighbor {
+	if isNeighbor(key) {
 		nb := c.neighbors[key]
 		if nb == nil {
 			return nil, func() *fibEntry { return nil }
@@ -324,6 +324,11 @@ func validate(obj rib.Object) error {
 	case rib.Neighbor:
 		if obj.Interface == "" || !obj.Addr.IsValid() || !obj.NBMA.IsValid() {
 			return errors.New("a neighbour needs an interface and both addresses")
+		}
+		return nil
+	case rib.MulticastPeer:
+		if obj.Interface == "" || !obj.NBMA.IsValid() {
+			return errors.New("a multicast peer needs an interface and an address")
 		}
 		return nil
 	}

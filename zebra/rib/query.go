@@ -190,8 +190,12 @@ func (c *Core) Neighbors() []NeighborView {
 			continue
 		}
 		cl := nb.claims[0]
+		value, ok := cl.value.(rib.Neighbor)
+		if !ok {
+			continue
+		}
 		out = append(out, NeighborView{
-			Owner: cl.owner.name, Neighbor: cl.value, Stale: cl.isStale(), Since: cl.since,
+			Owner: cl.owner.name, Neighbor: value, Stale: cl.isStale(), Since: cl.since,
 			FIB: nb.fib.state(), Error: nb.fib.err,
 		})
 	}

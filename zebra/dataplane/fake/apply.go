@@ -41,6 +41,20 @@ func (p *Provider) apply(op dataplane.Op) error {
 		if err := p.usable(op.Key.Name, false); err != nil {
 			return err
 		}
+	case dataplane.Multicast:
+		if err := p.multipoint(o.Device); err != nil {
+			return err
+		}
+	case dataplane.MulticastPeer:
+		if err := p.multipoint(o.Device); err != nil {
+			return err
+		}
+		if err := o.Check(); err != nil {
+			return err
+		}
+		if p.objects[dataplane.Multicast{Device: o.Device}.Key()] == nil {
+			return fmt.Errorf("%v: %w", op.Key, dataplane.ErrNoMulticast)
+		}
 	case dataplane.Addr, dataplane.Neighbor:
 		if err := p.usable(op.Key.Name, false); err != nil {
 			return err
@@ -56,6 +70,17 @@ func (p *Provider) usable(name string, up bool) error {
 		return fmt.Errorf("%s: %w", name, dataplane.ErrNoDevice)
 	case up && !d.info.Up:
 		return fmt.Errorf("%s: %w", name, ErrDown)
+	}
+	return nil
+}
+
+// multipoint refuses a device that is not a multipoint tunnel.
+func (p *Provider) multipoint(name string) error {
+	if err := p.usable(name, false); err != nil {
+		return err
+	}
+	if t := p.devices[name].tunnel; t == nil || !t.Multipoint() {
+		return fmt.Errorf("%s is not a multipoint tunnel: %w", name, dataplane.ErrInvalid)
 	}
 	return nil
 }
@@ -290,6 +315,9 @@ func (p *Provider) remove(op dataplane.Op) error {
 	}
 	delete(p.objects, k)
 	p.log = append(p.log, op)
+	if k.Kind == dataplane.KindMulticast {
+		p.flush(k.Name, dataplane.KindMulticastPeer)
+	}
 	if a, ok := o.(dataplane.Addr); ok {
 		p.emit(dataplane.AddrChanged{Addr: a, Index: p.devices[a.Device].info.Index, Gone: true})
 	}

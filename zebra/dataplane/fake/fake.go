@@ -25,7 +25,7 @@ type Provider struct {
 	fail    func(dataplane.Op) error
 	next    int
 	devices map[string]*device
-	objects map[dataplane.Key]dataplane.Object // addresses, routes, neighbours, clamps, switches
+	objects map[dataplane.Key]dataplane.Object // all but links and tunnels
 	foreign map[dataplane.Key]dataplane.Route  // routes that are not ours
 	log     []dataplane.Op
 	pending []dataplane.Event
@@ -65,7 +65,7 @@ func New(devices ...string) *Provider {
 
 // Caps implements dataplane.Provider.
 func (p *Provider) Caps() dataplane.Caps {
-	return dataplane.Caps{Name: "fake", GRE: true, VRF: true, Dummy: true, IPv6: true, AddressOwner: true, NeighborMiss: true, MSSClamp: true, MaxNextHops: 64}
+	return dataplane.Caps{Name: "fake", GRE: true, VRF: true, Dummy: true, IPv6: true, AddressOwner: true, NeighborMiss: true, MSSClamp: true, Multicast: true, MaxNextHops: 64}
 }
 
 // Apply implements dataplane.Provider.

@@ -26,7 +26,7 @@ func (p *Provider) Forget(f func()) {
 	p.mu.Unlock()
 }
 
-// Steal removes an address, route, neighbour or clamp of ours, and tells so.
+// Steal removes an address, route, neighbour, clamp or replicator of ours, and tells so.
 func (p *Provider) Steal(k dataplane.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

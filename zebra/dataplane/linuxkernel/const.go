@@ -28,10 +28,11 @@ const (
 	tcIngress     = tcClsactMajor | 0xfff2 // TC_H_MIN_INGRESS
 	tcEgress      = tcClsactMajor | 0xfff3 // TC_H_MIN_EGRESS
 
-	bpfFD        = 6 // TCA_BPF_FD, linux/pkt_cls.h
-	bpfName      = 7 // TCA_BPF_NAME
-	bpfFlags     = 8 // TCA_BPF_FLAGS
-	bpfActDirect = 1 // TCA_BPF_FLAG_ACT_DIRECT
+	bpfFD        = 6  // TCA_BPF_FD, linux/pkt_cls.h
+	bpfName      = 7  // TCA_BPF_NAME
+	bpfFlags     = 8  // TCA_BPF_FLAGS
+	bpfID        = 11 // TCA_BPF_ID
+	bpfActDirect = 1  // TCA_BPF_FLAG_ACT_DIRECT
 
 	greKeyBit     = 0x2000 // GRE_KEY, linux/if_tunnel.h
 	greVersionBit = 0x0007 // GRE_VERSION

@@ -99,6 +99,8 @@ func (p *Provider) Dump(ctx context.Context, kind dataplane.Kind) iter.Seq2[data
 		return func(yield func(dataplane.Object, error) bool) { p.dumpDevices(ctx, kind, yield) }
 	case dataplane.KindMSSClamp:
 		return func(yield func(dataplane.Object, error) bool) { p.dumpClamps(ctx, yield) }
+	case dataplane.KindMulticast, dataplane.KindMulticastPeer:
+		return func(yield func(dataplane.Object, error) bool) { p.dumpMulticast(ctx, kind, yield) }
 	case dataplane.KindAddr:
 		return p.dumpObjects(ctx, unix.RTM_GETADDR, unix.SizeofIfAddrmsg, unix.AF_UNSPEC, p.addrObject)
 	case dataplane.KindRoute:
@@ -185,16 +187,26 @@ func (p *Provider) neighborObject(m message) (dataplane.Object, bool) {
 
 // dumpLinks reads all devices and brings the names up to date.
 func (p *Provider) dumpLinks(ctx context.Context) ([]dataplane.LinkInfo, error) {
+	devices, err := p.dumpDevicesNow(ctx)
+	links := make([]dataplane.LinkInfo, len(devices))
+	for i, d := range devices {
+		links[i] = d.LinkInfo
+	}
+	return links, err
+}
+
+// dumpDevicesNow is dumpLinks with all that is read.
+func (p *Provider) dumpDevicesNow(ctx context.Context) ([]device, error) {
 	chunks, err := p.dumpRaw(ctx, unix.RTM_GETLINK, func(e *encoder) { linkHeader(e, 0, 0, 0) })
 	if err != nil {
 		return nil, fmt.Errorf("reading the kernel's links: %w", err)
 	}
-	var links []dataplane.LinkInfo
+	var links []device
 	for _, c := range chunks {
 		for m := range messages(c) {
 			if d, ok := parseLink(m); ok && m.typ == unix.RTM_NEWLINK {
 				p.names.put(d.LinkInfo)
-				links = append(links, d.LinkInfo)
+				links = append(links, d)
 			}
 		}
 	}
@@ -202,10 +214,10 @@ func (p *Provider) dumpLinks(ctx context.Context) ([]dataplane.LinkInfo, error) 
 	// that is gone, whose name may still be remembered.
 	here := newNames()
 	for _, l := range links {
-		here.put(l)
+		here.put(l.LinkInfo)
 	}
 	for i := range links {
-		links[i] = here.resolve(links[i])
+		links[i].LinkInfo = here.resolve(links[i].LinkInfo)
 	}
 	return links, nil
 }

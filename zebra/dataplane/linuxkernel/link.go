@@ -14,7 +14,8 @@ import (
 // device is a link as read from the kernel.
 type device struct {
 	dataplane.LinkInfo
-	ethernet bool // packets begin with Ethernet headers
+	ethernet  bool       // packets begin with Ethernet headers
+	broadcast netip.Addr // link-layer broadcast address of a GRE device
 }
 
 // parseLink reads an RTM_NEWLINK or RTM_DELLINK. ok is false for messages about
@@ -43,6 +44,10 @@ func parseLink(m message) (d device, ok bool) {
 			}
 		case unix.IFLA_ADDRESS:
 			d.HardwareAddr = hardwareText(hw, v)
+		case unix.IFLA_BROADCAST:
+			if hw == unix.ARPHRD_IPGRE {
+				d.broadcast = someAddr(v)
+			}
 		case unix.IFLA_LINKINFO:
 			d.parseInfo(v)
 		}

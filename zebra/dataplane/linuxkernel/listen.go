@@ -162,7 +162,7 @@ func (p *Provider) notify(m message) {
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_GETNEIGH:
 		p.neighChanged(m)
 	case unix.RTM_NEWTFILTER, unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
-		p.clampChanged(m)
+		p.filterChanged(m)
 	}
 }
 

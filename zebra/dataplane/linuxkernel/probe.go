@@ -27,6 +27,8 @@ func (p *Provider) probe() dataplane.Caps {
 	c.NeighborMiss = c.GRE
 	p.unclamped = p.probeClamp()
 	c.MSSClamp = p.unclamped == nil
+	p.uncopied = p.probeCopier()
+	c.Multicast = p.uncopied == nil
 	return c
 }
 

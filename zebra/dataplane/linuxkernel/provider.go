@@ -21,8 +21,9 @@ type Options struct {
 	// process. It must stay open as long as the Provider is.
 	Namespace *os.File
 	// StateFile keeps, across a crash, the values of sysctls and the attributes
-	// of other people's links from before zebra changed them. "" keeps them in
-	// memory only.
+	// of other people's links from before zebra changed them; a file beside it,
+	// with ".multicast" at its name's end, keeps where multicast is copied to. ""
+	// keeps them in memory only.
 	StateFile string
 	// Logger is told of trouble that no result can tell. nil is silence.
 	Logger *slog.Logger
@@ -33,8 +34,9 @@ type Provider struct {
 	opt   Options
 	caps  dataplane.Caps
 	names *names
-	// unclamped is why MSSClamps cannot be; nil if they can.
-	unclamped error
+	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot; nil if
+	// they can.
+	unclamped, uncopied error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -45,6 +47,10 @@ type Provider struct {
 
 	savedMu sync.Mutex // guards saved.Sysctls, which Dump reads
 	saved   *saved
+
+	copyMu  sync.Mutex // guards what follows, which Dump reads
+	copiers map[string]*copier
+	ledger  *ledger
 
 	addedMu sync.Mutex // guards added, which Dump reads
 
@@ -68,6 +74,14 @@ func New(opt Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	ledgerFile := opt.StateFile
+	if ledgerFile != "" {
+		ledgerFile += ".multicast"
+	}
+	ledger, err := openLedger(ledgerFile, func(err error) { opt.Logger.Warn(err.Error()) })
+	if err != nil {
+		return nil, err
+	}
 	sock, err := openSocket(opt.Namespace)
 	if err != nil {
 		return nil, err
@@ -75,6 +89,7 @@ func New(opt Options) (*Provider, error) {
 	p := &Provider{
 		opt: opt, names: newNames(), w: newWriter(sock), saved: sv,
 		clamps: map[clampProgram]*ebpf.Program{}, added: map[dataplane.Key]bool{},
+		copiers: map[string]*copier{}, ledger: ledger,
 		events: make(chan dataplane.Event, 1024), closed: make(chan struct{}),
 		told: map[int]dataplane.LinkInfo{},
 	}
@@ -126,6 +141,15 @@ func (p *Provider) Close() error {
 		}
 		clear(p.clamps)
 		p.applyMu.Unlock()
+		p.copyMu.Lock()
+		for _, c := range p.copiers {
+			if c.r != nil {
+				c.r.Close()
+			}
+		}
+		clear(p.copiers)
+		p.ledger.close()
+		p.copyMu.Unlock()
 	})
 	return nil
 }
@@ -170,6 +194,10 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 		return true, p.putTunnel(o)
 	case dataplane.MSSClamp:
 		return true, p.putClamp(o)
+	case dataplane.Multicast:
+		return true, p.putMulticast(o)
+	case dataplane.MulticastPeer:
+		return true, p.putPeer(o)
 	case dataplane.Addr:
 		return p.putAddr(i, o)
 	case dataplane.Route:
@@ -189,6 +217,10 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 		return true, p.deleteDevice(k.Name)
 	case dataplane.KindMSSClamp:
 		return true, p.deleteClamp(k)
+	case dataplane.KindMulticast:
+		return true, p.deleteMulticast(k)
+	case dataplane.KindMulticastPeer:
+		return true, p.deletePeer(k)
 	case dataplane.KindAddr:
 		return true, p.deleteAddr(k)
 	case dataplane.KindRoute:

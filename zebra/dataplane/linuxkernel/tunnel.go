@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
+	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/replicate"
 )
 
 // putTunnel creates or changes a GRE device. A change is one message with all
@@ -43,6 +44,11 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	}
 	if t.Multipoint() && d.NoARP {
 		if err := p.setFlags(d.Index, 0, unix.IFF_NOARP); err != nil {
+			return err
+		}
+	}
+	if t.Multipoint() {
+		if err := p.putBroadcast(d); err != nil {
 			return err
 		}
 	}
@@ -95,9 +101,31 @@ func (p *Provider) createTunnel(t dataplane.Tunnel, under int) (device, error) {
 	return p.createDevice(t.Name, "gre", t.MTU, func(e *encoder) { greData(e, t, under) })
 }
 
-func (p *Provider) changeTunnel(d device, t dataplane.Tunnel, under int) (device, error) {
-	err := p.w.do(unix.RTM_NEWLINK, 0, func(e *encoder) {
+// changeTunnel changes the attributes of ours. The kernel takes the broadcast
+// address away with them, and with its return the neighbours.
+func (p *Provider) changeTunnel(d device, t dataplane.Tunnel, under int) (n device, err error) {
+	change := func() error { return p.sendTunnel(d, t, under) }
+	if t.Multipoint() {
+		err = p.keepNeighbors(d.Index, change)
+	} else {
+		err = change()
+	}
+	if err != nil {
+		return d, fmt.Errorf("change tunnel %s: %w", t.Name, err)
+	}
+	n, ok, err := p.device(t.Name)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s: %w", t.Name, dataplane.ErrNoDevice)
+	}
+	return n, err
+}
+
+func (p *Provider) sendTunnel(d device, t dataplane.Tunnel, under int) error {
+	return p.w.do(unix.RTM_NEWLINK, 0, func(e *encoder) {
 		linkHeader(e, d.Index, 0, 0)
+		if t.Multipoint() {
+			e.addr(unix.IFLA_BROADCAST, replicate.Broadcast)
+		}
 		if t.MTU != 0 {
 			e.u32(unix.IFLA_MTU, uint32(t.MTU))
 		}
@@ -108,14 +136,6 @@ func (p *Provider) changeTunnel(d device, t dataplane.Tunnel, under int) (device
 		e.shut(data)
 		e.shut(info)
 	})
-	if err != nil {
-		return d, fmt.Errorf("change tunnel %s: %w", t.Name, err)
-	}
-	n, ok, err := p.device(t.Name)
-	if err == nil && !ok {
-		err = fmt.Errorf("%s: %w", t.Name, dataplane.ErrNoDevice)
-	}
-	return n, err
 }
 
 // recreateTunnel makes a device anew where the kernel cannot change it, and

@@ -181,9 +181,9 @@ func (e *Env) Remove(o dataplane.Object) {
 		e.must(e.Handle.RouteDel(e.route(o)))
 	case dataplane.Neighbor:
 		e.must(e.Handle.NeighDel(&netlink.Neigh{LinkIndex: e.Link(o.Device).Attrs().Index, IP: o.Addr.AsSlice()}))
-	case dataplane.MSSClamp:
+	case dataplane.MSSClamp, dataplane.Multicast:
 		for _, parent := range []uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS} {
-			filters, err := e.Handle.FilterList(e.Link(o.Device), parent)
+			filters, err := e.Handle.FilterList(e.Link(o.Key().Name), parent)
 			e.must(err)
 			for _, f := range filters {
 				e.must(e.Handle.FilterDel(f))

@@ -1,0 +1,256 @@
+package replicate
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+)
+
+// Revision is counted up whenever the program or the layout of its maps changes,
+// so that a program which an earlier version left in the kernel is known.
+const Revision = 1
+
+// Verdicts of the program (linux/pkt_cls.h).
+const (
+	VerdictNext   = -1 // TC_ACT_UNSPEC: go on with the next filter
+	VerdictDrop   = 2  // TC_ACT_SHOT: the sender sees an error
+	VerdictStolen = 4  // TC_ACT_STOLEN: the sender sees success
+)
+
+// A packet is copied in two steps, since the verifier's work grows with the
+// length of the program: once for each group of peers, and of these once for each
+// peer.
+const (
+	groupSize = 128
+	numGroups = 64
+	// MaxPeers is how many peers a tunnel can have.
+	MaxPeers = groupSize * numGroups
+)
+
+// Protocol constants.
+const (
+	ipMinLen  = 20     // RFC 791 section 3.1
+	ipGRE     = 0x4500 // version and header length, and what differs masked out
+	protoGRE  = 47     // RFC 2784
+	greLen    = 4      // RFC 2784 section 2
+	greKeyLen = 4      // RFC 2890 section 2
+	greKeyBit = 0x2000 // RFC 2890 section 2
+	headerMax = ipMinLen + greLen + greKeyLen
+	daddrAt   = 16
+)
+
+// The value of the state map: what the runs of the program on one packet tell
+// each other. There is one for each processor: what follows from a packet runs on
+// the processor on which the packet is, and nothing else of this device between.
+const (
+	stateMode   = 0 // what the next run of the program is for
+	stateSlot   = 4 // for modeGroup: the group's first slot
+	stateLen    = 8 // of the header
+	stateHeader = 12
+	stateSize   = stateHeader + headerMax
+)
+
+// Modes.
+const (
+	modeIdle  = iota // no packet is being copied
+	modeBusy         // one is; the run is about another packet
+	modeGroup        // the run is about the packet that goes to the peers of a group
+	modeCopy         // the run is about the packet that goes to one peer
+)
+
+// Offsets in struct __sk_buff (linux/bpf.h).
+const skbIfindex = 40
+
+// The program's stack, below the frame pointer.
+const (
+	atKey    = -8 // key of a map
+	atHeader = -8 - headerMax - 4
+)
+
+// Registers that outlive calls.
+const (
+	rSkb   = asm.R6
+	rState = asm.R7
+	rSlot  = asm.R8
+	rCount = asm.R9 // slots in use
+)
+
+// extentKey is the key of the peers' map under which it says how many slots are
+// in use; the peers follow.
+const extentKey = 0
+
+const (
+	next   = "next"
+	drop   = "drop"
+	stolen = "stolen"
+)
+
+// network returns v as a load of its bytes in network byte order gives it.
+func network(v uint16) int32 {
+	return int32(binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v)))
+}
+
+// programSpec returns the program over two maps.
+func programSpec(state, peers *ebpf.Map) *ebpf.ProgramSpec {
+	code := asm.Instructions{asm.Mov.Reg(rSkb, asm.R1)}
+	code = append(code, lookup(state, asm.Mov.Imm(asm.R1, 0), drop)...)
+	code = append(code,
+		asm.Mov.Reg(rState, asm.R0),
+		asm.LoadMem(asm.R1, rState, stateMode, asm.Word),
+		asm.JEq.Imm(asm.R1, modeCopy, "copy"),
+		asm.JEq.Imm(asm.R1, modeGroup, "group"),
+	)
+	code = append(code, begin(peers)...)
+	code = append(code, group(peers)...)
+	code = append(code, deliver()...)
+	return &ebpf.ProgramSpec{
+		Name: "godmvpn_mcast", Type: ebpf.SchedCLS, License: "Apache-2.0",
+		Instructions: append(code,
+			asm.Mov.Imm(asm.R0, VerdictNext).WithSymbol(next), asm.Return(),
+			asm.Mov.Imm(asm.R0, VerdictDrop).WithSymbol(drop), asm.Return(),
+			asm.Mov.Imm(asm.R0, VerdictStolen).WithSymbol(stolen), asm.Return(),
+		),
+	}
+}
+
+// lookup leaves a pointer to the value in R0, or goes to the label if there is
+// none. key leaves the key in R1.
+func lookup(m *ebpf.Map, key asm.Instruction, none string) asm.Instructions {
+	return asm.Instructions{
+		key,
+		asm.StoreMem(asm.RFP, atKey, asm.R1, asm.Word),
+		asm.LoadMapPtr(asm.R1, m.FD()),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, atKey),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, none),
+	}
+}
+
+// again sends a clone of the packet, without its outer header, by the same
+// device, where it meets the program in the mode given.
+func again(mode int64) asm.Instructions {
+	return asm.Instructions{
+		asm.StoreImm(rState, stateMode, mode, asm.Word),
+		asm.Mov.Reg(asm.R1, rSkb),
+		asm.LoadMem(asm.R2, rSkb, skbIfindex, asm.Word),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.FnCloneRedirect.Call(),
+		asm.StoreImm(rState, stateMode, modeBusy, asm.Word), // if it did not come that far
+	}
+}
+
+// begin is the first run on a packet: one with an outer header. What is for
+// everybody is copied, all else goes on.
+func begin(peers *ebpf.Map) asm.Instructions {
+	code := asm.Instructions{
+		asm.Mov.Reg(rSlot, asm.R1), // the mode
+		asm.Mov.Reg(asm.R1, rSkb),
+		asm.Mov.Imm(asm.R2, 0),
+		asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, atHeader),
+		asm.Mov.Imm(asm.R4, headerMax),
+		asm.FnSkbLoadBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, next),
+	}
+	code = append(code, forEverybody()...)
+	code = append(code,
+		asm.JNE.Imm(rSlot, modeIdle, drop), // a copy that came back by its own tunnel
+	)
+	for at := int16(0); at < headerMax; at += 4 {
+		code = append(code,
+			asm.LoadMem(asm.R1, asm.RFP, atHeader+at, asm.Word),
+			asm.StoreMem(rState, stateHeader+at, asm.R1, asm.Word))
+	}
+	code = append(code, lookup(peers, asm.Mov.Imm(asm.R1, extentKey), stolen)...)
+	code = append(code, asm.LoadMem(rCount, asm.R0, 0, asm.Word))
+	for n := range numGroups {
+		code = append(code,
+			asm.JLE.Imm(rCount, int32(n*groupSize), "end"),
+			asm.StoreImm(rState, stateSlot, int64(n*groupSize+1), asm.Word))
+		code = append(code, again(modeGroup)...)
+	}
+	return append(code,
+		asm.StoreImm(rState, stateMode, modeIdle, asm.Word).WithSymbol("end"),
+		asm.Ja.Label(stolen),
+	)
+}
+
+// forEverybody goes on with a packet that has the outer header of GRE and is
+// addressed to the device's broadcast address or, on a device without one, to a
+// group. It leaves the header's length in the state.
+func forEverybody() asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMem(asm.R1, asm.RFP, atHeader, asm.Byte),
+		asm.JNE.Imm(asm.R1, ipGRE>>8, next),
+		asm.LoadMem(asm.R1, asm.RFP, atHeader+9, asm.Byte),
+		asm.JNE.Imm(asm.R1, protoGRE, next),
+		asm.LoadMem(asm.R1, asm.RFP, atHeader+daddrAt, asm.Word),
+		asm.HostTo(asm.BE, asm.R1, asm.Word),
+		asm.JEq.Imm(asm.R1, int32(binary.BigEndian.Uint32(broadcast[:])), "everybody"),
+		asm.RSh.Imm(asm.R1, 28),
+		asm.JNE.Imm(asm.R1, 0xe, next), // 224.0.0.0/4
+		asm.Mov.Imm(asm.R2, ipMinLen+greLen).WithSymbol("everybody"),
+		asm.LoadMem(asm.R1, asm.RFP, atHeader+ipMinLen, asm.Half),
+		asm.JEq.Imm(asm.R1, 0, "long"),
+		asm.JNE.Imm(asm.R1, network(greKeyBit), drop), // no tunnel of ours
+		asm.Mov.Imm(asm.R2, headerMax),
+		asm.StoreMem(rState, stateLen, asm.R2, asm.Word).WithSymbol("long"),
+	}
+}
+
+// group is the run on the clone for a group: it makes the copies of the group.
+func group(peers *ebpf.Map) asm.Instructions {
+	code := asm.Instructions{
+		asm.StoreImm(rState, stateMode, modeBusy, asm.Word).WithSymbol("group"),
+		asm.LoadMem(rSlot, rState, stateSlot, asm.Word),
+	}
+	for n := range groupSize {
+		skip := fmt.Sprint("slot", n+1)
+		code = append(code, lookup(peers, asm.Mov.Reg(asm.R1, rSlot), stolen)...)
+		code = append(code,
+			asm.LoadMem(asm.R1, asm.R0, 0, asm.Word),
+			asm.JEq.Imm(asm.R1, 0, skip), // the slot is free
+			asm.StoreMem(rState, stateHeader+daddrAt, asm.R1, asm.Word))
+		code = append(code, again(modeCopy)...)
+		code = append(code, asm.Add.Imm(rSlot, 1).WithSymbol(skip))
+	}
+	return append(code, asm.Ja.Label(stolen))
+}
+
+// deliver is the run on the clone for a peer: it puts the header before the
+// packet, and the packet goes its way.
+func deliver() asm.Instructions {
+	code := asm.Instructions{
+		asm.StoreImm(rState, stateMode, modeBusy, asm.Word).WithSymbol("copy"),
+		asm.Mov.Reg(asm.R1, rSkb),
+		asm.LoadMem(asm.R2, rState, stateLen, asm.Word),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.FnSkbChangeHead.Call(),
+		asm.JNE.Imm(asm.R0, 0, drop),
+		asm.LoadMem(asm.R1, rState, stateLen, asm.Word),
+		asm.JEq.Imm(asm.R1, headerMax, "keyed"),
+	}
+	code = append(code, store(ipMinLen+greLen)...)
+	code = append(code, asm.Ja.Label(next))
+	keyed := store(headerMax)
+	keyed[0] = keyed[0].WithSymbol("keyed")
+	code = append(code, keyed...)
+	return append(code, asm.Ja.Label(next))
+}
+
+// store writes the saved header before the packet.
+func store(n int32) asm.Instructions {
+	return asm.Instructions{
+		asm.Mov.Reg(asm.R1, rSkb),
+		asm.Mov.Imm(asm.R2, 0),
+		asm.Mov.Reg(asm.R3, rState),
+		asm.Add.Imm(asm.R3, stateHeader),
+		asm.Mov.Imm(asm.R4, n),
+		asm.Mov.Imm(asm.R5, 0),
+		asm.FnSkbStoreBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, drop),
+	}
+}
