@@ -61,7 +61,8 @@ const (
 
 // Print order. The router stands between the interfaces (500) and the static
 // routes (900); interface lines stand with nhrpd's between "ip mtu" and "ip tcp
-// adjust-mss", as IOS has them.
+// adjust-mss", as IOS has them. The lines of the router have their places in
+// routerCommands, in the order of IOS.
 const (
 	weightRouter  = 630
 	weightFamily  = 90
@@ -118,19 +119,19 @@ func routerCommands(mode string) []cli.Command {
 			"holddown": "Seconds for which an unreachable route is not taken from others", "flush": "Seconds after which a route is forgotten",
 		}).Default = "timers basic 30 180 0 240"
 	l.redistribution()
-	l.add(4, CmdNetwork, "network {addr:A.B.C.D|prefix:PREFIX4|ifname:IFNAME}", cli.Help{"network": "Run RIP on interfaces",
+	l.add(7, CmdNetwork, "network {addr:A.B.C.D|prefix:PREFIX4|ifname:IFNAME}", cli.Help{"network": "Run RIP on interfaces",
 		"addr": "Those in this network of class A, B or C", "prefix": "Those in this network", "ifname": "This interface"}, "addr", "prefix", "ifname")
-	l.add(5, CmdNeighbor, "neighbor addr:A.B.C.D", cli.Help{"neighbor": "Send updates to one router", "addr": "Its address"}, "addr")
+	l.add(8, CmdNeighbor, "neighbor addr:A.B.C.D", cli.Help{"neighbor": "Send updates to one router", "addr": "Its address"}, "addr")
 	l.passive()
-	l.add(7, CmdRoute, "route prefix:PREFIX4", cli.Help{"route": "Announce a network as if it were connected", "prefix": "Network"}, "prefix")
+	l.add(9, CmdRoute, "route prefix:PREFIX4", cli.Help{"route": "Announce a network as if it were connected", "prefix": "Network"}, "prefix")
 	l.filters()
 	l.distances()
-	l.add(9, CmdMaximumPaths, "maximum-paths paths:<1-32>", cli.Help{"maximum-paths": "Use several paths of equal metric",
+	l.add(14, CmdMaximumPaths, "maximum-paths paths:<1-32>", cli.Help{"maximum-paths": "Use several paths of equal metric",
 		"paths": "Number of paths"}).Default = "maximum-paths 4"
-	l.add(9, CmdOutputDelay, "output-delay ms:<8-50>", cli.Help{"output-delay": "Time between the packets of an update", "ms": "Milliseconds"})
-	l.add(9, CmdValidateSource, "validate-update-source", cli.Help{"validate-update-source": "Take updates from directly connected networks only"}).DefaultOn = true
-	l.add(9, CmdLogNeighbors, "log-neighbor-changes", cli.Help{"log-neighbor-changes": "Log neighbors that come and go"})
-	auto := l.add(9, CmdAutoSummary, "auto-summary", cli.Help{"auto-summary": "Summarize at the boundaries of classes"})
+	l.add(14, CmdOutputDelay, "output-delay ms:<8-50>", cli.Help{"output-delay": "Time between the packets of an update", "ms": "Milliseconds"})
+	l.add(14, CmdValidateSource, "validate-update-source", cli.Help{"validate-update-source": "Take updates from directly connected networks only"}).DefaultOn = true
+	l.add(14, CmdLogNeighbors, "log-neighbor-changes", cli.Help{"log-neighbor-changes": "Log neighbors that come and go"})
+	auto := l.add(14, CmdAutoSummary, "auto-summary", cli.Help{"auto-summary": "Summarize at the boundaries of classes"})
 	auto.NoForm, auto.Ignored = cli.NoOnly, "subnets are never summarized by class; see ip summary-address rip"
 	return l.list
 }
@@ -141,31 +142,31 @@ func (l *lines) redistribution() {
 		"process": "Process", "as": "Autonomous system", "hops": "Metric", "transparent": "The metric that the route has", "metric": "Metric to announce"}
 	l.add(3, CmdRedistribute, "redistribute {protocol:{connected|kernel|static|nhrp}|protocol:{ospf|eigrp} process:<1-65535>|protocol:{bgp} as:<1-4294967295>} "+
 		"[metric {hops:<1-16>|transparent}] [route-map map:WORD(63)]", redistribute, "protocol", "process", "as")
-	l.add(3, CmdDefaultMetric, "default-metric hops:<1-16>", cli.Help{"default-metric": "Metric of redistributed routes",
+	l.add(10, CmdDefaultMetric, "default-metric hops:<1-16>", cli.Help{"default-metric": "Metric of redistributed routes",
 		"hops": "Metric"}).Default = "default-metric 1"
-	l.add(3, CmdDefault, "default-information originate [route-map map:WORD(63)]", cli.Help{"default-information": "The default route",
+	l.add(11, CmdDefault, "default-information originate [route-map map:WORD(63)]", cli.Help{"default-information": "The default route",
 		"originate": "Announce it", "route-map": "While a route passes this route-map"})
 }
 
 func (l *lines) passive() {
 	help := cli.Help{"passive-interface": "Send no updates", "default": "On no interface", "ifname": "On this interface"}
-	l.add(6, CmdPassiveDefault, "passive-interface default", help)
-	one := l.add(6, CmdPassive, "passive-interface ifname:IFNAME", help, "ifname")
+	l.add(4, CmdPassiveDefault, "passive-interface default", help)
+	one := l.add(5, CmdPassive, "passive-interface ifname:IFNAME", help, "ifname")
 	one.DefaultOn, one.Default = true, "-" // both forms are stored: which one counts depends on the default
 }
 
 func (l *lines) filters() {
-	l.add(8, CmdDistributeList, "distribute-list {prefix list:WORD(63)|list:WORD(63)} direction:{in|out} [ifname:IFNAME]",
+	l.add(12, CmdDistributeList, "distribute-list {prefix list:WORD(63)|list:WORD(63)} direction:{in|out} [ifname:IFNAME]",
 		cli.Help{"distribute-list": "Filter the networks of updates", "prefix": "By a prefix-list"}, "prefix", "direction", "ifname")
-	l.add(8, CmdOffsetList, "offset-list list:WORD(63) direction:{in|out} offset:<0-16> [ifname:IFNAME]",
+	l.add(6, CmdOffsetList, "offset-list list:WORD(63) direction:{in|out} offset:<0-16> [ifname:IFNAME]",
 		cli.Help{"offset-list": "Add to metrics", "list": "Name or number of an access-list, 0 for all networks", "offset": "What is added"}, "direction", "ifname")
 }
 
 func (l *lines) distances() {
 	help := cli.Help{"distance": "Administrative distance", "value": "Distance; 255: do not use", "addr": "Address of the router that sends",
 		"wild": "Wildcard bits: ones are not compared", "list": "Access-list of the networks"}
-	l.add(8, CmdDistance, "distance value:<1-255>", help).Default = "distance 120"
-	l.add(8, CmdDistanceSource, "distance value:<1-255> addr:A.B.C.D wild:WILDCARD [list:WORD(63)]", help, "addr", "wild", "list").Ordered = true
+	l.add(13, CmdDistance, "distance value:<1-255>", help).Default = "distance 120"
+	l.add(13, CmdDistanceSource, "distance value:<1-255> addr:A.B.C.D wild:WILDCARD [list:WORD(63)]", help, "addr", "wild", "list").Ordered = true
 }
 
 func interfaceCommands() []cli.Command {

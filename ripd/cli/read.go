@@ -11,6 +11,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ripd/core"
+	"github.com/godmvpn/godmvpn/ripd/packet"
 )
 
 // Read turns ripd's part of the configuration, policies included, into the
@@ -204,20 +205,7 @@ func (r *router) policies(n *conf.Node) string {
 // classful returns the network of class A, B or C that the address is in (RFC
 // 791 section 3.2). 0.0.0.0 stands for all addresses.
 func classful(a netip.Addr) (netip.Prefix, bool) {
-	first := a.As4()[0]
-	bits := 0
-	switch {
-	case a.IsUnspecified():
-	case first == 0 || first == 127 || first >= 224:
-		return netip.Prefix{}, false
-	case first < 128:
-		bits = 8
-	case first < 192:
-		bits = 16
-	default:
-		bits = 24
-	}
-	return netip.PrefixFrom(a, bits).Masked(), true
+	return netip.PrefixFrom(a, packet.NaturalBits(a)).Masked(), a.IsUnspecified() || unicast(a)
 }
 
 // announceable reports whether updates can tell of a network (RFC 2453 section

@@ -111,11 +111,12 @@ func checkAuthentication(c *core.InterfaceConfig, byID map[string]*conf.Node, se
 	if chain == nil || keys == nil {
 		return nil, ""
 	}
-	for _, k := range keys.Keys {
-		if c.Authentication == packet.SimplePassword && len(k.Secret.Bytes()) > maxPassword {
+	for _, k := range keys.Keys { // a key's own algorithm goes before the interface's
+		text := k.Algorithm == policy.AlgorithmDefault && c.Authentication == packet.SimplePassword
+		if text && len(k.Secret.Bytes()) > maxPassword {
 			return chain, fmt.Sprintf("key %d of key chain %s is longer than the %d bytes of mode text", k.ID, keys.Name, maxPassword)
 		}
-		if c.Authentication != packet.SimplePassword && k.ID > maxKeyID {
+		if k.ID > maxKeyID {
 			return chain, fmt.Sprintf("key %d of key chain %s: RIP has key numbers up to %d", k.ID, keys.Name, maxKeyID)
 		}
 	}

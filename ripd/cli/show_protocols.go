@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ func protocolSection(w io.Writer, r *core.StatusReport) {
 	c := &r.Config
 	fmt.Fprintln(w, `Routing Protocol is "rip"`)
 	filterLines(w, c.Filters)
+	offsetLines(w, c.Offsets)
 	fmt.Fprintf(w, "  Sending updates every %d seconds, next due in %d seconds\n", seconds(c.Timers.Update), seconds(r.NextUpdate))
 	fmt.Fprintf(w, "  Invalid after %d seconds, hold down %d, flushed after %d\n",
 		seconds(c.Timers.Invalid), seconds(c.Timers.Holddown), seconds(c.Timers.Flush))
@@ -40,6 +42,9 @@ func protocolSection(w io.Writer, r *core.StatusReport) {
 		others = "," + others
 	}
 	fmt.Fprintf(w, "  Redistributing: rip%s\n", others)
+	if c.DefaultMetric != core.DefaultMetric {
+		fmt.Fprintf(w, "  Default redistribution metric is %d\n", c.DefaultMetric)
+	}
 	fmt.Fprintf(w, "  Default version control: %s\n", versionControl(c.Version))
 	table := cli.Table{W: w, Format: "    %-35s %-5s %-5s %-14s %s"}
 	table.Row("Interface", "Send", "Recv", "Triggered RIP", "Key-chain")
@@ -64,7 +69,7 @@ func protocolSection(w io.Writer, r *core.StatusReport) {
 	for _, n := range r.Neighbors {
 		table.Row(n.Addr.String(), n.Distance, heard(&n))
 	}
-	fmt.Fprintf(w, "  Distance: (default is %d)\n", c.Distance)
+	distanceLines(w, c)
 }
 
 // networkLines print where RIP runs.
@@ -120,6 +125,43 @@ func filterLines(w io.Writer, filters []core.Filter) {
 			fmt.Fprintf(w, "    %s filtered by %s\n", f.Interface, listText(f))
 		}
 	}
+}
+
+// offsetLines print the offset-lists in the order in which they are asked.
+func offsetLines(w io.Writer, offsets []core.OffsetList) {
+	for _, o := range offsets {
+		line := "Incoming"
+		if o.Out {
+			line = "Outgoing"
+		}
+		line += " routes"
+		if o.Interface != "" {
+			line += " in " + o.Interface
+		}
+		line += fmt.Sprintf(" will have %d added to metric", o.Offset)
+		if o.List != "" {
+			line += " if on list " + o.List
+		}
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+}
+
+// distanceLines print the distances: the default one, then those of sources.
+func distanceLines(w io.Writer, c *core.RouterConfig) {
+	fmt.Fprintf(w, "  Distance: (default is %d)\n", c.Distance)
+	if len(c.Distances) == 0 {
+		return
+	}
+	table := cli.Table{W: w, Format: "    %-15s %-15s %8v  %s"}
+	table.Row("Address", "Wild mask", "Distance", "List")
+	for _, d := range c.Distances {
+		table.Row(address(d.Source.Addr), address(d.Source.Bits), d.Distance, d.List)
+	}
+}
+
+// address is a number as an IPv4 address.
+func address(n uint32) string {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()
 }
 
 func listText(f core.Filter) string {

@@ -157,7 +157,7 @@ func ShowRIP(r *core.RouteReport, a cli.Args) cli.Output {
 		fmt.Fprintln(w, "      (n) - normal, (s) - static, (d) - default, (r) - redistribute,")
 		fmt.Fprintln(w, "      (i) - interface, (a) - summary")
 		fmt.Fprintln(w)
-		table := cli.Table{W: w, Format: "%-4s %-18s %-15s %6v %-15s %5v %s"}
+		table := cli.Table{W: w, Format: "%-4s %-18s %-16s %6v %-15s %3v %s"}
 		table.Row("", "Network", "Next Hop", "Metric", "From", "Tag", "Time")
 		for i := range routes {
 			routeRows(table, &routes[i])

@@ -29,6 +29,8 @@ type statusJSON struct {
 	NetworkIfs    []string              `json:"networkInterfaces"`
 	Redistribute  []redistributeJSON    `json:"redistribute"`
 	Filters       []filterJSON          `json:"filters"`
+	Offsets       []offsetJSON          `json:"offsets"`
+	Distances     []distanceJSON        `json:"sourceDistances"`
 	Interfaces    []interfaceStatusJSON `json:"interfaces"`
 	Neighbors     []neighborJSON        `json:"neighbors"`
 	Counters      countersJSON          `json:"counters"`
@@ -54,6 +56,20 @@ type filterJSON struct {
 	Type      string `json:"type"`      // accessList or prefixList
 	List      string `json:"list"`
 	Interface string `json:"interface,omitempty"`
+}
+
+type offsetJSON struct {
+	Direction string `json:"direction"` // in or out
+	List      string `json:"list,omitempty"`
+	Offset    uint8  `json:"offset"`
+	Interface string `json:"interface,omitempty"`
+}
+
+type distanceJSON struct {
+	Address  string `json:"address"`
+	Wildcard string `json:"wildcard"`
+	Distance uint8  `json:"distance"`
+	List     string `json:"list,omitempty"`
 }
 
 type interfaceStatusJSON struct {
@@ -94,9 +110,18 @@ type countersJSON struct {
 func countersOf(c *core.Counters) countersJSON {
 	out := countersJSON{c.ReceivedRequests, c.ReceivedResponses, c.SentRequests, c.SentResponses, c.SentEntries, map[string]uint64{}}
 	for _, r := range core.DropReasons() {
-		out.Dropped[r.String()] = c.Dropped[r]
+		out.Dropped[key(r)] = c.Dropped[r]
 	}
 	return out
+}
+
+// key is a reason as a key of JSON: its words, joined.
+func key(r core.DropReason) string {
+	words := strings.FieldsFunc(strings.ToLower(r.String()), func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') })
+	for i, w := range words[1:] {
+		words[1+i] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, "")
 }
 
 // algorithmWord is the word of `ip rip authentication mode`.
@@ -145,26 +170,12 @@ func networkText(p netip.Prefix) string {
 func statusOf(r *core.StatusReport) statusJSON {
 	c := &r.Config
 	out := statusJSON{Protocol: "rip", VRF: r.VRF, Enabled: r.Exists, Version: c.Version, NextUpdate: r.NextUpdate.Seconds(),
-		Timers:       timersJSON{c.Timers.Update.Seconds(), c.Timers.Invalid.Seconds(), c.Timers.Holddown.Seconds(), c.Timers.Flush.Seconds()},
+		Timers:  timersJSON{c.Timers.Update.Seconds(), c.Timers.Invalid.Seconds(), c.Timers.Holddown.Seconds(), c.Timers.Flush.Seconds()},
+		Offsets: []offsetJSON{}, Distances: []distanceJSON{},
 		MaximumPaths: c.MaximumPaths, Distance: c.Distance, DefaultMetric: c.DefaultMetric, Default: c.DefaultOriginate, Routes: r.Routes,
 		Networks: []string{}, NetworkIfs: append([]string{}, c.NetworkInterfaces...), Redistribute: []redistributeJSON{}, Filters: []filterJSON{},
 		Interfaces: []interfaceStatusJSON{}, Neighbors: []neighborJSON{}, Counters: countersOf(&r.Counters)}
-	for _, p := range c.Networks {
-		out.Networks = append(out.Networks, p.String())
-	}
-	for _, d := range c.Redistribute {
-		out.Redistribute = append(out.Redistribute, redistributeJSON{d.Protocol.String(), d.Instance, d.Metric, d.Transparent, d.RouteMap})
-	}
-	for _, f := range c.Filters {
-		j := filterJSON{Direction: "in", Type: "accessList", List: f.List, Interface: f.Interface}
-		if f.Out {
-			j.Direction = "out"
-		}
-		if f.Prefix {
-			j.Type = "prefixList"
-		}
-		out.Filters = append(out.Filters, j)
-	}
+	out.settings(c)
 	for i := range r.Interfaces {
 		s := &r.Interfaces[i]
 		out.Interfaces = append(out.Interfaces, interfaceStatusJSON{s.Name, s.Up, s.Passive, versionList(s.Send), versionList(s.Receive),
@@ -175,6 +186,36 @@ func statusOf(r *core.StatusReport) statusJSON {
 			n.BadPackets, n.BadRoutes, n.Distance, n.Configured})
 	}
 	return out
+}
+
+// settings fills in what is configured as lists.
+func (s *statusJSON) settings(c *core.RouterConfig) {
+	for _, p := range c.Networks {
+		s.Networks = append(s.Networks, p.String())
+	}
+	for _, d := range c.Redistribute {
+		s.Redistribute = append(s.Redistribute, redistributeJSON{d.Protocol.String(), d.Instance, d.Metric, d.Transparent, d.RouteMap})
+	}
+	for _, f := range c.Filters {
+		kind := "accessList"
+		if f.Prefix {
+			kind = "prefixList"
+		}
+		s.Filters = append(s.Filters, filterJSON{direction(f.Out), kind, f.List, f.Interface})
+	}
+	for _, o := range c.Offsets {
+		s.Offsets = append(s.Offsets, offsetJSON{direction(o.Out), o.List, o.Offset, o.Interface})
+	}
+	for _, d := range c.Distances {
+		s.Distances = append(s.Distances, distanceJSON{address(d.Source.Addr), address(d.Source.Bits), d.Distance, d.List})
+	}
+}
+
+func direction(out bool) string {
+	if out {
+		return "out"
+	}
+	return "in"
 }
 
 // ShowStatus prints the state of the protocol with all that was counted: `show
@@ -190,6 +231,7 @@ func ShowStatus(r *core.StatusReport) cli.Output {
 		fmt.Fprintf(w, "  Timeout after %d seconds, garbage collect after %d seconds, hold down %d seconds\n",
 			seconds(c.Timers.Invalid), seconds(c.Timers.Flush-c.Timers.Invalid), seconds(c.Timers.Holddown))
 		filterLines(w, c.Filters)
+		offsetLines(w, c.Offsets)
 		fmt.Fprintf(w, "  Default redistribution metric is %d\n", c.DefaultMetric)
 		fmt.Fprintf(w, "  Redistributing:%s\n", redistributed(c))
 		fmt.Fprintf(w, "  Default version control: %s\n", versionControl(c.Version))
@@ -201,7 +243,7 @@ func ShowStatus(r *core.StatusReport) cli.Output {
 		for _, n := range r.Neighbors {
 			table.Row(n.Addr.String(), n.Interface, version(n.Version), n.Routes, n.BadPackets, n.BadRoutes, n.Distance, heard(&n))
 		}
-		fmt.Fprintf(w, "  Distance: (default is %d)\n", c.Distance)
+		distanceLines(w, c)
 		fmt.Fprintf(w, "  Routes in the table: %d\n", r.Routes)
 		fmt.Fprintln(w, "  Packets in all:")
 		counterLines(w, &r.Counters)
