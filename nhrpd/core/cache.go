@@ -33,7 +33,8 @@ type entry struct {
 	requester  netip.Addr
 	requestID  uint32
 	refreshed  uint64
-	saveKey    string // of SaveEntry; "" if it was not saved
+	saveKey    string     // of SaveEntry; "" if it was not saved
+	multicast  netip.Addr // where multicast goes for its sake; zero if nowhere
 }
 
 // cache holds the entries of an instance by prefix.
@@ -103,6 +104,7 @@ func hostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen
 func (c *Core) addEntry(e *entry, event TraceEvent) {
 	e.iface.cache.put(e)
 	c.wantNeighbor(e)
+	c.placeMulticast(e, false)
 	c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
 	c.traceEntry(event, e)
 }
@@ -112,6 +114,7 @@ func (c *Core) addEntry(e *entry, event TraceEvent) {
 func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason string) {
 	e.iface.cache.remove(e)
 	c.timers.Clear(timerKey{kind: timerExpire, entry: e})
+	c.placeMulticast(e, true)
 	c.dropNeighbor(e)
 	c.forget(e)
 	c.traceEntry(event, e)

@@ -15,19 +15,20 @@ type Core struct {
 	rng       *rand.Rand
 	requestID uint32
 
-	config   map[ifaceKey]InterfaceConfig // normal, of the last ConfigSet
-	links    map[string]rib.Interface
-	ifaces   map[ifaceKey]*iface
-	order    []*iface // the values of ifaces, sorted by key
-	timers   clock.Heap[timerKey]
-	replay   replay
-	errLimit limiter // of error indications, by destination
-	logLimit limiter // of messages that a remote station can provoke
-	other    Counters
-	tracing  bool           // Tracing: the events of every packet as well
-	in       packet.Message // decoded anew for each packet
-	decode   func(*packet.Message, []byte) error
-	out      []Effect
+	config    map[ifaceKey]InterfaceConfig // normal, of the last ConfigSet
+	links     map[string]rib.Interface
+	ifaces    map[ifaceKey]*iface
+	multicast map[multicastKey]int // how many reasons there are for each
+	order     []*iface             // the values of ifaces, sorted by key
+	timers    clock.Heap[timerKey]
+	replay    replay
+	errLimit  limiter // of error indications, by destination
+	logLimit  limiter // of messages that a remote station can provoke
+	other     Counters
+	tracing   bool           // Tracing: the events of every packet as well
+	in        packet.Message // decoded anew for each packet
+	decode    func(*packet.Message, []byte) error
+	out       []Effect
 }
 
 // Options are what a Core is given at birth.
@@ -50,6 +51,7 @@ func New(o Options) *Core {
 		config:    make(map[ifaceKey]InterfaceConfig),
 		links:     make(map[string]rib.Interface),
 		ifaces:    make(map[ifaceKey]*iface),
+		multicast: make(map[multicastKey]int),
 		errLimit:  limiter{interval: errorInterval, burst: errorBurst},
 		logLimit:  limiter{interval: logInterval, burst: logBurst},
 	}

@@ -140,5 +140,5 @@
 // packets and Traffic Indications are counted as unsupported. It registers one
 // protocol address for each tunnel and family. It does not join servers into
 // clusters: priority and cluster are shown, all servers are registered with. It
-// copies no multicast: it says where to. SCSP (RFC 2334) is out of scope.
+// copies no multicast: it says where to, and the data plane does it. SCSP (RFC 2334) is out of scope.
 package core

@@ -22,6 +22,13 @@ type PutNeighbor struct{ Neighbor rib.Neighbor }
 // DelNeighbor withdraws a neighbour.
 type DelNeighbor struct{ Key rib.Key }
 
+// PutMulticastPeer states that what a tunnel sends to many goes to an NBMA address
+// as well. It is stated once for a tunnel and address, whatever speaks for it.
+type PutMulticastPeer struct{ Peer rib.MulticastPeer }
+
+// DelMulticastPeer withdraws a PutMulticastPeer.
+type DelMulticastPeer struct{ Key rib.Key }
+
 // SaveEntry asks for a cache entry to be kept for a later life of the daemon,
 // replacing what was kept under the same key. The keeper remembers by the wall
 // clock when it was handed over: RestoreEntry.Elapsed is counted from then.
@@ -82,13 +89,15 @@ type Answer struct {
 	Report Report
 }
 
-func (TxPacket) effect()    {}
-func (PutNeighbor) effect() {}
-func (DelNeighbor) effect() {}
-func (SaveEntry) effect()   {}
-func (ForgetEntry) effect() {}
-func (EndOfReplay) effect() {}
-func (ResolveName) effect() {}
-func (Log) effect()         {}
-func (Trace) effect()       {}
-func (Answer) effect()      {}
+func (TxPacket) effect()         {}
+func (PutNeighbor) effect()      {}
+func (DelNeighbor) effect()      {}
+func (PutMulticastPeer) effect() {}
+func (DelMulticastPeer) effect() {}
+func (SaveEntry) effect()        {}
+func (ForgetEntry) effect()      {}
+func (EndOfReplay) effect()      {}
+func (ResolveName) effect()      {}
+func (Log) effect()              {}
+func (Trace) effect()            {}
+func (Answer) effect()           {}

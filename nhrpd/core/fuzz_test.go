@@ -148,6 +148,10 @@ func FuzzRestore(f *testing.F) {
 				if !e.Neighbor.Addr.IsValid() || !e.Neighbor.NBMA.IsValid() || rib.FamilyOf(e.Neighbor.Addr) != rib.IPv4 {
 					t.Fatalf("unusable neighbour %+v", e.Neighbor)
 				}
+			case core.PutMulticastPeer:
+				if !e.Peer.NBMA.IsValid() || e.Peer.NBMA.IsMulticast() || e.Peer.NBMA.IsUnspecified() {
+					t.Fatalf("unusable multicast peer %+v", e.Peer)
+				}
 			case core.Answer:
 				if e.ID == 9 && len(e.Report.(*core.CacheReport).Entries) > 0 {
 					t.Fatal("a remembered entry has no end")

@@ -39,6 +39,7 @@ type iface struct {
 	cache     cache
 	neighbors map[netip.Addr]neighbor // stated, by protocol address
 	servers   []*server               // sorted by protocol address
+	multicast multicastBasis          // as stated
 
 	counters    Counters
 	windowStart clock.Instant // of max-send
@@ -99,6 +100,7 @@ func (c *Core) removeIface(now clock.Instant, i *iface) {
 	for _, e := range i.cache.sorted() {
 		c.removeEntry(now, e, TraceEntryDeleted, "Unconfigured")
 	}
+	c.setMulticast(i, multicastBasis{})
 	delete(c.ifaces, i.key)
 	c.order = slices.DeleteFunc(c.order, func(o *iface) bool { return o == i })
 }

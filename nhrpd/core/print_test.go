@@ -19,6 +19,10 @@ func (w *world) effect(e core.Effect) {
 		w.printf("tx %s to %v: %s", e.Interface, e.NBMA, describe(e.Packet))
 	case core.PutNeighbor:
 		w.printf("put neighbor %s %v nbma %v", e.Neighbor.Interface, e.Neighbor.Addr, e.Neighbor.NBMA)
+	case core.PutMulticastPeer:
+		w.printf("put multicast %s nbma %v", e.Peer.Interface, e.Peer.NBMA)
+	case core.DelMulticastPeer:
+		w.printf("del multicast %s nbma %v", e.Key.Interface, e.Key.Addr)
 	case core.DelNeighbor:
 		w.printf("del neighbor %s %v", e.Key.Interface, e.Key.Addr)
 	case core.SaveEntry:

@@ -24,6 +24,7 @@ type mirror struct {
 	core      *core.Core
 	now       clock.Instant
 	neighbors map[string]string
+	multicast map[string]bool
 	saved     map[string]core.SaveEntry
 	savedAt   map[string]clock.Instant
 	trouble   []string
@@ -34,7 +35,7 @@ type mirror struct {
 func newMirror(id uint32) *mirror {
 	return &mirror{
 		core:      core.New(core.Options{Source: rand.NewPCG(3, 4), RequestID: id}),
-		neighbors: map[string]string{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
+		neighbors: map[string]string{}, multicast: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
 	}
 }
 
@@ -55,6 +56,18 @@ func (m *mirror) step(in core.Input) {
 				m.trouble = append(m.trouble, "neighbour withdrawn that was not stated: "+key)
 			}
 			delete(m.neighbors, key)
+		case core.PutMulticastPeer:
+			key := e.Peer.Interface + " " + e.Peer.NBMA.String()
+			if m.multicast[key] {
+				m.trouble = append(m.trouble, "multicast peer stated again: "+key)
+			}
+			m.multicast[key] = true
+		case core.DelMulticastPeer:
+			key := e.Key.Interface + " " + e.Key.Addr.String()
+			if e.Key.Kind != rib.KindMulticastPeer || !m.multicast[key] {
+				m.trouble = append(m.trouble, "multicast peer withdrawn that was not stated: "+key)
+			}
+			delete(m.multicast, key)
 		case core.SaveEntry:
 			m.saved[e.Key], m.savedAt[e.Key] = e, m.now
 		case core.ForgetEntry:
@@ -78,6 +91,16 @@ func (m *mirror) check(t *rapid.T) {
 	multipoint := map[string]bool{}
 	for _, i := range m.report.(*core.PeerReport).Interfaces {
 		multipoint[i.Interface] = i.Mode == rib.TunnelGREMultipoint
+	}
+	m.step(core.Query{Kind: core.ReportMulticast})
+	multicast := map[string]bool{}
+	for _, e := range m.report.(*core.MulticastReport).Entries {
+		if multipoint[e.Interface] {
+			multicast[e.Interface+" "+e.NBMA.String()] = true
+		}
+	}
+	if d := cmp.Diff(multicast, m.multicast); d != "" {
+		t.Fatalf("multicast (-shown +stated):\n%s", d)
 	}
 	m.step(core.Query{Kind: core.ReportCache})
 	neighbors, saved := map[string]string{}, map[string]bool{}

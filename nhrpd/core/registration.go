@@ -171,6 +171,7 @@ func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r regist
 	case moved:
 		e.since = now
 		c.wantNeighbor(e)
+		c.placeMulticast(e, false)
 		c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
 		c.traceEntry(TraceEntryMoved, e)
 		c.logClient(e, "NHRP_NHC_UP", "is UP", "NBMA address changed")

@@ -77,6 +77,7 @@ func (c *Core) syncServers(now clock.Instant, i *iface, again bool) {
 		fresh[k] = c.placeServer(now, s)
 	}
 	c.syncStatic(now, i)
+	c.syncMulticast(i)
 	for k, s := range i.servers {
 		switch {
 		case !i.ready:

@@ -35,7 +35,7 @@ func (c *Core) answer(now clock.Instant, q Query) Report {
 	case ReportMulticast:
 		r := new(MulticastReport)
 		for _, i := range chosen {
-			r.Entries = append(r.Entries, i.multicast()...)
+			r.Entries = append(r.Entries, i.multicastTable()...)
 		}
 		return r
 	case ReportPeers:
@@ -98,39 +98,6 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 		}
 		all = append(all, r)
 	}
-	return all
-}
-
-// multicast lists where multicast of the instance is copied to: configured
-// addresses, servers so marked, and registered clients under `map multicast
-// dynamic`; each NBMA address once.
-func (i *iface) multicast() []MulticastEntry {
-	seen := make(map[netip.Addr]bool)
-	var all []MulticastEntry
-	add := func(nbma netip.Addr, dynamic bool) {
-		if !nbma.IsValid() || seen[nbma] {
-			return
-		}
-		seen[nbma] = true
-		all = append(all, MulticastEntry{Interface: i.key.name, Family: i.key.family, NBMA: nbma, Dynamic: dynamic})
-	}
-	for _, a := range i.cfg.MulticastMaps {
-		add(a, false)
-	}
-	for _, s := range i.servers {
-		if s.cfg.Multicast {
-			add(s.nbma, false)
-		}
-	}
-	if i.cfg.MulticastDynamic {
-		// unordered: sorted below, and all entries of an NBMA address add the same
-		for _, e := range i.cache.entries {
-			if e.flags&FlagRegistered != 0 {
-				add(e.nbma, true)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b MulticastEntry) int { return a.NBMA.Compare(b.NBMA) })
 	return all
 }
 

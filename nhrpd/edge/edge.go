@@ -37,6 +37,7 @@ type Edge struct {
 	life     context.Context // ends with Run
 	end      context.CancelFunc
 	lookups  sync.WaitGroup
+	mute     map[string]bool // tunnels of which was said that multicast cannot be sent; of the session's goroutine
 
 	queries atomic.Uint64
 	waiting sync.Map // query ID → chan core.Report
@@ -49,7 +50,7 @@ type Resolver interface {
 
 // New returns an edge over a network and a resolver.
 func New(log *slog.Logger, network rawsock.Network, resolver Resolver) *Edge {
-	e := &Edge{log: log, resolver: resolver}
+	e := &Edge{log: log, resolver: resolver, mute: map[string]bool{}}
 	e.life, e.end = context.WithCancel(context.Background())
 	e.client = session.NewClient(e.event)
 	e.debug = plugin.NewDebug(cli.Facilities, e.client, func() { e.driver.Post(e.tracing()) })
@@ -106,10 +107,24 @@ func (e *Edge) event(ev rib.Event) {
 		}
 	case rib.Ack:
 		for _, f := range ev.Failures {
-			if f.Error != "" {
-				e.log.Warn("zebra could not install", "interface", f.Key.Interface, "neighbor", f.Key.Addr, "error", f.Error)
-			}
+			e.failed(f)
 		}
+	}
+}
+
+// failed logs what zebra could not install. A tunnel that can send multicast to
+// nobody is said once, not for each peer.
+func (e *Edge) failed(f rib.Failure) {
+	what := "neighbor"
+	if f.Key.Kind == rib.KindMulticastPeer {
+		what = "multicast to"
+		was := e.mute[f.Key.Interface]
+		if e.mute[f.Key.Interface] = f.Error != ""; was {
+			return
+		}
+	}
+	if f.Error != "" {
+		e.log.Warn("zebra could not install", "interface", f.Key.Interface, what, f.Key.Addr, "error", f.Error)
 	}
 }
 
@@ -129,6 +144,12 @@ func (e *Edge) handle(effects []core.Effect) {
 				e.log.Error("neighbor refused", "error", err)
 			}
 		case core.DelNeighbor:
+			e.client.Delete(eff.Key)
+		case core.PutMulticastPeer:
+			if _, err := e.client.Put(eff.Peer); err != nil {
+				e.log.Error("multicast peer refused", "error", err)
+			}
+		case core.DelMulticastPeer:
 			e.client.Delete(eff.Key)
 		case core.SaveEntry:
 			if err := e.memory.save(eff, time.Now()); err != nil {
