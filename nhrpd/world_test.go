@@ -232,8 +232,9 @@ func (s *station) neighbors() string {
 	defer s.zebra.mu.Unlock()
 	var out []string
 	for _, o := range s.zebra.objects {
-		n := o.(rib.Neighbor)
-		out = append(out, n.Addr.String()+" at "+n.NBMA.String())
+		if n, ok := o.(rib.Neighbor); ok {
+			out = append(out, n.Addr.String()+" at "+n.NBMA.String())
+		}
 	}
 	slices.Sort(out)
 	return strings.Join(out, "; ")
