@@ -76,7 +76,7 @@ func execRouter(daemons_ map[string]plugin.Daemon) *router {
 func (r *router) shared(t *testing.T, id string, asJSON bool) string {
 	t.Helper()
 	of := &cli.Command{ID: id, Shared: true, Owner: zcli.Owner,
-		Owners: []string{zcli.Owner, "nhrpd", "ripd", "eigrpd", "ospfd", "bgpd", "ipsecd"}}
+		Owners: []string{zcli.Owner, "nhrpd", "ripd", "eigrpd", "ospfd", "bgpd", "ipsecd", "otherd"}}
 	var out bytes.Buffer
 	if err := r.Exec(t.Context(), of, plugin.Command{ID: id, JSON: asJSON}, &out); err != nil {
 		t.Errorf("%s: %v", id, err)
@@ -95,6 +95,7 @@ func TestSharedText(t *testing.T) {
 			"ospfd":  hangs("ospf, half"),
 			"bgpd":   fails("", fmt.Errorf("%w: EOF", plugin.ErrGone)),
 			"ipsecd": fails("ipsec", errors.New("no such VRF")),
+			"otherd": hangs(""),
 		})
 		start := time.Now()
 		got := r.shared(t, cli.UndebugAll, false)
@@ -103,7 +104,8 @@ func TestSharedText(t *testing.T) {
 			"\n% eigrpd is not running\n" +
 			"\nospf, half\n% ospfd does not answer\n" +
 			"\n% bgpd is not running\n" +
-			"\nipsec\n% ipsecd: no such VRF\n"
+			"\nipsec\n% ipsecd: no such VRF\n" +
+			"\n% otherd does not answer\n"
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
