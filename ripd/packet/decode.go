@@ -74,10 +74,13 @@ func (m *Message) decode(b []byte) Error {
 	case end > HeaderLen+MaxEntries*EntryLen:
 		return Error{ReasonTooManyEntries, HeaderLen + MaxEntries*EntryLen}
 	}
+	n := (end - HeaderLen) / EntryLen
 	if m.Auth.Type != AuthNone {
 		r.Skip(EntryLen)
+		n--
 	}
-	for at := r.Offset(); at < end; at = r.Offset() {
+	for range n {
+		at := r.Offset()
 		m.Entries = append(m.Entries, decodeEntry(&r))
 		if off := m.mustBeZero(); off != 0 {
 			return Error{ReasonMustBeZero, at + off}

@@ -29,10 +29,14 @@
 // # Where routers differ
 //
 // Auth Data Len is sent as RFC 4822 section 2.1 has it, the length of the digest
-// (16 with Keyed-MD5); the length with the four octets before it (20), as FRR
-// sends by default, is accepted too. RFC 4822 section 2.5 hashes an HMAC key
-// that is longer than the digest; RFC 2104, and routers that use a common HMAC
-// library, only one longer than the hash's block. This package does the former,
-// so keys no longer than the digest (20 octets with HMAC-SHA-1) are understood
-// by all.
+// (16 with Keyed-MD5). The length with the four octets before it (20), which FRR
+// and BIRD send by default, is accepted too; both accept 16.
+//
+// RFC 4822 section 2.5 hashes an HMAC key that is longer than the digest; RFC
+// 2104, and with it BIRD, only one longer than the hash's block. This package
+// does the former, so keys no longer than the digest (20 octets with HMAC-SHA-1)
+// are understood by all. Keyed-MD5 takes 16 octets of a key, as others do.
+//
+// FRR drops datagrams of more than 512 octets, BIRD little longer ones:
+// MaxEntriesWith keeps to 512. FRR never authenticates its Requests.
 package packet
