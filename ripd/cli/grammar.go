@@ -139,9 +139,11 @@ func routerCommands(mode string) []cli.Command {
 func (l *lines) redistribution() {
 	redistribute := cli.Help{"redistribute": "Announce the routes of another protocol", "connected": "Connected networks",
 		"kernel": "Routes that somebody else installed", "static": "Static routes", "nhrp": "NHRP", "ospf": "OSPF", "eigrp": "EIGRP", "bgp": "BGP",
-		"process": "Process", "as": "Autonomous system", "hops": "Metric", "transparent": "The metric that the route has", "metric": "Metric to announce"}
-	l.add(3, CmdRedistribute, "redistribute {protocol:{connected|kernel|static|nhrp}|protocol:{ospf|eigrp} process:<1-65535>|protocol:{bgp} as:<1-4294967295>} "+
-		"[metric {hops:<1-16>|transparent}] [route-map map:WORD(63)]", redistribute, "protocol", "process", "as")
+		"number": "Process or autonomous system", "hops": "Metric", "transparent": "The metric that the route has", "metric": "Metric to announce"}
+	const options = " [metric {hops:<1-16>|transparent}] [route-map map:WORD(63)]"
+	l.add(3, CmdRedistribute, "redistribute protocol:{connected|kernel|static|nhrp}"+options, redistribute, "protocol")
+	l.add(3, CmdRedistribute, "redistribute protocol:{ospf|eigrp} number:<1-65535>"+options, redistribute, "protocol", "number")
+	l.add(3, CmdRedistribute, "redistribute protocol:{bgp} number:<1-4294967295>"+options, redistribute, "protocol", "number")
 	l.add(10, CmdDefaultMetric, "default-metric hops:<1-16>", cli.Help{"default-metric": "Metric of redistributed routes",
 		"hops": "Metric"}).Default = "default-metric 1"
 	l.add(11, CmdDefault, "default-information originate [route-map map:WORD(63)]", cli.Help{"default-information": "The default route",

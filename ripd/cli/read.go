@@ -167,7 +167,7 @@ func (r *router) origins(n *conf.Node) {
 	switch n.ID {
 	case CmdRedistribute:
 		p, _ := rib.ParseProtocol(a.String("protocol"))
-		c.Redistribute = append(c.Redistribute, core.Redistribute{Protocol: p, Instance: uint32(a.Uint("process") + a.Uint("as")),
+		c.Redistribute = append(c.Redistribute, core.Redistribute{Protocol: p, Instance: uint32(a.Uint("number")),
 			Metric: uint8(a.Uint("hops")), Transparent: a.Has("transparent"), RouteMap: a.String("map")})
 	case CmdDefaultMetric:
 		c.DefaultMetric = uint8(a.Uint("hops"))
