@@ -265,12 +265,14 @@ func TestDebugLines(t *testing.T) {
 	}
 }
 
-// TestLostLines: what was lost on the way is told.
+// TestLostLines: what was lost on the way is told, and what waited has the time at
+// which it happened.
 func TestLostLines(t *testing.T) {
 	s := newSuite(t)
-	s.daemonLog("ripd", session.Log{Message: "next", Dropped: 7})
+	then := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.Local)
+	s.daemonLog("ripd", session.Log{Time: then, Message: "next", Attrs: []session.LogAttr{{Key: "a", Value: "b"}}, Dropped: 7})
 	got := s.typed(t, "show logging", false)
-	if !strings.Contains(got, "log messages of a daemon were lost daemon=ripd count=7\n") || !strings.Contains(got, ": next\n") {
+	if !strings.Contains(got, "log messages of a daemon were lost daemon=ripd count=7\n") || !strings.Contains(got, "*Jan  2 03:04:05.678: informational: next a=b\n") {
 		t.Errorf("show logging:\n%s", got)
 	}
 }

@@ -218,11 +218,13 @@ func (r *router) daemonLog(daemon string, l session.Log) {
 	if l.Dropped > 0 {
 		r.recent.Logger().WarnContext(ctx, "log messages of a daemon were lost", "daemon", daemon, "count", l.Dropped)
 	}
-	args := make([]any, 0, 2*len(l.Attrs))
+	rec := slog.NewRecord(l.Time, l.Level, l.Message, 0) // of then: it may have waited for a new zebra
 	for _, a := range l.Attrs {
-		args = append(args, a.Key, a.Value)
+		rec.AddAttrs(slog.String(a.Key, a.Value))
 	}
-	r.recent.Logger().Log(ctx, l.Level, l.Message, args...)
+	if h := r.recent.Logger().Handler(); h.Enabled(ctx, l.Level) {
+		_ = h.Handle(ctx, rec) // a buffer in memory
+	}
 }
 
 // Hostname implements ctl.Zebra.

@@ -12,11 +12,6 @@ import (
 	"github.com/godmvpn/godmvpn/lib/telemetry"
 )
 
-// Debugging is no configuration but the state of a process: everything is off
-// when it starts. The lines of what is on go over the session, as records of
-// severity debugging; zebra shows them whatever `logging` says. What zebra does
-// not take in time is dropped by the session's queue and counted.
-
 // NewDebug returns the debugging of a daemon whose lines go to zebra by client.
 // changed is called after each change of what is on; it may be nil.
 func NewDebug(f telemetry.Facilities, client *session.Client, changed func()) *telemetry.Debug {

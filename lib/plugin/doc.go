@@ -24,6 +24,23 @@
 //   - there are no calls from daemon to zebra, only the session stream, which
 //     zebra opens and opens again (go-plugin's broker is dead after a re-attach).
 //
+// # Debugging
+//
+// What a daemon can debug is a table, telemetry.Facilities. [DebugCommands] makes
+// the commands of it for the grammar, [ExecDebug] runs them, and [NewDebug] takes
+// the lines:
+//
+//	if e.debug.On(cli.DebugPackets) {
+//		e.debug.Printf(cli.DebugPackets, "RIP: received v2 update from %v", from)
+//	}
+//
+// Debugging is no configuration but the state of a process: everything is off when
+// it starts. Lines go over the session as records of severity debugging, and zebra
+// shows them whatever the configuration's logging line says. What zebra does not
+// take in time is dropped by the session's queue and counted: nothing blocks.
+//
+// # The end
+//
 // SIGTERM and the Shutdown call end the process in order: the daemon says
 // goodbye to its peers within the deadline and Serve returns. SIGINT is ignored:
 // a key pressed on zebra's terminal is for zebra.

@@ -6,6 +6,9 @@
 // network engineers know have Cisco's form, "%DMVPN-5-CRYPTO_SS: …"; see
 // Message. What strangers can cause at will is logged through a Limiter.
 //
+// Debug holds what a process debugs at the moment, and emits lines of that, which
+// no level holds back.
+//
 // A Registry holds counters and gauges: plain numbers under the names that the
 // program declares as constants, taken together in a snapshot. Cores count in
 // fields of their own and are asked through a source. WriteMetrics writes them in
