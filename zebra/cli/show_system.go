@@ -239,6 +239,12 @@ func ShowFIB(t fib.Totals) cli.Output {
 		fmt.Fprintf(w, "Puts %d, deletes %d, failures %d, kept without a write %d\n", t.Puts, t.Deletes, t.Failures, t.Kept)
 		fmt.Fprintf(w, "Put back %d, repaired %d, strays removed %d, lost with their device %d\n", t.PutBack, t.Repaired, t.Strays, t.Lost)
 		fmt.Fprintf(w, "Audits %d, of these after lost events %d, failed %d\n", t.Audits, t.Resyncs, t.Errors)
+		for _, r := range t.Refused {
+			fmt.Fprintf(w, "Not in force: %s: %s\n", r.Object, r.Error)
+		}
+		if more := t.Failed - len(t.Refused); more > 0 && len(t.Refused) > 0 {
+			fmt.Fprintf(w, "Not in force: %d more\n", more)
+		}
 	}}
 }
 

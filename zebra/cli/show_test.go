@@ -197,7 +197,8 @@ func TestShowSystem(t *testing.T) {
 	}, at.Add(26*time.Hour)))
 	golden(t, "init", zcli.ShowInit(engine.Signals{LinksKnown: true, ConfigLoaded: true, DaemonsAttached: true}))
 	golden(t, "fib", zcli.ShowFIB(fib.Totals{Stats: fib.Stats{Counters: fib.Counters{Puts: 1, Deletes: 2, Failures: 3, Kept: 4, PutBack: 5, Repaired: 6, Strays: 7, Lost: 8},
-		Wanted: 9, Installed: 10, Stale: 11, Queued: 12, Failed: 13}, Audits: 14, Resyncs: 15, Errors: 16}))
+		Wanted: 9, Installed: 10, Stale: 11, Queued: 12, Failed: 13,
+		Refused: []fib.Refusal{{Object: "multicast replicator on Tunnel0", Error: "not supported by this data plane"}}}, Audits: 14, Resyncs: 15, Errors: 16}))
 	golden(t, "vrf", zcli.ShowVRFs([]zcli.VRF{{Name: "BLUE", Table: 1002, Interfaces: []string{}},
 		{Name: "RED", Table: 1001, Description: "red", Interfaces: []string{"GigabitEthernet3", "Tunnel1"}}}))
 	var out bytes.Buffer

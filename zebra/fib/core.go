@@ -43,7 +43,15 @@ type Stats struct {
 	Stale     int // objects of an earlier life, neither wanted nor swept
 	Queued    int // differences waiting for their turn
 	Failed    int // differences waiting for another try
+	// Refused are the first of the failed, with the reason.
+	Refused []Refusal
 }
+
+// Refusal says why an object is not as it is wanted.
+type Refusal struct{ Object, Error string }
+
+// maxRefused bounds Stats.Refused.
+const maxRefused = 16
 
 // entry is what is known of one key.
 type entry struct {
@@ -52,6 +60,7 @@ type entry struct {
 	have   dataplane.Object // nil: not installed, or not known to be
 	last   clock.Instant    // of the last put
 	fails  uint8            // in a row
+	err    string           // of the last try, while waits
 	gen    uint8            // of the dump that showed it
 	inPut  bool             // it has a place in the queue of puts
 	inDel  bool             // it has a place in the queue of deletes
@@ -182,7 +191,7 @@ func (c *Core) calm(e *entry) {
 	if !e.waits {
 		return
 	}
-	e.fails, e.waits = 0, false
+	e.fails, e.waits, e.err = 0, false, ""
 	c.retry.Clear(e.key)
 	delete(c.failed, e.key)
 }
@@ -309,7 +318,7 @@ func (c *Core) later(now clock.Instant, e *entry, err error) {
 	if errors.Is(err, dataplane.ErrInvalid) || errors.Is(err, dataplane.ErrUnsupported) {
 		wait = RetryMax
 	}
-	e.waits = true
+	e.waits, e.err = true, err.Error()
 	c.retry.Set(e.key, now.Add(min(wait, RetryMax)))
 	c.failed[e.key] = e
 }
@@ -377,9 +386,23 @@ func (c *Core) Installed(k dataplane.Key) (dataplane.Object, bool) {
 	return e.have, true
 }
 
+// refused returns the first of what failed.
+func (c *Core) refused() (first []Refusal) {
+	es := make([]*entry, 0, len(c.failed))
+	for _, e := range c.failed {
+		es = append(es, e)
+	}
+	sortEntries(es)
+	for _, e := range es[:min(len(es), maxRefused)] {
+		first = append(first, Refusal{Object: e.key.String(), Error: e.err})
+	}
+	return first
+}
+
 // Stats returns a picture of the present.
 func (c *Core) Stats() Stats {
 	s := Stats{Counters: c.counters, Queued: c.Pending(), Failed: len(c.failed)}
+	s.Refused = c.refused()
 	for _, e := range c.entries {
 		switch {
 		case e.want != nil:

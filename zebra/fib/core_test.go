@@ -168,8 +168,14 @@ func TestMulticast(t *testing.T) {
 	b.expect("puts", []string{"put tunnel Tunnel0", putBoth, "put " + saidAddress, "put " + saidNeighbor, saidPeer}, b.run())
 	b.c.Delete(replicator.Key())
 	b.expect("without", []string{"delete multicast replicator on Tunnel0", saidPeer + ": multicast peer 192.0.2.2 on Tunnel0: " + dataplane.ErrNoMulticast.Error()}, b.run())
+	if r := b.c.Stats().Refused; len(r) != 1 || r[0].Object != "multicast peer 192.0.2.2 on Tunnel0" || r[0].Error == "" {
+		t.Errorf("refused: %+v", r)
+	}
 	b.c.Put(replicator)
 	b.expect("at once again", []string{putBoth, saidPeer}, b.run())
+	if r := b.c.Stats().Refused; r != nil {
+		t.Errorf("still refused: %+v", r)
+	}
 	b.changes()
 	b.p.Steal(replicator.Key())
 	b.pass(time.Minute)
