@@ -75,6 +75,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"version 1, mask", v1, set(12, 255), ReasonMustBeZero, 12},
 		{"version 1, next hop", v1, set(19, 1), ReasonMustBeZero, 16},
 		{"version 1, family 0", v1, set(4, 0, 0, 0, 1), ReasonMustBeZero, 6},
+		{"half an authentication entry", md5, cut(20), ReasonLength, 20},
+		{"no more than its family", md5, cut(6), ReasonLength, 6},
 		{"authentication type 1", md5, set(7, 1), ReasonAuthType, 6},
 		{"authentication type 4", md5, set(7, 4), ReasonAuthType, 6},
 		{"packet length 0", md5, set(8, 0, 0), ReasonTrailer, 8},
