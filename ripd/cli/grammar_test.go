@@ -3,6 +3,7 @@ package cli_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,9 +14,14 @@ import (
 	zcli "github.com/godmvpn/godmvpn/zebra/cli"
 )
 
+// merged is the grammar of zebra and ripd together; it does not change.
+var merged = sync.OnceValues(func() (*libcli.Grammar, error) {
+	return libcli.Merge(libcli.Owned{Owner: zcli.Owner, Tree: zcli.Grammar()}, libcli.Owned{Owner: cli.Owner, Tree: cli.Grammar()})
+})
+
 func grammar(t *testing.T) *libcli.Grammar {
 	t.Helper()
-	g, err := libcli.Merge(libcli.Owned{Owner: zcli.Owner, Tree: zcli.Grammar()}, libcli.Owned{Owner: cli.Owner, Tree: cli.Grammar()})
+	g, err := merged()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +150,7 @@ func TestPrompts(t *testing.T) {
 // TestEveryWordHasHelp wants a line of help for what "?" offers.
 func TestEveryWordHasHelp(t *testing.T) {
 	for _, word := range grammar(t).Undocumented() {
-		if strings.HasPrefix(word, "rip.") {
+		if strings.HasPrefix(word, cli.Owner+" ") {
 			t.Errorf("no help for %s", word)
 		}
 	}
@@ -261,6 +267,11 @@ func TestNo(t *testing.T) {
 		{"router rip", "passive-interface Tunnel0", "default passive-interface Tunnel0", ""},
 		{"router rip", "passive-interface default", "no passive-interface default", ""},
 		{"router rip", "distribute-list 10 in Tunnel0", "no distribute-list 10 in Tunnel0", ""},
+		{"router rip", "distribute-list 10 in", "distribute-list 11 in", "distribute-list 11 in"},
+		{"router rip", "distribute-list 10 in", "distribute-list 11 in Tunnel0", "distribute-list 10 in; distribute-list 11 in Tunnel0"},
+		{"router rip", "distribute-list 10 in", "distribute-list prefix P in", "distribute-list 10 in; distribute-list prefix P in"},
+		{"router rip", "offset-list 10 in 3", "offset-list 11 in 4", "offset-list 11 in 4"},
+		{"router rip", "offset-list 10 in 3", "offset-list 10 in 4 Tunnel0", "offset-list 10 in 3; offset-list 10 in 4 Tunnel0"},
 		{"router rip", "offset-list 10 in 3", "no offset-list 10 in 3", ""},
 		{"router rip", "distance 90", "no distance 90", ""},
 		{"router rip", "distance 90", "no distance", ""},

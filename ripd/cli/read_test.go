@@ -203,8 +203,16 @@ func TestKeysWithTheirOwnAlgorithm(t *testing.T) {
 		"interface Tunnel0\n ip rip authentication key-chain K\n")
 }
 
+// TestNothing reads a whole configuration, of which nothing is RIP's.
 func TestNothing(t *testing.T) {
-	cfg := load(t, "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n")
+	tree, errs := conf.Load(grammar(t), "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n", "test")
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	cfg, refused := cli.Read(tree)
+	if refused != nil {
+		t.Error(refused)
+	}
 	if len(cfg.Routers)+len(cfg.Interfaces) != 0 {
 		t.Errorf("a configuration without RIP became %+v", cfg)
 	}
