@@ -16,7 +16,10 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	rightsIfAsked()
+	goleak.VerifyTestMain(m)
+}
 
 // world is two hosts, a and b, joined by a wire between a's device and b's.
 type world struct {
