@@ -205,24 +205,32 @@ func (r *router) policies(n *conf.Node) string {
 // classful returns the network of class A, B or C that the address is in (RFC
 // 791 section 3.2). 0.0.0.0 stands for all addresses.
 func classful(a netip.Addr) (netip.Prefix, bool) {
+	if !a.Is4() {
+		return netip.Prefix{}, false
+	}
 	return netip.PrefixFrom(a, packet.NaturalBits(a)).Masked(), a.IsUnspecified() || unicast(a)
 }
 
 // announceable reports whether updates can tell of a network (RFC 2453 section
 // 3.9.2): unicast, and not of this machine alone.
 func announceable(p netip.Prefix) bool {
-	first := p.Addr().As4()[0]
-	return p.Bits() == 0 || first != 0 && first != 127 && first < 224
+	return p.Bits() == 0 || unicast(p.Addr())
 }
 
 // unicast reports whether the address can be that of a router.
 func unicast(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
 	first := a.As4()[0]
 	return first != 0 && first != 127 && first < 224
 }
 
 // number is an IPv4 address as a number.
 func number(a netip.Addr) uint32 {
+	if !a.Is4() {
+		return 0
+	}
 	b := a.As4()
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }

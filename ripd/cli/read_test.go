@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -47,8 +48,8 @@ var secrets = cmp.Comparer(func(a, b policy.Secret) bool { return a.Equal(b) })
 var addresses = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 var prefixes = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 
-func TestRead(t *testing.T) {
-	cfg := load(t, `key chain KEYS
+// full has most lines.
+const full = `key chain KEYS
  key 1
   key-string one
 interface Tunnel0
@@ -99,7 +100,10 @@ router rip
   version 1
   network 10.0.0.0
   passive-interface Tunnel3
-`)
+`
+
+func TestRead(t *testing.T) {
+	cfg := load(t, full)
 	if cfg.Policy.KeyChain("KEYS") == nil {
 		t.Error("the policy has no key chain KEYS")
 	}
@@ -331,4 +335,36 @@ func mark(set map[string]bool, name string, v reflect.Value) {
 			}
 		}
 	}
+}
+
+// FuzzRead reads trees that no grammar has made: nothing in them may stop the
+// daemon, and each error leads to a line.
+func FuzzRead(f *testing.F) {
+	g, err := merged()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, text := range []string{full, "router rip\n network 10.0.0.0\n timers basic 30 20 0 1\n", "interface Tunnel0\n ip summary-address rip 10.0.0.0 255.0.0.0\n"} {
+		tree, errs := conf.Load(g, text, "seed")
+		if errs != nil {
+			f.Fatal(errs)
+		}
+		seed, err := json.Marshal(tree)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var tree conf.Tree
+		if json.Unmarshal(data, &tree) != nil {
+			return
+		}
+		_, errs := cli.Read(&tree)
+		for _, err := range errs {
+			if len(err.Path) < 2 || err.Msg == "" {
+				t.Errorf("error %+v", err)
+			}
+		}
+	})
 }

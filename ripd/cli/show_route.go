@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
@@ -52,6 +53,12 @@ var sources = map[core.RouteSource]string{
 	core.SourceRedistributed: "redistributed", core.SourceLearned: "rip", core.SourceSummary: "summary",
 }
 
+// tableOutput is what of a table is shown.
+type tableOutput struct {
+	report *core.RouteReport
+	routes []core.RouteEntry
+}
+
 func routesOf(r *core.RouteReport, routes []core.RouteEntry) routesJSON {
 	out := routesJSON{VRF: r.VRF, Enabled: r.Exists, Routes: []routeJSON{}}
 	for _, e := range routes {
@@ -72,6 +79,9 @@ func routesOf(r *core.RouteReport, routes []core.RouteEntry) routesJSON {
 	}
 	return out
 }
+
+// MarshalJSON makes the JSON of a table once it is asked for: it is large.
+func (t tableOutput) MarshalJSON() ([]byte, error) { return json.Marshal(routesOf(t.report, t.routes)) }
 
 // hops is a metric as Cisco counts.
 func hops(metric uint32) uint32 { return max(metric, 1) - 1 }
@@ -148,7 +158,7 @@ func code(e *core.RouteEntry) string {
 // are those of the command.
 func ShowRIP(r *core.RouteReport, a cli.Args) cli.Output {
 	routes := pick(r, a)
-	return cli.Output{JSON: routesOf(r, routes), Text: func(w io.Writer) {
+	return cli.Output{JSON: tableOutput{r, routes}, Text: func(w io.Writer) {
 		if missing(w, r.Exists, r.VRF, len(routes) == 0 && (a.Has("prefix") || a.Has("addr"))) {
 			return
 		}
@@ -183,7 +193,7 @@ func routeRows(table cli.Table, e *core.RouteEntry) {
 // rip database`. The arguments are those of the command.
 func ShowDatabase(r *core.RouteReport, a cli.Args) cli.Output {
 	routes := pick(r, a)
-	return cli.Output{JSON: routesOf(r, routes), Text: func(w io.Writer) {
+	return cli.Output{JSON: tableOutput{r, routes}, Text: func(w io.Writer) {
 		if missing(w, r.Exists, r.VRF, len(routes) == 0 && a.Has("addr")) {
 			return
 		}
