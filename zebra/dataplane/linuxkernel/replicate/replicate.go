@@ -14,9 +14,10 @@ var broadcast = Broadcast.As4()
 // Broadcast is the link-layer broadcast address that a multipoint tunnel must
 // have. The kernel then addresses to it whatever has no one station as its next
 // hop: IPv4 and IPv6 multicast, 255.255.255.255, and the broadcast address of the
-// tunnel's subnet. No route leads to it (RFC 1122 section 3.2.1.3): a packet that
-// meets no replicator is lost, and does not leave the machine.
-var Broadcast = netip.AddrFrom4([4]byte{0, 0, 0, 1})
+// tunnel's subnet. It is a loopback address (RFC 1122 section 3.2.1.3) that nobody
+// uses: a packet that meets no replicator ends on this machine, where no tunnel has
+// that address. (Linux would send packets for 0.0.0.0/8 to a default route.)
+var Broadcast = netip.AddrFrom4([4]byte{127, 'G', 'R', 'E'})
 
 // ErrFull says that a replicator has MaxPeers peers.
 var ErrFull = fmt.Errorf("a tunnel has room for %d multicast peers", MaxPeers)
