@@ -11,6 +11,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/nhrpd"
+	"github.com/godmvpn/godmvpn/ripd"
 	"github.com/godmvpn/godmvpn/vtysh"
 	"github.com/godmvpn/godmvpn/zebra"
 )
@@ -25,6 +26,7 @@ var daemons = []struct {
 	main    func(build string) int
 }{
 	{nhrpd.Name, nhrpd.Grammar, nhrpd.Main},
+	{ripd.Name, ripd.Grammar, ripd.Main},
 }
 
 func main() {
