@@ -26,8 +26,8 @@ func (i *iface) entry(j *job, r *route) (packet.Entry, bool) {
 		switch {
 		case !ok:
 			return packet.Entry{}, false
-		case said != prefix:
-			return i.classEntry(j, keyOf(said))
+		case said.Bits() > 0 && said.Bits() == packet.NaturalBits(said.Addr()):
+			return i.classEntry(j, said)
 		}
 	}
 	return i.filtered(j, prefix, r.tag, nextHop, metric)
@@ -56,23 +56,27 @@ func (i *iface) filtered(j *job, p netip.Prefix, tag uint16, nextHop netip.Addr,
 	return e, true
 }
 
-// classEntry returns the entry for a network that stands for its subnets in
-// version 1: once, with the lowest metric among them.
-func (i *iface) classEntry(j *job, class key) (packet.Entry, bool) {
-	if j.class == class {
+// classEntry returns the entry for the network of a class, which stands for its
+// subnets in version 1: once, with the lowest metric among them.
+func (i *iface) classEntry(j *job, class netip.Prefix) (packet.Entry, bool) {
+	k := keyOf(class)
+	if j.class == k {
 		return packet.Entry{}, false
 	}
-	j.class = class
+	j.class = k
 	metric := uint32(packet.Infinity)
-	for _, r := range i.instance.table.within(class) {
+	for _, r := range i.instance.table.within(k) {
 		if r.removed || i.hides(r.key) {
+			continue
+		}
+		if said, _ := version1Prefix(i.addr, r.key.prefix()); said != class {
 			continue
 		}
 		if m, _ := i.view(j, r); m != 0 {
 			metric = min(metric, m)
 		}
 	}
-	return i.filtered(j, class.prefix(), 0, netip.Addr{}, metric)
+	return i.filtered(j, class, 0, netip.Addr{}, metric)
 }
 
 // summaryEntry returns what a job says of a summary. Once nothing is inside of it,

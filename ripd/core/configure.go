@@ -92,8 +92,9 @@ func (c *Core) rejudge(now clock.Instant, in *instance) {
 			!in.rules.permit(false, p.neighbor.iface.name, from, prefix):
 			c.losePath(now, in, p)
 		case distance != p.distance:
+			before := in.wanted(r.key)
 			p.distance = distance
-			c.install(in, r.key)
+			c.restate(in, r.key, before)
 		}
 		p = next
 	}

@@ -211,10 +211,17 @@ func (c *Core) countOwn(link rib.Interface, by int) {
 	}
 }
 
-// reconcileName brings every instance in line with the state of an interface.
+// reconcileName brings every instance in line with the state of an interface: the
+// one that it is in last, since it may just have left another.
 func (c *Core) reconcileName(now clock.Instant, name string) {
+	home := c.instances[c.links[name].VRF]
 	for _, in := range c.order {
-		c.reconcile(now, in, name)
+		if in != home {
+			c.reconcile(now, in, name)
+		}
+	}
+	if home != nil {
+		c.reconcile(now, home, name)
 	}
 }
 

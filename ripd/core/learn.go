@@ -105,23 +105,25 @@ func (c *Core) learn(now clock.Instant, in *instance, n *neighbor, x news) DropR
 		return DropNone // nothing is nearer
 	}
 	old, count := r.pathFrom(n)
-	switch {
-	case old != nil && x.metric == packet.Infinity:
-		c.losePath(now, in, old)
-	case old != nil && x.same(old):
+	if old != nil && x.same(old) {
 		old.heard = now
 		in.heard.remove(old)
 		in.heard.add(old)
+		return DropNone
+	}
+	before := in.wanted(x.key)
+	switch {
+	case old != nil && x.metric == packet.Infinity:
+		c.lose(now, in, old)
 	case old != nil:
 		c.change(now, in, old, x, count)
 	case x.metric == packet.Infinity:
-	case r.paths == nil:
-		if !in.heldDown(now, r, n) {
-			c.adopt(now, in, r, n, x)
-		}
-	default:
+	case r.paths != nil:
 		c.compete(now, in, r, n, x, count)
+	case !in.heldDown(now, r, n):
+		c.adopt(now, in, r, n, x)
 	}
+	c.restate(in, x.key, before)
 	return DropNone
 }
 
@@ -149,7 +151,7 @@ func (c *Core) change(now clock.Instant, in *instance, p *path, x news, count in
 	r := p.route
 	order := x.compare(p)
 	if order > 0 && count > 1 { // the others are better now
-		c.losePath(now, in, p)
+		c.lose(now, in, p)
 		return
 	}
 	if order < 0 {
@@ -214,9 +216,9 @@ func (c *Core) unlink(in *instance, p *path) {
 	p.neighbor.paths--
 }
 
-// losePath ends a path: it timed out, was told to be unreachable, its interface
-// went, or it is not permitted any more.
-func (c *Core) losePath(now clock.Instant, in *instance, p *path) {
+// lose ends a path: it timed out, was told to be unreachable, its interface went,
+// or it is not permitted any more.
+func (c *Core) lose(now clock.Instant, in *instance, p *path) {
 	r := p.route
 	c.unlink(in, p)
 	if r.paths == nil {
@@ -225,42 +227,50 @@ func (c *Core) losePath(now clock.Instant, in *instance, p *path) {
 	c.pathsChanged(now, in, r)
 }
 
-// pathsChanged follows a change of the learnt paths. They are stated to zebra
-// even where this router announces the prefix by itself.
+// losePath ends a path and says so to zebra.
+func (c *Core) losePath(now clock.Instant, in *instance, p *path) {
+	k := p.route.key
+	before := in.wanted(k)
+	c.lose(now, in, p)
+	c.restate(in, k, before)
+}
+
+// pathsChanged follows a change of the learnt paths.
 func (c *Core) pathsChanged(now clock.Instant, in *instance, r *route) {
 	if r.own == nil {
 		c.settle(now, in, r)
 	} else {
-		c.considerDefault(now, in, r.key)
+		c.considerDefault(now, in, r.key) // nothing else is announced
 	}
-	c.install(in, r.key)
 }
 
-// install states to zebra how a prefix is to be forwarded, or withdraws it.
-func (c *Core) install(in *instance, k key) {
-	r, s := in.table.get(k), in.summary(k)
-	put := r != nil && r.put || s != nil && s.put
-	x := rib.Route{VRF: in.vrf, Prefix: k.prefix(), Protocol: rib.RIP}
-	switch {
-	case s != nil && s.discards():
+// wanted returns how a prefix is to be forwarded: by the learnt paths, also where
+// this router announces it by itself. Without next hops it is not.
+func (in *instance) wanted(k key) rib.Route {
+	x := rib.Route{VRF: in.vrf, Protocol: rib.RIP}
+	if s := in.summary(k); s != nil && s.discards() {
 		x.Type, x.Distance = rib.TypeSummary, summaryDistance
 		x.NextHops = []rib.NextHop{{Discard: true}}
-	case r != nil && r.paths != nil:
+		return x
+	}
+	if r := in.table.get(k); r != nil && r.paths != nil {
 		x.Distance, x.Metric, x.Tag = r.paths.distance, uint32(r.paths.metric)-1, uint32(r.paths.tag)
 		x.NextHops = nextHops(r.paths)
-	case put:
-		c.emit(DelRoute{x.Key()})
-		put = false
 	}
-	if x.NextHops != nil {
-		c.emit(PutRoute{x})
-		put = true
+	return x
+}
+
+// restate tells zebra how a prefix is to be forwarded if that is not as before.
+func (c *Core) restate(in *instance, k key, before rib.Route) {
+	after := in.wanted(k)
+	if after.Equal(before) {
+		return
 	}
-	if r != nil {
-		r.put = put
-	}
-	if s != nil {
-		s.put = put
+	after.Prefix = k.prefix()
+	if after.NextHops == nil {
+		c.emit(DelRoute{after.Key()})
+	} else {
+		c.emit(PutRoute{after})
 	}
 }
 

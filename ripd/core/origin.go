@@ -26,10 +26,11 @@ func (c *Core) setOwn(now clock.Instant, in *instance, k key, o origin) {
 		return
 	}
 	if r.connected() && r.paths != nil {
+		before := in.wanted(k)
 		for r.paths != nil {
 			c.unlink(in, r.paths)
 		}
-		c.install(in, k)
+		c.restate(in, k, before)
 	}
 	r.from = 0
 	c.settle(now, in, r)

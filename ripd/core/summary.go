@@ -24,7 +24,6 @@ type summary struct {
 	lost    clock.Instant        // when the last of them went
 	garbage bool                 // lost, and told as unreachable
 	changed bool                 // the next triggered update tells of it
-	put     bool                 // see route
 }
 
 // discards reports whether packets for destinations that the summary promises,
@@ -67,10 +66,11 @@ func (c *Core) setSummaries(now clock.Instant, i *iface, prefixes []netip.Prefix
 		if slices.Contains(i.summaries, s) {
 			continue
 		}
+		before := in.wanted(k)
 		s.users = append(s.users, i)
 		i.summaries = append(i.summaries, s)
 		c.summaryChanged(now, in, s)
-		c.install(in, k)
+		c.restate(in, k, before)
 	}
 	slices.SortFunc(i.summaries, func(a, b *summary) int { return cmp.Compare(a.key, b.key) })
 }
@@ -92,10 +92,11 @@ func (in *instance) addSummary(k key) *summary {
 
 // dropSummary takes a summary away from an interface.
 func (c *Core) dropSummary(in *instance, i *iface, s *summary) {
+	before := in.wanted(s.key)
 	s.users = slices.DeleteFunc(s.users, func(o *iface) bool { return o == i })
 	i.summaries = slices.DeleteFunc(i.summaries, func(o *summary) bool { return o == s })
 	if len(s.users) == 0 {
-		c.install(in, s.key)
+		c.restate(in, s.key, before)
 		in.summaries = slices.DeleteFunc(in.summaries, func(o *summary) bool { return o == s })
 	}
 }
@@ -125,8 +126,8 @@ func (s *summary) count(k key, old, metric uint8) {
 // summarize follows the metric of a route in the summaries that hold it.
 func (c *Core) summarize(now clock.Instant, in *instance, k key, old, metric uint8) {
 	for _, s := range in.summaries {
+		before, was := in.wanted(s.key), s.metric
 		s.count(k, old, metric)
-		was := s.metric
 		if s.metric = s.lowest(); s.metric == was {
 			continue
 		}
@@ -135,11 +136,10 @@ func (c *Core) summarize(now clock.Instant, in *instance, k key, old, metric uin
 		case s.metric == packet.Infinity:
 			s.lost, s.garbage = now, true
 			c.bury(in, garbage{summary: s, lost: now})
-			c.install(in, s.key)
 		case was == packet.Infinity:
 			s.garbage = false
-			c.install(in, s.key)
 		}
+		c.restate(in, s.key, before)
 	}
 }
 

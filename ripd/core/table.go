@@ -57,7 +57,6 @@ type route struct {
 	// metric is the announced one, without offsets; Infinity: garbage since lost.
 	metric  uint8
 	changed bool // in instance.changed
-	put     bool // the paths, or a summary's discard route, were put to zebra
 	removed bool // no more in the table
 }
 
