@@ -80,10 +80,13 @@ test: go ## installs what is missing, then check, fuzz and topo
 	exit $$status
 
 .PHONY: bench
-bench: go ## every benchmark
+bench: build ## every benchmark
+	@tools/install-debian.sh test
 	go test -run '^$$' -bench . -benchmem $(UNIT)
 	go build -o build/fibbench ./tests/bench/fibbench
 	build/fibbench -n 100000 -runs 5
+	go build -o build/ripbench ./tests/bench/ripbench
+	build/ripbench -n 10000 -runs 3
 
 .PHONY: generate
 generate: tools ## protobuf code

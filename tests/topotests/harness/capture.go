@@ -18,13 +18,14 @@ const (
 	protoGRE      = 47
 	protoESP      = 50
 	etherTypeIPv4 = 0x0800
+	etherTypeIPv6 = 0x86dd
 	EtherTypeNHRP = 0x2001 // GRE's protocol type of NHRP, RFC 2332 section 5.2.2
 )
 
 // Frame is one captured packet.
 type Frame struct {
 	At   time.Time
-	Data []byte // from the link-layer header on; on a tunnel device from the IP header on
+	Data []byte // from the link-layer header on; on a tunnel device that is one of zeros
 	decoded
 }
 
@@ -45,7 +46,7 @@ type decoded struct {
 type Capture struct {
 	node   *Node
 	device string
-	tunnel bool // packets begin with the IP header
+	tunnel bool // the device has no link-layer header
 	conn   *packet.Conn
 	mu     sync.Mutex
 	frames []Frame
@@ -93,18 +94,30 @@ func (c *Capture) run() {
 		if err != nil {
 			return
 		}
-		f := Frame{At: time.Now(), Data: append([]byte(nil), buf[:k]...)}
+		f := Frame{At: time.Now()}
 		if c.tunnel {
-			f.decoded = decodeIP(f.Data)
-		} else {
-			f.decoded = decodeEthernet(f.Data)
+			f.Data = zeroEthernet(buf[:k])
 		}
+		f.Data = append(f.Data, buf[:k]...)
+		f.decoded = decodeEthernet(f.Data)
 		c.mu.Lock()
 		if len(c.frames) < maxFrames {
 			c.frames = append(c.frames, f)
 		}
 		c.mu.Unlock()
 	}
+}
+
+// zeroEthernet is an Ethernet header of zeros, with the type of the IP packet that
+// follows, so that captures of all devices are of one kind.
+func zeroEthernet(ip []byte) []byte {
+	header := make([]byte, 14)
+	typ := uint16(etherTypeIPv4)
+	if len(ip) > 0 && ip[0]>>4 == 6 {
+		typ = etherTypeIPv6
+	}
+	binary.BigEndian.PutUint16(header[12:], typ)
+	return header
 }
 
 // decodeEthernet reads Ethernet and what decodeIP reads.

@@ -1,9 +1,12 @@
 package harness
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 
@@ -18,20 +21,21 @@ func (c *Capture) WriteFile(path string) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(writeFrames(f, c.Frames(nil)), f.Close())
+}
+
+// writeFrames writes a pcap file.
+func writeFrames(f io.Writer, frames []Frame) error {
 	w := pcapgo.NewWriter(f)
-	link := layers.LinkTypeEthernet
-	if c.tunnel {
-		link = layers.LinkTypeRaw
-	}
-	err = w.WriteFileHeader(65536, link)
-	for _, fr := range c.Frames(nil) {
+	err := w.WriteFileHeader(65536, layers.LinkTypeEthernet)
+	for _, fr := range frames {
 		if err != nil {
 			break
 		}
 		err = w.WritePacket(gopacket.CaptureInfo{Timestamp: fr.At, CaptureLength: len(fr.Data),
 			Length: len(fr.Data)}, fr.Data)
 	}
-	return errors.Join(err, f.Close())
+	return err
 }
 
 // tsharkProgram is another decoder of everything (Debian package tshark).
@@ -39,8 +43,10 @@ const tsharkProgram = "tshark"
 
 // Dissected is what tshark says about one frame.
 type Dissected struct {
-	Number int               // of the frame, as an index into Frames(nil) plus 1
-	Fields map[string]string // the fields asked for; several values are joined by commas
+	Capture *Capture
+	Frame   Frame
+	Number  int               // of the frame, as an index into the capture's Frames(nil) plus 1
+	Fields  map[string]string // the fields asked for; several values are joined by commas
 	// Complaint is what tshark finds wrong with it, "" for nothing: malformed, or
 	// warnings and errors. Notes are left out: one says of every RIP packet to a
 	// neighbour that its time to live is 1.
@@ -51,36 +57,35 @@ type Dissected struct {
 // its display filter selects ("rip", "nhrp", "ospf"), in order, with the fields
 // named ("rip.version"), and beside them all frames that are malformed.
 func (c *Capture) Dissect(filter string, fields ...string) ([]Dissected, error) {
-	file, err := os.CreateTemp(c.node.Rundir(), c.device+"-*.pcap")
+	return Dissect([]*Capture{c}, filter, fields...)
+}
+
+// Dissect is [Capture.Dissect] of several captures with one tshark, which takes
+// seconds to start in a User-Mode Linux.
+func Dissect(captures []*Capture, filter string, fields ...string) ([]Dissected, error) {
+	var all []Dissected // of every frame, without what tshark says
+	var frames []Frame
+	for _, c := range captures {
+		for i, f := range c.Frames(nil) {
+			all = append(all, Dissected{Capture: c, Frame: f, Number: i + 1})
+			frames = append(frames, f)
+		}
+	}
+	names := append([]string{"frame.number", "_ws.malformed", "_ws.expert.severity", "_ws.expert.message"}, fields...)
+	lines, err := tshark(frames, "("+filter+") || _ws.malformed", names)
 	if err != nil {
 		return nil, err
-	}
-	file.Close()
-	defer os.Remove(file.Name())
-	if err := c.WriteFile(file.Name()); err != nil {
-		return nil, err
-	}
-	all := append([]string{"frame.number", "_ws.malformed", "_ws.expert.severity", "_ws.expert.message"}, fields...)
-	args := []string{"-n", "-r", file.Name(), "-Y", "(" + filter + ") || _ws.malformed", "-T", "fields"}
-	for _, f := range all {
-		args = append(args, "-e", f)
-	}
-	out, err := c.node.Run(tsharkProgram, args...)
-	if err != nil {
-		return nil, fmt.Errorf("%w (Debian package tshark)", err)
 	}
 	var got []Dissected
-	for line := range strings.Lines(out) {
-		values := strings.Split(strings.TrimRight(line, "\n"), "\t")
-		if len(values) != len(all) {
-			return nil, fmt.Errorf("tshark printed %q for %d fields", line, len(all))
+	for _, values := range lines {
+		n, err := strconv.Atoi(values[0])
+		if err != nil || n < 1 || n > len(all) {
+			return nil, fmt.Errorf("tshark printed %q about %d frames", values, len(all))
 		}
-		d := Dissected{Fields: map[string]string{}, Complaint: values[1]}
+		d := all[n-1]
+		d.Fields, d.Complaint = map[string]string{}, values[1]
 		if wrong(values[2]) {
 			d.Complaint = strings.TrimSpace(d.Complaint + " " + values[3])
-		}
-		if d.Number, err = strconv.Atoi(values[0]); err != nil {
-			return nil, fmt.Errorf("tshark printed %q: %w", line, err)
 		}
 		for i, f := range fields {
 			d.Fields[f] = values[4+i]
@@ -88,6 +93,32 @@ func (c *Capture) Dissect(filter string, fields ...string) ([]Dissected, error) 
 		got = append(got, d)
 	}
 	return got, nil
+}
+
+// tshark decodes frames and returns a line of fields for each that the filter selects.
+func tshark(frames []Frame, filter string, fields []string) (lines [][]string, err error) {
+	var pcap, errs bytes.Buffer
+	if err := writeFrames(&pcap, frames); err != nil {
+		return nil, err
+	}
+	args := []string{"-n", "-r", "-", "-Y", filter, "-T", "fields"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	cmd := exec.Command(tsharkProgram, args...)
+	cmd.Stdin, cmd.Stderr = &pcap, &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w (Debian package tshark): %s", tsharkProgram, err, errs.String())
+	}
+	for line := range strings.Lines(string(out)) {
+		values := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if len(values) != len(fields) {
+			return nil, fmt.Errorf("tshark printed %q for %d fields", line, len(fields))
+		}
+		lines = append(lines, values)
+	}
+	return lines, nil
 }
 
 // warning is tshark's severity of warnings; that of errors is above, that of notes
@@ -106,23 +137,26 @@ func wrong(severities string) bool {
 }
 
 // CheckDissected has tshark decode what was recorded so far. The error names every
-// frame of the filter about which it has something to say, and it is an error if
-// there are fewer than atLeast frames: nothing is proved by an empty capture.
-func (c *Capture) CheckDissected(filter string, atLeast int) error {
-	got, err := c.Dissect(filter)
+// frame of the filter about which it has something to say, and every capture with
+// fewer than atLeast such frames: nothing is proved by an empty one.
+func CheckDissected(filter string, atLeast int, captures ...*Capture) error {
+	got, err := Dissect(captures, filter)
 	if err != nil {
 		return err
 	}
-	frames := c.Frames(nil)
+	count := map[*Capture]int{}
 	var errs []error
 	for _, d := range got {
+		count[d.Capture]++
 		if d.Complaint != "" {
-			errs = append(errs, fmt.Errorf("%s %s: frame %d: tshark says %q about %v\n%x", c.node.name, c.device,
-				d.Number, d.Complaint, frames[d.Number-1], frames[d.Number-1].Data))
+			errs = append(errs, fmt.Errorf("%s %s: frame %d: tshark says %q about %v\n%x", d.Capture.node.name,
+				d.Capture.device, d.Number, d.Complaint, d.Frame, d.Frame.Data))
 		}
 	}
-	if len(got) < atLeast {
-		errs = append(errs, fmt.Errorf("%s %s: tshark finds %d frames of %q, want %d", c.node.name, c.device, len(got), filter, atLeast))
+	for _, c := range captures {
+		if count[c] < atLeast {
+			errs = append(errs, fmt.Errorf("%s %s: tshark finds %d frames of %q, want %d", c.node.name, c.device, count[c], filter, atLeast))
+		}
 	}
 	return errors.Join(errs...)
 }

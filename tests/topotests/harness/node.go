@@ -180,6 +180,16 @@ func (n *Node) Route(prefix, gateway string) {
 	n.check("route "+prefix, n.nl.RouteReplace(r))
 }
 
+// Blackholes adds discard routes to the kernel, as an administrator does who types
+// "ip route add blackhole": for tests of "redistribute kernel".
+func (n *Node) Blackholes(prefixes ...netip.Prefix) {
+	n.t.Helper()
+	for _, p := range prefixes {
+		n.check("discard route", n.nl.RouteAdd(&netlink.Route{Type: unix.RTN_BLACKHOLE, Protocol: unix.RTPROT_BOOT,
+			Dst: &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}))
+	}
+}
+
 // Dummy adds a dummy device, up, with the addresses given.
 func (n *Node) Dummy(name string, addrs ...string) {
 	n.t.Helper()

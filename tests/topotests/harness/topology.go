@@ -16,6 +16,7 @@ type Topology struct {
 	named   string
 	nodes   []*Node
 	uplinks int
+	ended   bool
 }
 
 // Option changes how a topology is made.
@@ -51,6 +52,10 @@ func New(t TB, opts ...Option) *Topology {
 // end collects what tells about a failure, kills every process in the
 // namespaces, and lets the namespaces go.
 func (tp *Topology) end() {
+	if tp.ended {
+		return
+	}
+	tp.ended = true
 	if tp.t.Failed() {
 		tp.collect()
 	}
@@ -64,6 +69,9 @@ func (tp *Topology) end() {
 		n.release()
 	}
 }
+
+// Close ends the topology before the test does, for programs that make many.
+func (tp *Topology) Close() { tp.t.Helper(); tp.end() }
 
 // Dir is the directory of this topology's files.
 func (tp *Topology) Dir() string { return tp.dir }

@@ -132,10 +132,12 @@ func TestExchange(t *testing.T) {
 	s.links[0].Mend()
 	harness.Eventually(t, converge, func() error { return s.knows() })
 
+	var wires []*harness.Capture
 	for _, p := range s.peers {
 		p.wire.Stop()
-		if err := p.wire.CheckDissected("rip", 4); err != nil {
-			t.Error(err)
-		}
+		wires = append(wires, p.wire)
+	}
+	if err := harness.CheckDissected("rip", 4, wires...); err != nil {
+		t.Error(err)
 	}
 }

@@ -51,9 +51,9 @@ func TestTunnel(t *testing.T) {
 		if n := c.Count(harness.All(rip, harness.Inside(harness.Between("172.31.0.1", "172.31.0.2")))); n < 2 {
 			t.Errorf("%d RIP packets from hub to spoke", n)
 		}
-		if err := c.CheckDissected("rip", 4); err != nil {
-			t.Error(err)
-		}
+	}
+	if err := harness.CheckDissected("rip", 4, wire, inside); err != nil {
+		t.Error(err)
 	}
 	if n := inside.Count(harness.IsGRE); n != 0 {
 		t.Errorf("%d packets of GRE inside of GRE", n)
