@@ -317,10 +317,26 @@ func TestDebug(t *testing.T) {
 // TestClear: learnt routes go and are asked for anew.
 func TestClear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub, _ := exchanged(t)
+		hub, spoke := exchanged(t)
 		hub.exec("clear ip rip", false)
 		time.Sleep(10 * time.Second)
 		same(t, "after the answer", hub.routes(), atHub)
+		spoke.kill()
+		hub.exec("clear ip rip", false)
+		same(t, "without one", hub.routes(), "")
+	})
+}
+
+// TestInterfaceGone: what was learnt by an interface goes with it.
+func TestInterfaceGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _ := exchanged(t)
+		tunnel := hub.interfaces[1]
+		hub.tell(rib.InterfaceGone{Name: "Tunnel0"})
+		same(t, "without the tunnel", hub.routes(), "")
+		hub.tell(rib.InterfaceChanged{Interface: tunnel})
+		time.Sleep(6 * time.Second)
+		same(t, "with the tunnel", hub.routes(), atHub)
 	})
 }
 

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,8 +52,6 @@ type Edge struct {
 	life    context.Context // ends with Run
 	end     context.CancelFunc
 
-	unseen map[string]bool // interfaces that the present attachment has not named yet; the session's goroutine only
-
 	queries atomic.Uint64
 	waiting sync.Map // query ID → chan core.Report
 }
@@ -101,19 +97,14 @@ func (e *Edge) Debug() *telemetry.Debug { return e.debug }
 func (e *Edge) event(ev rib.Event) {
 	switch ev := ev.(type) {
 	case rib.Attached:
-		e.unseen = e.sockets.names()
 		e.driver.Post(core.Attached{Stale: ev.Stale})
 	case rib.InterfaceChanged:
-		delete(e.unseen, ev.Interface.Name)
 		e.sockets.interfaceChanged(ev.Interface)
 		e.driver.Post(core.InterfaceChanged{Interface: ev.Interface})
 	case rib.InterfaceGone:
-		e.interfaceGone(ev.Name)
+		e.sockets.interfaceGone(ev.Name)
+		e.driver.Post(core.InterfaceGone{Name: ev.Name})
 	case rib.InterfacesKnown:
-		for _, name := range slices.Sorted(maps.Keys(e.unseen)) { // they went while zebra was away
-			e.interfaceGone(name)
-		}
-		e.unseen = nil
 		e.driver.Post(core.InterfacesKnown{})
 	case rib.RouteChanged:
 		e.driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
@@ -126,11 +117,6 @@ func (e *Edge) event(ev rib.Event) {
 			}
 		}
 	}
-}
-
-func (e *Edge) interfaceGone(name string) {
-	e.sockets.interfaceGone(name)
-	e.driver.Post(core.InterfaceGone{Name: name})
 }
 
 // receive takes in a packet; it becomes the core's.

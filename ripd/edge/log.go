@@ -25,13 +25,19 @@ func (e *Edge) logMessage(m core.Log) {
 
 // trace writes the lines of a debug event.
 func (e *Edge) trace(t core.Trace) {
-	facility := cli.DebugEvents
-	if t.Event <= core.TraceEntryDropped {
-		facility = cli.DebugPackets
-	}
+	facility := facilityOf(t.Event)
 	if e.debug.On(facility) {
 		e.debug.Printf(facility, "RIP: %s", traceText(t, e.sockets.address(t.Interface)))
 	}
+}
+
+// facilityOf tells which facility an event belongs to.
+func facilityOf(e core.TraceEvent) int {
+	switch e {
+	case core.TraceReceived, core.TraceSent, core.TraceDropped, core.TraceEntryDropped:
+		return cli.DebugPackets
+	}
+	return cli.DebugEvents
 }
 
 // traceText words an event as Cisco's `debug ip rip` does, where that has a word

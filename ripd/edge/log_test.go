@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/ripd/cli"
 	"github.com/godmvpn/godmvpn/ripd/core"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
@@ -65,6 +66,9 @@ func TestTraceText(t *testing.T) {
 		}
 	}
 	for e := core.TraceReceived; e <= core.TraceInterfaceDown; e++ {
+		if want := e <= core.TraceEntryDropped; (facilityOf(e) == cli.DebugPackets) != want {
+			t.Errorf("event %d belongs to packets: %t", e, !want)
+		}
 		if got := traceText(core.Trace{Event: e, Interface: "Tunnel0"}, hub); strings.Contains(got, "event") {
 			t.Errorf("event %d has no words: %q", e, got)
 		}

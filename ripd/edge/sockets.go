@@ -99,17 +99,6 @@ func (s *sockets) retry() {
 	s.reconcile()
 }
 
-// names returns the interfaces that are known.
-func (s *sockets) names() map[string]bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	out := make(map[string]bool, len(s.links))
-	for name := range s.links {
-		out[name] = true
-	}
-	return out
-}
-
 // address returns the first IPv4 address of an interface, if it has one.
 func (s *sockets) address(ifname string) netip.Addr {
 	s.mu.RLock()

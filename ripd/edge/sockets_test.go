@@ -317,6 +317,14 @@ func TestVRF(t *testing.T) {
 		b.transmit("again", packet.Group)
 		b.want("with another VRF of the name", "again to 224.0.0.9 on Ethernet1")
 
+		red.Index = 22
+		b.sockets.interfaceChanged(red) // made anew, and nobody said that it was gone
+		b.transmit("and again", packet.Group)
+		b.want("with a third VRF of the name", "and again to 224.0.0.9 on Ethernet1")
+		if len(b.network.conns) != 3 {
+			t.Errorf("%d sockets", len(b.network.conns))
+		}
+
 		// The interface moves: until the core follows, nothing is heard.
 		device.Remove()
 		add("", 5)
