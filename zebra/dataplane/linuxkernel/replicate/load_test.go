@@ -1,37 +1,16 @@
-package replicate_test
+package replicate
 
 import (
-	"errors"
 	"os"
 	"runtime"
 	"testing"
 
-	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
-
-	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/replicate"
 )
-
-// load makes a replicator, or skips the test where that is not allowed.
-func load(t testing.TB) *replicate.Replicator {
-	t.Helper()
-	if err := rlimit.RemoveMemlock(); err != nil {
-		t.Skipf("locked memory: %v", err)
-	}
-	r, err := replicate.New()
-	if errors.Is(err, os.ErrPermission) {
-		t.Skipf("needs CAP_BPF and CAP_NET_ADMIN: %v", err)
-	}
-	if err != nil {
-		t.Fatalf("%+v", err)
-	}
-	t.Cleanup(func() { r.Close() })
-	return r
-}
 
 // TestCapabilities loads the program with what doc.go says is needed, and no more.
 func TestCapabilities(t *testing.T) {
-	load(t)
+	table(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to have something to give up")
 	}
@@ -51,7 +30,7 @@ func TestCapabilities(t *testing.T) {
 				done <- err
 				return
 			}
-			r, err := replicate.New()
+			r, err := New()
 			if err == nil {
 				err = r.Close()
 			}

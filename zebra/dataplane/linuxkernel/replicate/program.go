@@ -92,8 +92,8 @@ func network(v uint16) int32 {
 	return int32(binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v)))
 }
 
-// programSpec returns the program over two maps.
-func programSpec(state, peers *ebpf.Map) *ebpf.ProgramSpec {
+// programSpec returns the program over two maps, by their file descriptors.
+func programSpec(state, peers int) *ebpf.ProgramSpec {
 	code := asm.Instructions{asm.Mov.Reg(rSkb, asm.R1)}
 	code = append(code, lookup(state, asm.Mov.Imm(asm.R1, 0), drop)...)
 	code = append(code,
@@ -117,11 +117,11 @@ func programSpec(state, peers *ebpf.Map) *ebpf.ProgramSpec {
 
 // lookup leaves a pointer to the value in R0, or goes to the label if there is
 // none. key leaves the key in R1.
-func lookup(m *ebpf.Map, key asm.Instruction, none string) asm.Instructions {
+func lookup(m int, key asm.Instruction, none string) asm.Instructions {
 	return asm.Instructions{
 		key,
 		asm.StoreMem(asm.RFP, atKey, asm.R1, asm.Word),
-		asm.LoadMapPtr(asm.R1, m.FD()),
+		asm.LoadMapPtr(asm.R1, m),
 		asm.Mov.Reg(asm.R2, asm.RFP),
 		asm.Add.Imm(asm.R2, atKey),
 		asm.FnMapLookupElem.Call(),
@@ -144,7 +144,7 @@ func again(mode int64) asm.Instructions {
 
 // begin is the first run on a packet: one with an outer header. What is for
 // everybody is copied, all else goes on.
-func begin(peers *ebpf.Map) asm.Instructions {
+func begin(peers int) asm.Instructions {
 	code := asm.Instructions{
 		asm.Mov.Reg(rSlot, asm.R1), // the mode
 		asm.Mov.Reg(asm.R1, rSkb),
@@ -184,7 +184,7 @@ func begin(peers *ebpf.Map) asm.Instructions {
 func forEverybody() asm.Instructions {
 	return asm.Instructions{
 		asm.LoadMem(asm.R1, asm.RFP, atHeader, asm.Byte),
-		asm.JNE.Imm(asm.R1, ipGRE>>8, next),
+		asm.JNE.Imm(asm.R1, ipPlain, next),
 		asm.LoadMem(asm.R1, asm.RFP, atHeader+9, asm.Byte),
 		asm.JNE.Imm(asm.R1, protoGRE, next),
 		asm.LoadMem(asm.R1, asm.RFP, atHeader+daddrAt, asm.Word),
@@ -202,7 +202,7 @@ func forEverybody() asm.Instructions {
 }
 
 // group is the run on the clone for a group: it makes the copies of the group.
-func group(peers *ebpf.Map) asm.Instructions {
+func group(peers int) asm.Instructions {
 	code := asm.Instructions{
 		asm.StoreImm(rState, stateMode, modeBusy, asm.Word).WithSymbol("group"),
 		asm.LoadMem(rSlot, rState, stateSlot, asm.Word),

@@ -51,7 +51,7 @@ func New() (r *Replicator, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.prog, err = ebpf.NewProgram(programSpec(r.state, r.peers))
+	r.prog, err = ebpf.NewProgram(programSpec(r.state.FD(), r.peers.FD()))
 	return r, err
 }
 

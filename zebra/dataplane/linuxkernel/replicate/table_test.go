@@ -1,0 +1,143 @@
+package replicate
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+	"pgregory.net/rapid"
+)
+
+// table makes a replicator, or skips the test where that is not allowed.
+func table(t testing.TB) *Replicator {
+	t.Helper()
+	if err := rlimit.RemoveMemlock(); err != nil {
+		t.Skipf("locked memory: %v", err)
+	}
+	r, err := New()
+	if errors.Is(err, os.ErrPermission) {
+		t.Skipf("needs CAP_BPF and CAP_NET_ADMIN: %v", err)
+	}
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// TestTable adds and removes peers in any order. The program's table has each of
+// them once, none moves while it is in, and there are no more slots in use than up
+// to the last one.
+func TestTable(t *testing.T) {
+	table(t)
+	rapid.Check(t, func(t *rapid.T) {
+		r, err := New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		want := map[netip.Addr]uint32{} // slot, 0 while it is not known
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			a := netip.AddrFrom4([4]byte{192, 0, 2, rapid.ByteRange(1, 12).Draw(t, "peer")})
+			if rapid.Bool().Draw(t, "in") {
+				err = r.Add(a)
+				want[a] += 0
+			} else {
+				err = r.Remove(a)
+				delete(want, a)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := check(t, r, want)
+			var extent uint32
+			if err := r.peers.Lookup(uint32(extentKey), &extent); err != nil || extent != last {
+				t.Fatalf("%d slots in use, the last one with a peer is %d: %v", extent, last, err)
+			}
+		}
+	})
+}
+
+// check compares the table with what is wanted, and returns the last slot.
+func check(t *rapid.T, r *Replicator, want map[netip.Addr]uint32) (last uint32) {
+	found := 0
+	for slot := uint32(1); slot <= 16; slot++ {
+		var b [4]byte
+		if err := r.peers.Lookup(slot, &b); err != nil {
+			t.Fatal(err)
+		}
+		a := netip.AddrFrom4(b)
+		if a.IsUnspecified() {
+			continue
+		}
+		last = slot
+		was, ok := want[a]
+		if !ok || was != 0 && was != slot {
+			t.Fatalf("%v is in slot %d, it was in %d (%v)", a, slot, was, ok)
+		}
+		want[a] = slot
+		found++
+	}
+	if found != len(want) || r.Len() != len(want) {
+		t.Fatalf("%d of %d peers found, Len is %d", found, len(want), r.Len())
+	}
+	return last
+}
+
+func TestFull(t *testing.T) {
+	r := table(t)
+	nth := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}) }
+	for n := range MaxPeers {
+		if err := r.Add(nth(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Add(nth(MaxPeers)); !errors.Is(err, ErrFull) {
+		t.Errorf("one more: %v", err)
+	}
+	if err := r.Add(nth(5)); err != nil {
+		t.Errorf("one that is in: %v", err)
+	}
+	if err := errors.Join(r.Remove(nth(4000)), r.Add(nth(MaxPeers))); err != nil || r.Len() != MaxPeers {
+		t.Errorf("another in its place: %v, %d peers", err, r.Len())
+	}
+}
+
+// TestVerifier bounds the work of the kernel's verifier, which gives up after a
+// million instructions.
+func TestVerifier(t *testing.T) {
+	r := table(t)
+	spec := programSpec(r.state.FD(), r.peers.FD())
+	p, err := ebpf.NewProgramWithOptions(spec, ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	n := 0
+	for line := range strings.Lines(p.VerifierLog) {
+		_, _ = fmt.Sscanf(line, "processed %d insns", &n)
+	}
+	if n == 0 || n > 100_000 {
+		t.Errorf("%d instructions: %s", n, p.VerifierLog)
+	}
+	t.Logf("%d instructions, %d looked at", len(spec.Instructions), n)
+}
+
+// TestRevision reminds whoever changes the program of its revision.
+func TestRevision(t *testing.T) {
+	code := programSpec(3, 4).Instructions
+	var b strings.Builder
+	if err := code.Marshal(&b, binary.LittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	if have, want := fmt.Sprintf("%x", sha256.Sum256([]byte(b.String())))[:16], "f2251ec7c3ed7889"; have != want {
+		t.Errorf("the program became %s: count Revision (%d) up, and note it here", have, Revision)
+	}
+}
