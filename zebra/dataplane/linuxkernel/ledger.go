@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/google/renameio/v2"
 )
@@ -75,35 +77,38 @@ func openLedger(path string, warn func(error)) (*ledger, error) {
 
 // read takes in a line.
 func (l *ledger) read(line string) bool {
-	var word, rest string
-	var id uint32
-	if n, _ := fmt.Sscan(line, &word, &id, &rest); n < 2 || word != "end" && n < 3 {
+	f := strings.Fields(line)
+	if len(f) < 2 {
 		return false
 	}
-	if word == "list" {
-		p := &peerList{peers: map[netip.Addr]bool{}}
-		_, err := fmt.Sscan(line, &word, &id, &p.index, &p.device)
-		l.lists[id] = p
-		return err == nil
-	}
-	p := l.lists[id]
-	if p == nil {
+	number, err := strconv.ParseUint(f[1], 10, 32)
+	id := uint32(number)
+	if err != nil {
 		return false
 	}
-	if word == "end" {
+	switch p := l.lists[id]; {
+	case f[0] == "list" && len(f) == 4:
+		index, err := strconv.Atoi(f[2])
+		if err != nil {
+			return false
+		}
+		l.lists[id] = &peerList{device: f[3], index: index, peers: map[netip.Addr]bool{}}
+	case p == nil:
+		return false
+	case f[0] == "end" && len(f) == 2:
 		delete(l.lists, id)
-		return true
-	}
-	nbma, err := netip.ParseAddr(rest)
-	switch word {
-	case "add":
-		p.peers[nbma] = true
-	case "del":
-		delete(p.peers, nbma)
+	case len(f) == 3 && (f[0] == "add" || f[0] == "del"):
+		nbma, err := netip.ParseAddr(f[2])
+		if err != nil || !nbma.Is4() {
+			return false
+		}
+		if p.peers[nbma] = true; f[0] == "del" {
+			delete(p.peers, nbma)
+		}
 	default:
 		return false
 	}
-	return err == nil
+	return true
 }
 
 // list returns the peers of a program; ok is false if they are not known.
@@ -115,32 +120,22 @@ func (l *ledger) list(id uint32, index int) (peers map[netip.Addr]bool, ok bool)
 	return maps.Clone(p.peers), true
 }
 
-// begin notes the peers of a program that is about to come into force on a device,
-// and forgets those of its programs before the last one.
+// begin notes the peers of a program that is about to come into force on a device.
+// Of the device's earlier programs the last one is kept: it is in force until then.
 func (l *ledger) begin(id uint32, index int, device string, peers map[netip.Addr]bool) {
+	var last uint32
 	for old, p := range l.lists {
-		if p.device == device && old != id {
-			if p.index == index && p.peers != nil && !l.superseded(device, old) {
-				continue // it is in force until the new one is
-			}
-			delete(l.lists, old)
+		if p.device == device {
+			last = max(last, old)
 		}
 	}
-	l.lists[id] = &peerList{device: device, index: index, peers: maps.Clone(peers)}
-	if l.lists[id].peers == nil {
-		l.lists[id].peers = map[netip.Addr]bool{}
+	maps.DeleteFunc(l.lists, func(old uint32, p *peerList) bool { return p.device == device && old != last })
+	list := &peerList{device: device, index: index, peers: maps.Clone(peers)}
+	if list.peers == nil {
+		list.peers = map[netip.Addr]bool{}
 	}
+	l.lists[id] = list
 	l.rewrite()
-}
-
-// superseded reports whether a later program of the device is known.
-func (l *ledger) superseded(device string, id uint32) bool {
-	for other, p := range l.lists {
-		if p.device == device && other > id {
-			return true
-		}
-	}
-	return false
 }
 
 func (l *ledger) add(id uint32, nbma netip.Addr) {

@@ -32,7 +32,7 @@ const (
 // Protocol constants.
 const (
 	ipMinLen  = 20     // RFC 791 section 3.1
-	ipGRE     = 0x4500 // version and header length, and what differs masked out
+	ipPlain   = 0x45   // version 4, a header without options
 	protoGRE  = 47     // RFC 2784
 	greLen    = 4      // RFC 2784 section 2
 	greKeyLen = 4      // RFC 2890 section 2
