@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,8 @@ type Edge struct {
 	sockets *sockets
 	life    context.Context // ends with Run
 	end     context.CancelFunc
+
+	source netip.Addr // of the packet sent last, which a trace may be about; the core's goroutine only
 
 	queries atomic.Uint64
 	waiting sync.Map // query ID → chan core.Report
@@ -129,6 +132,7 @@ func (e *Edge) handle(effects []core.Effect) {
 	for _, eff := range effects {
 		switch eff := eff.(type) {
 		case core.TxPacket:
+			e.source = eff.Source
 			e.sockets.send(eff)
 		case core.Listen:
 			e.sockets.listen(eff)

@@ -27,7 +27,7 @@ func (e *Edge) logMessage(m core.Log) {
 func (e *Edge) trace(t core.Trace) {
 	facility := facilityOf(t.Event)
 	if e.debug.On(facility) {
-		e.debug.Printf(facility, "RIP: %s", traceText(t, e.sockets.address(t.Interface)))
+		e.debug.Printf(facility, "RIP: %s", traceText(t, e.source))
 	}
 }
 
@@ -41,8 +41,8 @@ func facilityOf(e core.TraceEvent) int {
 }
 
 // traceText words an event as Cisco's `debug ip rip` does, where that has a word
-// for it. Authentication is never part of it. source is the address from which
-// packets are sent by the interface.
+// for it. Authentication is never part of it. source is the address from which a
+// packet was sent, if the event is about one.
 func traceText(t core.Trace, source netip.Addr) string {
 	on := " on " + t.Interface + inVRF(t.VRF)
 	var b strings.Builder

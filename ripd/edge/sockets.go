@@ -99,18 +99,6 @@ func (s *sockets) retry() {
 	s.reconcile()
 }
 
-// address returns the first IPv4 address of an interface, if it has one.
-func (s *sockets) address(ifname string) netip.Addr {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, a := range s.links[ifname].Addresses {
-		if a.Prefix.Addr().Is4() && !a.Secondary {
-			return a.Prefix.Addr()
-		}
-	}
-	return netip.Addr{}
-}
-
 // reconcile opens and closes sockets, joins and leaves the group. s.mu is held.
 func (s *sockets) reconcile() {
 	s.byIndex = make(map[int]core.Listen, len(s.wanted))
