@@ -28,6 +28,11 @@ const (
 	reopenAfter = 10 * time.Second
 	// sendAgain is the pause between two attempts to send where there is time.
 	sendAgain = 2 * time.Millisecond
+	// The core does not pace the farewell, since it has no time; so it is done
+	// here, as the core paces updates: a neighbour that loses a part of it would
+	// keep these routes for the timeout.
+	farewellBurst = 32
+	farewellPause = 5 * time.Millisecond
 )
 
 // sockets holds one UDP socket for each VRF that the core listens in.
@@ -43,8 +48,10 @@ type sockets struct {
 	wanted  map[string]core.Listen // by interface
 	byIndex map[int]core.Listen    // the same, by kernel index
 	open    map[string]*socket     // by VRF
-	patient time.Time              // until then send waits for room
+	patient time.Time              // until then send paces, and waits for room
 	wait    sync.WaitGroup
+
+	farewell int // packets of the farewell that were sent; the core's goroutine only
 }
 
 // socket is the socket of a VRF, or the attempts to open it. The mutex of sockets
@@ -250,6 +257,11 @@ func (s *sockets) send(p core.TxPacket) {
 	if c == nil || index == 0 {
 		return
 	}
+	if !patient.IsZero() {
+		if s.farewell++; s.farewell%farewellBurst == 0 && time.Now().Before(patient) {
+			time.Sleep(farewellPause)
+		}
+	}
 	meta := rawsock.Meta{Src: netip.AddrPortFrom(p.Source, 0), Dst: p.Dest, Index: index}
 	err := c.WriteTo(p.Packet, meta)
 	for errors.Is(err, rawsock.ErrBusy) && time.Now().Before(patient) {
@@ -261,7 +273,7 @@ func (s *sockets) send(p core.TxPacket) {
 	}
 }
 
-// waitUntil has send wait for room until then.
+// waitUntil has send take its time until then, for the farewell.
 func (s *sockets) waitUntil(then time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -413,8 +413,19 @@ func TestSendErrors(t *testing.T) {
 		if got := b.answer(packet.Group); !strings.HasPrefix(got, "answer") {
 			t.Error(got)
 		}
+		began := time.Now()
+		for range 10 * farewellBurst {
+			b.sockets.send(core.TxPacket{Interface: "Ethernet1", Source: hostA, Dest: netip.AddrPortFrom(packet.Group, packet.Port)})
+		}
+		if took := time.Since(began); took != 10*farewellPause {
+			t.Errorf("the farewell took %v", took)
+		}
 		time.Sleep(time.Minute)
+		began = time.Now()
 		try(busy)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("waited %v", took)
+		}
 		if got := strings.Join(b.said, "\n"); strings.Count(got, "NOTSENT") != 1 {
 			t.Errorf("long after the farewell: %q", got)
 		}
