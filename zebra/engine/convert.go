@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	librib "github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
@@ -98,17 +99,9 @@ func (e *Engine) peerKey(del rib.PeerDelete) dataplane.Key {
 
 // Outcomes takes in what became of operations. It is fit for fib.Options.Report.
 func (e *Engine) Outcomes(outcomes []fib.Outcome) {
-	kept := make([]fib.Outcome, 0, len(outcomes))
-	for _, o := range outcomes {
-		switch o.Key.Kind {
-		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer:
-			kept = append(kept, o)
-		default:
-			e.trouble(o)
-		}
-	}
-	if len(kept) > 0 {
-		e.Post(func() { e.outcomes(kept) })
+	outcomes = slices.Clone(outcomes)
+	if len(outcomes) > 0 {
+		e.Post(func() { e.outcomes(outcomes) })
 	}
 }
 
@@ -127,6 +120,12 @@ func (e *Engine) trouble(o fib.Outcome) {
 func (e *Engine) outcomes(outcomes []fib.Outcome) {
 	results := make([]rib.Result, 0, len(outcomes))
 	for _, o := range outcomes {
+		switch o.Key.Kind {
+		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer:
+		default:
+			e.trouble(o)
+			continue
+		}
 		p, ok := e.gens[o.Key]
 		if !ok || !p.is(o.Object) {
 			continue // it is about an operation before the last one
@@ -139,7 +138,9 @@ func (e *Engine) outcomes(outcomes []fib.Outcome) {
 		}
 		results = append(results, r)
 	}
-	e.rib.Step(e.Now(), rib.Installed{Results: results})
+	if len(results) > 0 {
+		e.rib.Step(e.Now(), rib.Installed{Results: results})
+	}
 }
 
 // Event takes in an event of the data plane. It is fit for fib.Options.Event.

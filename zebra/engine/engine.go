@@ -40,8 +40,6 @@ type Engine struct {
 	inbox   chan func()
 	stopped chan struct{}
 
-	refused map[dataplane.Key]string // why, as logged; of the goroutine that reports outcomes
-
 	// Of the engine's goroutine only.
 	fib     FIB
 	hub     Hub
@@ -55,6 +53,7 @@ type Engine struct {
 	gens    map[dataplane.Key]pending
 	waiting map[librib.Key]rib.FIBPut // routes whose VRF does not exist
 	foreign foreign                   // routes that somebody else installed
+	refused map[dataplane.Key]string  // objects of the configuration that failed: why, as logged
 	effects []rib.Effect
 	change  change
 	results []rib.Result

@@ -133,6 +133,30 @@ func TestNeighbors(t *testing.T) {
 	})
 }
 
+// TestMulticastPeers: a peer goes to the FIB under kernel names, and away again;
+// its failure to the daemon.
+func TestMulticastPeers(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		var fail error
+		w.answers(func(dataplane.Key) error { return fail })
+		w.ready()
+		w.engine.Enabled([]string{"nhrpd"})
+		p := librib.MulticastPeer{Interface: "GigabitEthernet1", NBMA: addr("203.0.113.1")}
+		w.attach("nhrpd", session.Begin{}, session.Put{Seq: 1, Object: p})
+		key := dataplane.MulticastPeer{Device: "eth0", NBMA: p.NBMA}.Key()
+		if have := w.wanted(dataplane.KindMulticastPeer); !strings.Contains(have, key.String()) {
+			t.Errorf("wanted %q", have)
+		}
+		w.say("nhrpd", session.Delete{Seq: 2, Key: p.Key()})
+		w.expect("withdrawn", w.wanted(dataplane.KindMulticastPeer), "")
+		fail = errors.New("no replicator")
+		w.say("nhrpd", session.Put{Seq: 3, Object: p})
+		if got := w.told("nhrpd"); !strings.Contains(got, "no replicator") {
+			t.Errorf("nhrpd was told %s", got)
+		}
+	})
+}
+
 // TestPictureWaitsForTheStart: a daemon that outlived an earlier zebra sees
 // nothing before the configuration and the kernel's links are known.
 func TestPictureWaitsForTheStart(t *testing.T) {

@@ -253,6 +253,35 @@ func TestAdjustMSS(t *testing.T) {
 	}
 }
 
+// TestMulticast: a multipoint tunnel copies its multicast, and nothing else does.
+func TestMulticast(t *testing.T) {
+	cfg := hub()
+	p := newPicture(t, cfg)
+	replicated := func() (devices []string) {
+		for k := range p.objects {
+			if k.Kind == dataplane.KindMulticast {
+				devices = append(devices, k.Name)
+			}
+		}
+		return devices
+	}
+	if have := replicated(); have != nil { // there is no tunnel without a source
+		t.Errorf("before the tunnel can be: %v", have)
+	}
+	p.link("eth0", true, "veth")
+	p.addr("eth0", "192.0.2.1/30", false)
+	if have := replicated(); len(have) != 1 || have[0] != "Tunnel0" {
+		t.Errorf("with the tunnel: %v", have)
+	}
+	cfg = hub()
+	cfg.Interfaces[1].Tunnel.Multipoint, cfg.Interfaces[1].Tunnel.Destination = false, netip.MustParseAddr("198.51.100.1")
+	p.core.SetConfig(cfg)
+	p.drain()
+	if have := replicated(); have != nil {
+		t.Errorf("point to point: %v", have)
+	}
+}
+
 // TestTunnelOverTunnel: a tunnel whose source is a tunnel goes down with it,
 // whatever the order of their names.
 func TestTunnelOverTunnel(t *testing.T) {

@@ -38,7 +38,7 @@ type world struct {
 	seq    map[string]uint64
 	acked  map[string]uint64
 	fib    map[lib.Key]rib.FIBPut
-	nbrs   map[lib.Key]lib.Neighbor
+	nbrs   map[lib.Key]lib.Object // neighbours and multicast peers
 	answer map[lib.Key]rib.Result // pending, by key: the FIB coalesces
 	routes map[told]map[netip.Prefix]lib.Route
 	hops   map[told]lib.NextHopChanged
@@ -71,7 +71,7 @@ func newWorld(t *rapid.T) *world {
 		model: naive{map[string]map[lib.Key]lib.Object{}, map[string]lib.Interface{}},
 		stale: map[string]map[lib.Key]bool{}, limit: map[string]clock.Instant{},
 		seq: map[string]uint64{}, acked: map[string]uint64{}, fib: map[lib.Key]rib.FIBPut{},
-		nbrs: map[lib.Key]lib.Neighbor{}, answer: map[lib.Key]rib.Result{},
+		nbrs: map[lib.Key]lib.Object{}, answer: map[lib.Key]rib.Result{},
 		routes: map[told]map[netip.Prefix]lib.Route{}, hops: map[told]lib.NextHopChanged{},
 	}
 	for _, o := range owners {
@@ -130,7 +130,10 @@ func (w *world) hop(t *rapid.T) lib.NextHop {
 func (w *world) object(t *rapid.T, owner string) lib.Object {
 	vrf, prefix := pick(t, "VRF", modelVRFs), netip.MustParsePrefix(pick(t, "prefix", modelNets))
 	if owner == "nhrpd" {
-		if rapid.IntRange(0, 3).Draw(t, "neighbor") == 0 {
+		switch rapid.IntRange(0, 4).Draw(t, "neighbor") {
+		case 0:
+			return lib.MulticastPeer{Interface: pick(t, "on", modelIfs), NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts))}
+		case 1:
 			return lib.Neighbor{
 				Interface: pick(t, "on", modelIfs), Addr: netip.MustParseAddr(pick(t, "neighbor", modelHosts)),
 				NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts)),
@@ -327,6 +330,12 @@ func (w *world) believe(e rib.Effect) {
 	case rib.NeighborDelete:
 		delete(w.nbrs, e.Key())
 		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.PeerPut:
+		w.nbrs[e.Key()] = e.Peer
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.PeerDelete:
+		delete(w.nbrs, e.Key())
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
 	case rib.ToOwner:
 		w.hear(e)
 	case rib.Trace:
@@ -453,11 +462,11 @@ func (w *world) checkEffects(t *rapid.T, state map[place]choice, entries map[pla
 	if d := cmp.Diff(fib, w.fib, compareNetip...); d != "" {
 		t.Fatalf("FIB (-want +got):\n%s", d)
 	}
-	nbrs := map[lib.Key]lib.Neighbor{}
+	nbrs := map[lib.Key]lib.Object{}
 	for _, objs := range w.model.objects {
 		for k, obj := range objs {
-			if n, ok := obj.(lib.Neighbor); ok {
-				nbrs[k] = n
+			if k.Kind == lib.KindNeighbor || k.Kind == lib.KindMulticastPeer {
+				nbrs[k] = obj
 			}
 		}
 	}

@@ -176,6 +176,10 @@ func (s *scriptRun) drain() []rib.Result {
 			verdict(e.Key(), e.Gen, e.Neighbor.Addr.String())
 		case rib.NeighborDelete:
 			verdict(e.Key(), e.Gen, e.Addr.String())
+		case rib.PeerPut:
+			verdict(e.Key(), e.Gen, e.Peer.NBMA.String())
+		case rib.PeerDelete:
+			verdict(e.Key(), e.Gen, e.Peer.NBMA.String())
 		}
 	}
 	return results
@@ -233,7 +237,7 @@ func (s *scriptRun) parseInterface(line string, f []string) lib.Interface {
 	return i
 }
 
-// object reads put|del OWNER route|override|neighbor ….
+// object reads put|del OWNER route|override|neighbor|multicast ….
 func (s *scriptRun) object(line string, f []string) {
 	owner := f[1]
 	var obj lib.Object
@@ -253,6 +257,8 @@ func (s *scriptRun) object(line string, f []string) {
 			n.NBMA = netip.MustParseAddr(f[5])
 		}
 		obj = n
+	case "multicast":
+		obj = lib.MulticastPeer{Interface: f[3], NBMA: netip.MustParseAddr(f[4])}
 	default:
 		s.t.Fatalf("%q: unknown object", line)
 	}
@@ -437,6 +443,10 @@ func formatEffect(e rib.Effect) string {
 		return fmt.Sprintf("neighbor put %d %s %v -> %v", e.Gen, e.Neighbor.Interface, e.Neighbor.Addr, e.Neighbor.NBMA)
 	case rib.NeighborDelete:
 		return fmt.Sprintf("neighbor delete %d %s %v", e.Gen, e.Interface, e.Addr)
+	case rib.PeerPut:
+		return fmt.Sprintf("multicast put %d %s %v", e.Gen, e.Peer.Interface, e.Peer.NBMA)
+	case rib.PeerDelete:
+		return fmt.Sprintf("multicast delete %d %s %v", e.Gen, e.Peer.Interface, e.Peer.NBMA)
 	case rib.ToOwner:
 		return e.Owner + ": " + formatEvent(e.Event)
 	}
