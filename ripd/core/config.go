@@ -9,9 +9,9 @@ import (
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
 
-// Defaults. Update, Invalid and Flush are RFC 2453 section 3.8's (Flush is the
-// timeout and the garbage-collection time); they are those of Cisco IOS as well,
-// but for Holddown, which the RFC does not know and IOS sets to 180 s.
+// Defaults. Update and Invalid are RFC 2453 section 3.8's. Flush is the timeout and
+// the garbage-collection time, of which Cisco IOS has 60 s and the RFC 120 s: it is
+// IOS's. Holddown is unknown to the RFC, and 180 s on IOS.
 const (
 	DefaultUpdate   = 30 * time.Second
 	DefaultInvalid  = 180 * time.Second
