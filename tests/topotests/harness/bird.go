@@ -82,8 +82,8 @@ func (b *BIRD) Reconfigure(config string) {
 	b.node.check("bird", err)
 }
 
-// Stop ends BIRD in order, as by "birdc down": it withdraws what it announced and
-// takes its routes out of the kernel.
+// Stop ends BIRD in order, as by "birdc down": it takes its routes out of the
+// kernel. Its RIP 2.0.12 tells its neighbours nothing: they notice by their timers.
 func (b *BIRD) Stop() {
 	b.node.t.Helper()
 	_, err := b.Birdc("down")

@@ -55,7 +55,8 @@ type Dissected struct {
 
 // Dissect has tshark decode what was recorded so far and returns the frames that
 // its display filter selects ("rip", "nhrp", "ospf"), in order, with the fields
-// named ("rip.version"), and beside them all frames that are malformed.
+// named ("rip.version"), and beside them all frames that are malformed. A filter
+// also selects ICMP errors that quote such a packet: "rip && !icmp" does not.
 func (c *Capture) Dissect(filter string, fields ...string) ([]Dissected, error) {
 	return Dissect([]*Capture{c}, filter, fields...)
 }

@@ -73,7 +73,7 @@ var birdAlgorithms = map[Mode]string{MD5: "keyed md5", HMACSHA1: "hmac sha1", HM
 	HMACSHA384: "hmac sha384", HMACSHA512: "hmac sha512"}
 
 // birdTime is how BIRD writes a point in time.
-func birdTime(t time.Time) string { return t.Format("2006-01-02 15:04:05") }
+func birdTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
 // birdAuth writes an interface's authentication. BIRD sends with the first key that
 // is in time.

@@ -7,13 +7,15 @@ import (
 	"time"
 )
 
-// RIP describes a RIP router, for FRR and for BIRD.
+// RIP describes a RIP router, for FRR ([RIP.FRR]), for BIRD ([RIP.BIRD]) and for this
+// suite ([RIP.Godmvpn]).
 type RIP struct {
 	Interfaces []Interface
 	Static     []string // prefixes of discard routes that are announced with metric 1
 	Connected  bool     // the subnets of all other devices are announced too
 	Timers     Timers   // zero: Short
-	// Extra are further lines, for FRR below "router rip", for BIRD in the protocol.
+	// Extra are further lines in the words of the one that they are for: below "router
+	// rip", for BIRD in its protocol.
 	Extra string
 }
 
@@ -21,6 +23,7 @@ type RIP struct {
 type Interface struct {
 	Device  string
 	Network string // the subnet, such as 10.9.0.0/24
+	Address string // for this suite, which sets it: 10.9.0.1/24; "" where somebody else does
 	Auth    Auth
 	Version int // 1 or 2, which is also what 0 means
 	// Neighbors are sent to in place of the group; BIRD can have one.
@@ -137,8 +140,8 @@ var FRRDaemons = []string{"ripd", "staticd"}
 // chain is the name of the key chain of the interface with this index.
 func chain(i int) string { return fmt.Sprintf("rip%d", i) }
 
-// frrTime is how FRR writes a point in time.
-func frrTime(t time.Time) string { return t.Format("15:04:05 Jan 2 2006") }
+// frrTime is how FRR and Cisco write a point in time.
+func frrTime(t time.Time) string { return t.UTC().Format("15:04:05 Jan 2 2006") }
 
 // frrKeys writes a key chain, which several keys, a key number but 1, and times need.
 func frrKeys(b *strings.Builder, i int, a Auth) {
@@ -148,23 +151,31 @@ func frrKeys(b *strings.Builder, i int, a Auth) {
 	fmt.Fprintf(b, "key chain %s\n", chain(i))
 	for _, k := range a.Keys {
 		fmt.Fprintf(b, " key %d\n  key-string %s\n", k.ID, k.Text)
-		lifetime := func(what string, from, until time.Time) {
-			if from.IsZero() && until.IsZero() {
-				return
-			}
-			if from.IsZero() {
-				from = time.Unix(0, 0)
-			}
-			end := "infinite"
-			if !until.IsZero() {
-				end = frrTime(until)
-			}
-			fmt.Fprintf(b, "  %s-lifetime %s %s\n", what, frrTime(from), end)
-		}
-		lifetime("send", k.SendFrom, k.SendUntil)
-		lifetime("accept", time.Time{}, k.TakenUntil)
+		writeLifetimes(b, k, frrTime)
 	}
 }
+
+// writeLifetimes writes when a key is sent and taken, where that is bounded.
+func writeLifetimes(b *strings.Builder, k Key, text func(time.Time) string) {
+	write := func(what string, from, until time.Time) {
+		if from.IsZero() && until.IsZero() {
+			return
+		}
+		if from.IsZero() {
+			from = longAgo
+		}
+		end := "infinite"
+		if !until.IsZero() {
+			end = text(until)
+		}
+		fmt.Fprintf(b, "  %s-lifetime %s %s\n", what, text(from), end)
+	}
+	write("accept", time.Time{}, k.TakenUntil)
+	write("send", k.SendFrom, k.SendUntil)
+}
+
+// longAgo is before any test.
+var longAgo = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func needsChain(a Auth) bool {
 	return len(a.Keys) > 1 || len(a.Keys) == 1 && (a.Keys[0] != Key{ID: 1, Text: a.Keys[0].Text})

@@ -17,10 +17,17 @@
 //     "auth-length rfc", and takes 16 and 20; RFC 4822 section 2.1 says 16 for MD5.
 //     BIRD wants what it writes itself. Key identifiers must agree: FRR uses 1 with a
 //     key string, and the key's number with a key chain.
+//   - FRR's requests carry no authentication, whatever is configured: BIRD refuses
+//     them ("authentication method mismatch"), and FRR gets the routes with the next
+//     periodic update.
+//   - BIRD's MD5 also has an authentication data length of 20.
+//   - BIRD's RIP says nothing when it ends; FRR's ripd neither when it is killed. What
+//     BIRD is told to announce no longer (birdc configure) it withdraws at once.
 //   - FRR has no HMAC. BIRD 2.0.12 has HMAC-SHA-1, -256, -384 and -512 of RFC 4822.
 //   - Without multicast, as on a multipoint tunnel on which nobody copies it, FRR
 //     takes "neighbor ADDRESS". BIRD sends to one address in place of the group
-//     ("address"), so that a BIRD is a spoke of one hub, and not a hub of several.
+//     ("address", with mode broadcast: in mode multicast it joins that address as a
+//     group and fails), so that a BIRD is a spoke of one hub, and not a hub of several.
 //   - BIRD marks every route that it puts into the kernel with protocol 12 and metric
 //     32, FRR's zebra those of RIP with 189 and 20.
 package rippeers

@@ -36,7 +36,7 @@ func TestTunnel(t *testing.T) {
 		return spoke.HasRoutes(harness.ProtocolBIRD, "10.1.0.0/24 via 172.31.0.1 dev gre1")
 	}
 	harness.Eventually(t, converge, known)
-	b.Stop() // BIRD says that its routes are gone
+	b.Stop() // its RIP says nothing: FRR's timers decide
 	hub.WaitRoutes(converge, harness.ProtocolNumber(rib.RIP))
 	b.Start()
 	harness.Eventually(t, converge, known)
@@ -95,7 +95,7 @@ func TestHMAC(t *testing.T) {
 		c.Static, c.Extra = []string{static}, "ecmp on;"
 		for i, mode := range []rippeers.Mode{rippeers.HMACSHA1, rippeers.HMACSHA256, rippeers.HMACSHA384, rippeers.HMACSHA512} {
 			c.Interfaces = append(c.Interfaces, rippeers.Interface{Device: fmt.Sprintf("eth%d", i),
-				Network: fmt.Sprintf("10.9.%d.0/24", i), Auth: rippeers.WithKey(mode, "key of "+string(mode))})
+				Network: fmt.Sprintf("10.9.%d.0/24", i), Auth: rippeers.WithKey(mode, "k-"+string(mode))})
 		}
 		return c
 	}
