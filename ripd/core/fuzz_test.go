@@ -61,7 +61,7 @@ func FuzzCore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := newMirror(9)
 		ready(m, nil)
-		for n := 0; len(b) >= 5 && n < 64; n++ {
+		for n := 0; len(b) >= 5 && n < 32; n++ {
 			port := uint16(packet.Port)
 			if b[0]&0x80 != 0 {
 				port = 3000
@@ -76,7 +76,7 @@ func FuzzCore(f *testing.F) {
 			b = b[size:]
 		}
 		table := m.ask(core.ReportRoutes, "").(*core.RouteReport)
-		if len(table.Routes) > 64*packet.MaxEntries+8 {
+		if len(table.Routes) > 32*packet.MaxEntries+8 {
 			t.Fatalf("%d routes", len(table.Routes))
 		}
 		m.ask(core.ReportStatus, "")

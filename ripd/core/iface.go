@@ -76,6 +76,22 @@ func (i *iface) onSubnet(a netip.Addr) bool {
 	return false
 }
 
+// reaches reports whether an address can be that of a router on a network of the
+// interface: neither the network's own nor its broadcast address.
+func (i *iface) reaches(a netip.Addr) bool {
+	for k := range i.link.Addresses {
+		x := &i.link.Addresses[k]
+		switch {
+		case x.Peer.Contains(a):
+			return true
+		case x.Prefix.Contains(a):
+			host := ^uint32(0) >> x.Prefix.Bits()
+			return x.Prefix.Bits() >= 31 || addr4(a)&host != 0 && addr4(a)&host != host
+		}
+	}
+	return false
+}
+
 func (i *iface) hasAddr(a netip.Addr) bool {
 	return slices.ContainsFunc(i.link.Addresses, func(x rib.Address) bool { return x.Prefix.Addr() == a })
 }

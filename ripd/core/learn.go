@@ -66,7 +66,7 @@ func (c *Core) judge(i *iface, n *neighbor, e *packet.Entry) (x news, reason Dro
 		switch { // RFC 2453 section 4.4
 		case c.isOwn(in, e.NextHop):
 			return x, DropEntryNextHop
-		case i.onSubnet(e.NextHop):
+		case i.reaches(e.NextHop):
 			x.nextHop = addr4(e.NextHop)
 		}
 	}

@@ -122,6 +122,9 @@ func (c *Core) reportAuth(now clock.Instant, i *iface, from netip.Addr, reason D
 	default:
 		return
 	}
+	if c.in.Auth.Type == packet.AuthCryptographic {
+		why += fmt.Sprintf(", key ID %d", c.in.Auth.KeyID)
+	}
 	if i.badAuth.allow(now) {
 		c.log(SeverityWarning, "AUTHFAIL", fmt.Sprintf("Authentication of packet from %v on %s%s failed: %s", from, i.name, inVRF(i.instance.vrf), why))
 	}

@@ -44,6 +44,8 @@ func (c *Core) request(now clock.Instant, i *iface, from netip.AddrPort) DropRea
 		return DropPort // there is nobody to answer
 	case i.passive && !slices.Contains(i.configured(), from.Addr()):
 		return DropPassiveRequest
+	case c.in.Version == packet.Version1 && !i.sends().has(packet.Version1):
+		return DropVersion // section 4.6
 	case c.in.WholeTable():
 		return c.requestTable(now, i, from)
 	case len(c.in.Entries) > 0:

@@ -56,6 +56,7 @@ func (c *Core) setSummaries(now clock.Instant, i *iface, prefixes []netip.Prefix
 	for _, s := range slices.Clone(i.summaries) {
 		if !slices.Contains(want, s.key) {
 			c.dropSummary(in, i, s)
+			c.partWith(now, i, s)
 		}
 	}
 	for _, k := range want {
@@ -99,6 +100,23 @@ func (c *Core) dropSummary(in *instance, i *iface, s *summary) {
 		c.restate(in, s.key, before)
 		in.summaries = slices.DeleteFunc(in.summaries, func(o *summary) bool { return o == s })
 	}
+}
+
+// partWith tells the neighbours on an interface that a summary is not announced
+// any more, and marks what it stood for.
+func (c *Core) partWith(now clock.Instant, i *iface, s *summary) {
+	if !i.active || i.silent() || s.metric == packet.Infinity {
+		return
+	}
+	in := i.instance
+	in.table.sort()
+	for _, r := range in.table.within(s.key) {
+		if !r.removed {
+			in.mark(now, r)
+		}
+	}
+	gone := &summary{key: s.key, metric: packet.Infinity, garbage: true}
+	c.launch(now, i, i.jobs(jobTriggered, []*route{}, []*summary{gone}))
 }
 
 func (s *summary) lowest() uint8 {
