@@ -14,6 +14,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	nhrpcli "github.com/godmvpn/godmvpn/nhrpd/cli"
+	ripcli "github.com/godmvpn/godmvpn/ripd/cli"
 	zcli "github.com/godmvpn/godmvpn/zebra/cli"
 )
 
@@ -94,7 +95,8 @@ func configurations(t *testing.T, name string) (out []example) {
 func refusals(tree *conf.Tree) []plugin.LineError {
 	_, errs := zcli.Read(tree)
 	_, more := nhrpcli.Read(tree)
-	return append(errs, more...)
+	_, rip := ripcli.Read(tree)
+	return slices.Concat(errs, more, rip)
 }
 
 // TestExamplesLoad loads every configuration that a document shows, alone, as

@@ -202,7 +202,7 @@ func TestVRFTables(t *testing.T) {
 	}
 	p.core.SetConfig(iface.Config{})
 	p.drain()
-	if len(p.objects) != 3 { // the global switches stay
+	if len(p.objects) != 4 { // the global switches stay
 		t.Errorf("left over: %v", p.objects)
 	}
 }

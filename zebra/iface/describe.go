@@ -149,6 +149,10 @@ func greOverhead(t Tunnel) int {
 	return 24
 }
 
+// maxMemberships is on how many interfaces one socket may join a group. Linux has
+// 20, and a routing protocol needs one membership for each of its interfaces.
+const maxMemberships = "16384"
+
 // wanted returns all that the data plane should have, by the configuration and
 // by what is known of the kernel.
 func (c *Core) wanted() []dataplane.Object {
@@ -156,6 +160,7 @@ func (c *Core) wanted() []dataplane.Object {
 		dataplane.Sysctl{Path: "ipv4/ip_forward", Value: "1"},
 		dataplane.Sysctl{Path: "ipv4/conf/all/send_redirects", Value: "0"},
 		dataplane.Sysctl{Path: "ipv4/conf/default/send_redirects", Value: "0"},
+		dataplane.Sysctl{Path: "ipv4/igmp_max_memberships", Value: maxMemberships},
 	}
 	if c.cfg.IPv6 {
 		objects = append(objects, dataplane.Sysctl{Path: "ipv6/conf/all/forwarding", Value: "1"})

@@ -290,7 +290,7 @@ func TestSwitchesAreRestored(t *testing.T) {
 	}
 	harness.Eventually(t, soon, func() error {
 		for path, want := range map[string]string{"ipv4/ip_forward": "1", "ipv4/conf/all/send_redirects": "0",
-			"ipv4/conf/Tunnel0/rp_filter": "2", "ipv4/conf/Tunnel0/send_redirects": "0"} {
+			"ipv4/igmp_max_memberships": "16384", "ipv4/conf/Tunnel0/rp_filter": "2", "ipv4/conf/Tunnel0/send_redirects": "0"} {
 			if got := read(path); got != want {
 				return fmt.Errorf("%s is %s, want %s", path, got, want)
 			}
@@ -300,7 +300,7 @@ func TestSwitchesAreRestored(t *testing.T) {
 	if err := z.Terminate(soon); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{"ipv4/ip_forward": "0", "ipv4/conf/all/send_redirects": "1"} {
+	for path, want := range map[string]string{"ipv4/ip_forward": "0", "ipv4/conf/all/send_redirects": "1", "ipv4/igmp_max_memberships": "20"} {
 		if got := read(path); got != want {
 			t.Errorf("after zebra %s is %s, was %s", path, got, want)
 		}
