@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -248,6 +250,72 @@ func TestMulticastPassesOthers(t *testing.T) {
 	if want := []string{"198.18.0.7 10.0.0.7", "198.18.0.8 224.0.0.9"}; !slices.Equal(got, want) {
 		t.Errorf("sent %v, wanted %v", got, want)
 	}
+}
+
+// TestMulticastHeader looks at a copy where the tunnel's device takes it over, as a
+// filter after ours would: it has the outer header that the kernel made, but for
+// the peer as its destination.
+func TestMulticastHeader(t *testing.T) {
+	for name, want := range map[string][]byte{
+		"key": {0x20, 0, 8, 0, 0, 0, 0, 0}, "no key": {0, 0, 8, 0}, // the key itself comes later
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newGroup(t)
+			m := mgre
+			m.HasKey = name == "key"
+			put(t, c.e.P, m)
+			c.apply(true, nth(5))
+			var fd int
+			c.e.Do(func() (err error) {
+				protocol := binary.NativeEndian.Uint16([]byte{0, 3})
+				if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(protocol)); err != nil {
+					return err
+				}
+				return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: c.e.Link("Tunnel0").Attrs().Index})
+			})
+			defer unix.Close(fd)
+			if _, err := c.from.WriteTo([]byte("hello"), &net.UDPAddr{IP: net.IPv4(224, 0, 0, 9), Port: 520}); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 2048)
+			for {
+				n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
+				if err != nil {
+					t.Fatal("no copy was seen")
+				}
+				b := buf[:n]
+				if !bytes.HasSuffix(b, []byte("hello")) {
+					continue
+				}
+				outer := []byte{0x45, 0xc0, b[2], b[3], 0, 0, 0, 0, 255, 47, 0, 0, 192, 0, 2, 1, 198, 18, 0, 5}
+				if head := append(outer, want...); !bytes.HasPrefix(b, head) || b[len(head)] != 0x45 {
+					t.Fatalf("the copy is %x, wanted %x at its beginning", b, head)
+				}
+				return
+			}
+		})
+	}
+}
+
+// TestMulticastWithoutBroadcast takes the device's broadcast address away: the
+// kernel makes the group the outer destination, and the copies go where they did.
+// Zebra finds it and mends it.
+func TestMulticastWithoutBroadcast(t *testing.T) {
+	c := newGroup(t)
+	list := map[netip.Addr]bool{nth(1): true, nth(2): true}
+	c.apply(true, nth(1), nth(2))
+	shown(t, c.e, "ip", "link", "set", "Tunnel0", "broadcast", "0.0.0.0")
+	c.wants("without", list)
+	for o, err := range c.e.P.Dump(t.Context(), dataplane.KindMulticast) {
+		if m := o.(dataplane.Multicast); err != nil || !m.Outdated {
+			t.Errorf("dumped %+v: %v", m, err)
+		}
+	}
+	put(t, c.e.P, dataplane.Multicast{Device: "Tunnel0"})
+	if text := shown(t, c.e, "ip", "link", "show", "Tunnel0"); !strings.Contains(text, "brd 127.71.82.69") {
+		t.Errorf("not mended: %s", text)
+	}
+	c.wants("mended", list)
 }
 
 // toGroup is a UDP packet to 224.0.0.9.

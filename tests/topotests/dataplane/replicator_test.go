@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf"
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -173,6 +174,27 @@ func TestReplicatorOutlivesProvider(t *testing.T) {
 			t.Errorf("life %d: the program of the life before was changed", life)
 		}
 	}
+
+	// The program of another version is replaced, with its list.
+	e.P.Close()
+	fs, err := e.Handle.FilterList(e.Link("Tunnel0"), netlink.HANDLE_MIN_EGRESS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := fs[0].(*netlink.BpfFilter)
+	prog, err := ebpf.NewProgramFromID(ebpf.ProgramID(old.Id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	old.Fd, old.Name = prog.FD(), "godmvpn-multicast-v0"
+	if err := e.Handle.FilterReplace(old); err != nil {
+		t.Fatal(err)
+	}
+	e.Open(opt)
+	put(t, e.P, replicator)
+	wantOnTunnel(t, e, "with another version before", "clsact", copies)
+	c.wants("with another version before", list)
 
 	// A list that is not known is begun anew by a put, and until then goes on.
 	e.P.Close()

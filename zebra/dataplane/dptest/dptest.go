@@ -59,7 +59,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"link events", testLinkEvents}, {"neighbor gone", testNeighborGone},
 		{"mss clamp", testMSSClamp}, {"mss clamp of a tunnel", testTunnelClamp}, {"mss clamp gone", testClampGone},
 		{"multicast", testMulticast}, {"multicast refused", testMulticastRefused}, {"multicast of a tunnel", testMulticastTunnel},
-		{"multicast gone", testMulticastGone}, {"multicast and mss clamp", testMulticastClamp},
+		{"multicast gone", testMulticastGone}, {"multicast of a device that goes", testMulticastDevice}, {"multicast and mss clamp", testMulticastClamp},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := make(t)

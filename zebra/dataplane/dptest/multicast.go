@@ -97,6 +97,25 @@ func testMulticastGone(t *T) {
 	t.wants(peer("192.0.2.2"))
 }
 
+// testMulticastDevice takes the device away, and brings another of its name.
+func testMulticastDevice(t *T) {
+	t.needMulticast()
+	t.forget()
+	t.put(mgre(), replicator, peer("192.0.2.2"))
+	t.link("Tunnel0", func(l dataplane.LinkInfo) bool { return l.Own })
+	t.RemoveDevice("Tunnel0")
+	t.event("device gone", func(ev dataplane.Event) bool { g, ok := ev.(dataplane.LinkGone); return ok && g.Name == "Tunnel0" })
+	for _, o := range []dataplane.Object{replicator, peer("192.0.2.2"), peer("192.0.2.3")} {
+		if err := t.apply(dataplane.Put(o))[0]; !errors.Is(err, dataplane.ErrNoDevice) {
+			t.Errorf("%v without the device: %v", o.Key(), err)
+		}
+	}
+	t.gone(replicator.Key(), peer("192.0.2.2").Key())
+	t.put(mgre(), replicator)
+	t.gone(peer("192.0.2.2").Key())
+	t.put(peer("192.0.2.3"))
+}
+
 // testMulticastClamp has a replicator and a clamp on one tunnel, in any order.
 func testMulticastClamp(t *T) {
 	t.needMulticast()

@@ -37,7 +37,9 @@ const (
 	greLen    = 4      // RFC 2784 section 2
 	greKeyLen = 4      // RFC 2890 section 2
 	greKeyBit = 0x2000 // RFC 2890 section 2
-	headerMax = ipMinLen + greLen + greKeyLen
+	// headerLen is what is kept of the header: it is followed by the key, if there
+	// is one, which the kernel writes only when the packet leaves the device.
+	headerLen = ipMinLen + greLen
 	daddrAt   = 16
 )
 
@@ -47,9 +49,9 @@ const (
 const (
 	stateMode   = 0 // what the next run of the program is for
 	stateSlot   = 4 // for modeGroup: the group's first slot
-	stateLen    = 8 // of the header
+	stateLen    = 8 // of the header with the key
 	stateHeader = 12
-	stateSize   = stateHeader + headerMax
+	stateSize   = stateHeader + headerLen
 )
 
 // Modes.
@@ -66,7 +68,7 @@ const skbIfindex = 40
 // The program's stack, below the frame pointer.
 const (
 	atKey    = -8 // key of a map
-	atHeader = -8 - headerMax - 4
+	atHeader = -8 - headerLen
 )
 
 // Registers that outlive calls.
@@ -151,7 +153,7 @@ func begin(peers int) asm.Instructions {
 		asm.Mov.Imm(asm.R2, 0),
 		asm.Mov.Reg(asm.R3, asm.RFP),
 		asm.Add.Imm(asm.R3, atHeader),
-		asm.Mov.Imm(asm.R4, headerMax),
+		asm.Mov.Imm(asm.R4, headerLen),
 		asm.FnSkbLoadBytes.Call(),
 		asm.JNE.Imm(asm.R0, 0, next),
 	}
@@ -159,7 +161,7 @@ func begin(peers int) asm.Instructions {
 	code = append(code,
 		asm.JNE.Imm(rSlot, modeIdle, drop), // a copy that came back by its own tunnel
 	)
-	for at := int16(0); at < headerMax; at += 4 {
+	for at := int16(0); at < headerLen; at += 4 {
 		code = append(code,
 			asm.LoadMem(asm.R1, asm.RFP, atHeader+at, asm.Word),
 			asm.StoreMem(rState, stateHeader+at, asm.R1, asm.Word))
@@ -180,7 +182,7 @@ func begin(peers int) asm.Instructions {
 
 // forEverybody goes on with a packet that has the outer header of GRE and is
 // addressed to the device's broadcast address or, on a device without one, to a
-// group. It leaves the header's length in the state.
+// group. It leaves the header's length with the key in the state.
 func forEverybody() asm.Instructions {
 	return asm.Instructions{
 		asm.LoadMem(asm.R1, asm.RFP, atHeader, asm.Byte),
@@ -192,11 +194,11 @@ func forEverybody() asm.Instructions {
 		asm.JEq.Imm(asm.R1, int32(binary.BigEndian.Uint32(broadcast[:])), "everybody"),
 		asm.RSh.Imm(asm.R1, 28),
 		asm.JNE.Imm(asm.R1, 0xe, next), // 224.0.0.0/4
-		asm.Mov.Imm(asm.R2, ipMinLen+greLen).WithSymbol("everybody"),
+		asm.Mov.Imm(asm.R2, headerLen).WithSymbol("everybody"),
 		asm.LoadMem(asm.R1, asm.RFP, atHeader+ipMinLen, asm.Half),
 		asm.JEq.Imm(asm.R1, 0, "long"),
 		asm.JNE.Imm(asm.R1, network(greKeyBit), drop), // no tunnel of ours
-		asm.Mov.Imm(asm.R2, headerMax),
+		asm.Mov.Imm(asm.R2, headerLen+greKeyLen),
 		asm.StoreMem(rState, stateLen, asm.R2, asm.Word).WithSymbol("long"),
 	}
 }
@@ -223,34 +225,21 @@ func group(peers int) asm.Instructions {
 // deliver is the run on the clone for a peer: it puts the header before the
 // packet, and the packet goes its way.
 func deliver() asm.Instructions {
-	code := asm.Instructions{
+	return asm.Instructions{
 		asm.StoreImm(rState, stateMode, modeBusy, asm.Word).WithSymbol("copy"),
 		asm.Mov.Reg(asm.R1, rSkb),
 		asm.LoadMem(asm.R2, rState, stateLen, asm.Word),
 		asm.Mov.Imm(asm.R3, 0),
-		asm.FnSkbChangeHead.Call(),
+		asm.FnSkbChangeHead.Call(), // it fills with zeros
 		asm.JNE.Imm(asm.R0, 0, drop),
-		asm.LoadMem(asm.R1, rState, stateLen, asm.Word),
-		asm.JEq.Imm(asm.R1, headerMax, "keyed"),
-	}
-	code = append(code, store(ipMinLen+greLen)...)
-	code = append(code, asm.Ja.Label(next))
-	keyed := store(headerMax)
-	keyed[0] = keyed[0].WithSymbol("keyed")
-	code = append(code, keyed...)
-	return append(code, asm.Ja.Label(next))
-}
-
-// store writes the saved header before the packet.
-func store(n int32) asm.Instructions {
-	return asm.Instructions{
 		asm.Mov.Reg(asm.R1, rSkb),
 		asm.Mov.Imm(asm.R2, 0),
 		asm.Mov.Reg(asm.R3, rState),
 		asm.Add.Imm(asm.R3, stateHeader),
-		asm.Mov.Imm(asm.R4, n),
+		asm.Mov.Imm(asm.R4, headerLen),
 		asm.Mov.Imm(asm.R5, 0),
 		asm.FnSkbStoreBytes.Call(),
 		asm.JNE.Imm(asm.R0, 0, drop),
+		asm.Ja.Label(next),
 	}
 }
