@@ -98,6 +98,7 @@ func (c *Core) dispatch(now clock.Instant, i *iface, from netip.AddrPort) DropRe
 	i.instance.counters.ReceivedResponses++
 	n := c.hear(now, i, from.Addr(), c.in.Version)
 	if n == nil {
+		i.auth.forget(from.Addr()) // nobody else would
 		return DropTooManyNeighbors
 	}
 	c.response(now, i, n)
