@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ripd/packet"
@@ -82,7 +83,8 @@ func (i *iface) classEntry(j *job, class netip.Prefix) (packet.Entry, bool) {
 // summaryEntry returns what a job says of a summary. Once nothing is inside of it,
 // a route of its own may have its prefix, and is told instead.
 func (i *iface) summaryEntry(j *job, s *summary) (packet.Entry, bool) {
-	if s.metric == packet.Infinity && (!s.garbage || i.instance.table.get(s.key) != nil) {
+	over := s.metric == packet.Infinity && (!s.garbage || i.instance.table.get(s.key) != nil)
+	if over || len(s.users) > 0 && !slices.Contains(s.users, i) {
 		return packet.Entry{}, false
 	}
 	p := s.key.prefix()
@@ -126,15 +128,7 @@ func (i *iface) view(j *job, r *route) (metric uint32, nextHop netip.Addr) {
 // connects reports whether k is a network of the interface itself. A host route
 // is none: on a tunnel whose address has 32 bits, it is what the others need.
 func (i *iface) connects(k key) bool {
-	if k.bits() == 32 {
-		return false
-	}
-	for _, own := range i.connected {
-		if own == k {
-			return true
-		}
-	}
-	return false
+	return k.bits() < 32 && slices.Contains(i.connected, k)
 }
 
 // gateway returns the first of the next hops that the neighbours on the interface

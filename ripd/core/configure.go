@@ -80,23 +80,28 @@ func (c *Core) retime(now clock.Instant, in *instance) {
 // rejudge drops the paths that the configuration does not permit any more, and
 // gives the others their present distance. Offsets are applied to the next news.
 func (c *Core) rejudge(now clock.Instant, in *instance) {
-	for p := in.heard.oldest; p != nil; {
-		next := p.newer
-		r, from := p.route, p.neighbor.addr
-		prefix := r.key.prefix()
-		distance := in.rules.distance(from, prefix)
-		_, count := r.pathFrom(p.neighbor)
-		switch {
-		case distance == rib.MaxDistance, count > in.cfg.MaximumPaths,
-			count > 1 && distance != p.distance, // the next news compare them
-			!in.rules.permit(false, p.neighbor.iface.name, from, prefix):
-			c.losePath(now, in, p)
-		case distance != p.distance:
-			before := in.wanted(r.key)
-			p.distance = distance
-			c.restate(in, r.key, before)
+	for _, r := range in.table.all() {
+		if r.paths == nil {
+			continue
 		}
-		p = next
+		before := in.wanted(r.key)
+		nearest := uint8(rib.MaxDistance)
+		for p := r.paths; p != nil; p = p.next {
+			p.distance = in.rules.distance(p.neighbor.addr, r.key.prefix())
+			nearest = min(nearest, p.distance)
+		}
+		kept := 0
+		for p := r.paths; p != nil; {
+			next := p.next
+			if p.distance == rib.MaxDistance || p.distance > nearest || kept == in.cfg.MaximumPaths ||
+				!in.rules.permit(false, p.neighbor.iface.name, p.neighbor.addr, r.key.prefix()) {
+				c.lose(now, in, p)
+			} else {
+				kept++
+			}
+			p = next
+		}
+		c.restate(in, r.key, before)
 	}
 }
 

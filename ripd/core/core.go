@@ -29,6 +29,7 @@ type Core struct {
 	timers    clock.Heap[timerKey]
 	replay    replay
 
+	ended   bool // Shutdown came: nothing is sent any more
 	tracing Tracing
 	in      packet.Message // decoded anew for each packet
 	msg     packet.Message // filled anew for each packet
@@ -116,6 +117,7 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		for _, in := range c.order {
 			c.withdraw(now, in)
 		}
+		c.ended = true
 	}
 	for _, in := range c.order {
 		c.trigger(now, in)
@@ -245,6 +247,9 @@ func (c *Core) clear(now clock.Instant, cl Clear) {
 		}
 		for in.heard.oldest != nil {
 			c.losePath(now, in, in.heard.oldest)
+		}
+		for _, r := range in.table.routes {
+			r.from = 0 // no holddown: whoever answers is believed
 		}
 		for _, i := range in.order {
 			c.sendRequests(now, i)

@@ -223,11 +223,20 @@ func TestRejudged(t *testing.T) {
 	r.cfg.Routers = []RouterConfig{r.cfg.Routers[0]}
 	r.cfg.Routers[0].MaximumPaths = 1
 	r.configure()
-	same(t, "one path", r.routes(), net1+" [120/1] 10.0.0.3,eth0")
+	same(t, "one path", r.routes(), net1+" [120/1] 10.0.0.2,eth0")
 	r.cfg.Routers = []RouterConfig{r.cfg.Routers[0]}
-	r.cfg.Routers[0].Distance = 100
+	r.cfg.Routers[0].Distance, r.cfg.Routers[0].MaximumPaths = 100, 2
 	r.configure()
-	same(t, "another distance", r.routes(), net1+" [100/1] 10.0.0.3,eth0")
+	same(t, "another distance", r.routes(), net1+" [100/1] 10.0.0.2,eth0")
+	r.rx("eth0", "10.0.0.3", told{prefix: net1, metric: 1})
+	r.cfg.Routers = []RouterConfig{r.cfg.Routers[0]}
+	r.cfg.Routers[0].Distance = 110
+	r.configure()
+	same(t, "another distance of both", r.routes(), net1+" [110/1] 10.0.0.2,eth0 10.0.0.3,eth0")
+	r.cfg.Routers = []RouterConfig{r.cfg.Routers[0]}
+	r.cfg.Routers[0].Distances = []SourceDistance{{Distance: 90, Source: policy.Wildcard{Addr: 0x0a000003}}}
+	r.configure()
+	same(t, "another distance of one", r.routes(), net1+" [90/1] 10.0.0.3,eth0")
 	r.take()
 	r.configure()
 	if out := r.take(); len(out) > 0 {

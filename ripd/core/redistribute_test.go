@@ -65,7 +65,9 @@ func TestRedistribute(t *testing.T) {
 // TestRedistributeEnds: a route that was withdrawn, or is not redistributed any
 // more, is told as unreachable until it is collected, unless it is learnt as well.
 func TestRedistributeEnds(t *testing.T) {
-	r := hub(t, func(r *rig) { r.cfg.Routers[0].Redistribute = []Redistribute{{Protocol: rib.Static}, {Protocol: rib.OSPF, Instance: 1}} })
+	r := hub(t, func(r *rig) {
+		r.cfg.Routers[0].Redistribute = []Redistribute{{Protocol: rib.Static}, {Protocol: rib.OSPF, Instance: 1}}
+	})
 	static, ospf := watchOf(rib.Static, 0), watchOf(rib.OSPF, 1)
 	r.other(static, "172.16.0.0/16", 0, false)
 	r.other(static, net1, 0, false)

@@ -53,12 +53,19 @@ func (c *Core) setSummaries(now clock.Instant, i *iface, prefixes []netip.Prefix
 	}
 	slices.Sort(want)
 	want = slices.Compact(want)
-	for _, s := range slices.Clone(i.summaries) {
-		if !slices.Contains(want, s.key) {
-			c.dropSummary(in, i, s)
-			c.partWith(now, i, s)
+	old := i.summaries
+	i.summaries = slices.Clone(old) // jobs under way go on with the old ones
+	var gone []*summary
+	for _, s := range old {
+		if slices.Contains(want, s.key) {
+			continue
 		}
+		if s.metric < packet.Infinity {
+			gone = append(gone, &summary{key: s.key, metric: packet.Infinity, garbage: true})
+		}
+		c.dropSummary(in, i, s)
 	}
+	c.partWith(now, i, gone)
 	for _, k := range want {
 		s := in.summary(k)
 		if s == nil {
@@ -98,25 +105,27 @@ func (c *Core) dropSummary(in *instance, i *iface, s *summary) {
 	i.summaries = slices.DeleteFunc(i.summaries, func(o *summary) bool { return o == s })
 	if len(s.users) == 0 {
 		c.restate(in, s.key, before)
+		s.metric, s.garbage = packet.Infinity, true // for jobs under way
 		in.summaries = slices.DeleteFunc(in.summaries, func(o *summary) bool { return o == s })
 	}
 }
 
-// partWith tells the neighbours on an interface that a summary is not announced
-// any more, and marks what it stood for.
-func (c *Core) partWith(now clock.Instant, i *iface, s *summary) {
-	if !i.active || i.silent() || s.metric == packet.Infinity {
+// partWith tells the neighbours on an interface that summaries are not announced
+// any more, and marks what they stood for.
+func (c *Core) partWith(now clock.Instant, i *iface, gone []*summary) {
+	if !i.active || i.silent() || len(gone) == 0 {
 		return
 	}
 	in := i.instance
 	in.table.sort()
-	for _, r := range in.table.within(s.key) {
-		if !r.removed {
-			in.mark(now, r)
+	for _, s := range gone {
+		for _, r := range in.table.within(s.key) {
+			if !r.removed {
+				in.mark(now, r)
+			}
 		}
 	}
-	gone := &summary{key: s.key, metric: packet.Infinity, garbage: true}
-	c.launch(now, i, i.jobs(jobTriggered, []*route{}, []*summary{gone}))
+	c.launch(now, i, i.jobs(jobTriggered, []*route{}, gone))
 }
 
 func (s *summary) lowest() uint8 {

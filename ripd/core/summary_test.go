@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -90,4 +91,31 @@ func TestSummaryConfigured(t *testing.T) {
 	set("eth0")
 	same(t, "none is left", r.routes(), net1+" [120/2] 10.0.0.2,eth0")
 	same(t, "told", r.full("eth1"), "10.0.0.0/24 1", net1+" 3 tag 9")
+}
+
+// TestSummaryDuringUpdate: the configuration changes while an update tells them.
+func TestSummaryDuringUpdate(t *testing.T) {
+	r := newRig(t)
+	r.cfg.Routers[0].OutputDelay = time.Second
+	var all []string
+	for k := range 60 { // three packets of summaries alone
+		all = append(all, netip.PrefixFrom(addrOf(0xc0000000+uint32(k)<<16), 16).String())
+		r.cfg.Routers[0].Static = append(r.cfg.Routers[0].Static, netip.PrefixFrom(addrOf(0xc0000000+uint32(k)<<16), 24))
+	}
+	r.iface("eth0").Summaries = prefixes(all...)
+	r.start(link("eth0", "10.0.0.1/24"))
+	i := r.core.order[0].ifaces["eth0"]
+	r.advance(12 * time.Second)
+	for len(i.multicast.jobs) == 0 || i.multicast.jobs[0].kind != jobRegular {
+		r.advance(100 * time.Millisecond)
+	}
+	r.take()
+	r.cfg.Interfaces = nil
+	r.iface("eth0").Summaries = prefixes(all[50:]...)
+	r.configure()
+	r.advance(15 * time.Second)
+	got := r.responses("eth0")
+	if !slices.Contains(got, "192.55.0.0/16 1") || slices.Contains(got, "192.40.0.0/16 1") || !slices.Contains(got, "192.40.0.0/24 1") {
+		t.Errorf("told: %q", got)
+	}
 }

@@ -111,8 +111,11 @@ func (c *Core) advance(now clock.Instant, j *job) (sent int, more bool) {
 }
 
 // transmit signs a message and sends it to all destinations. It reports false if
-// there is no key to sign with.
+// there is no key to sign with, or after Shutdown.
 func (c *Core) transmit(now clock.Instant, i *iface, m *packet.Message, dests []netip.AddrPort) bool {
+	if c.ended {
+		return false
+	}
 	room := packet.HeaderLen + packet.EntryLen*len(m.Entries)
 	if i.auth.enabled() {
 		room = packet.MaxDatagram

@@ -361,11 +361,17 @@ func TestOneRegularAtATime(t *testing.T) {
 // TestShutdown takes leave: everything is told as unreachable, by every interface.
 func TestShutdown(t *testing.T) {
 	r := hub(t, nil)
+	r.rx("eth0", "10.0.0.2", told{prefix: net1, metric: 3, tag: 9})
+	r.take()
+	r.advance(100 * time.Millisecond)
+	r.rx("eth0", "10.0.0.2", told{prefix: net1, metric: 2, tag: 9}) // the hold keeps this back
 	r.step(Shutdown{})
 	out := r.take()
 	same(t, "eth1", entries(t, out, func(x sent) bool { return x.ifname == "eth1" }), "10.0.0.0/24 16", net1+" 16 tag 9")
 	same(t, "eth0", entries(t, out, func(x sent) bool { return x.ifname == "eth0" }), "10.1.0.0/24 16")
 	same(t, "forwarding goes on", r.routes(), net1+" [120/2] 10.0.0.2,eth0")
+	r.advance(2 * time.Minute)
+	same(t, "afterwards", r.responses("eth1"))
 }
 
 // TestUnconfigured: an instance that is removed leaves nothing.
