@@ -192,6 +192,7 @@ func TestReplicatorOutlivesProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Open(opt)
+	outdated(t, e)
 	put(t, e.P, replicator)
 	wantOnTunnel(t, e, "with another version before", "clsact", copies)
 	c.wants("with another version before", list)
@@ -203,13 +204,24 @@ func TestReplicatorOutlivesProvider(t *testing.T) {
 	}
 	e.Open(opt)
 	c.wants("without a list", list)
+	outdated(t, e)
+	put(t, e.P, replicator, peer(9))
+	c.wants("begun anew", map[netip.Addr]bool{nth(9): true})
+}
+
+// outdated checks that the replicator is not what a put would make.
+func outdated(t *testing.T, e *lktest.Env) {
+	t.Helper()
+	n := 0
 	for o, err := range e.P.Dump(t.Context(), dataplane.KindMulticast) {
+		n++
 		if m, ok := o.(dataplane.Multicast); err != nil || !ok || !m.Outdated {
 			t.Errorf("dumped %+v: %v", o, err)
 		}
 	}
-	put(t, e.P, replicator, peer(9))
-	c.wants("begun anew", map[netip.Addr]bool{nth(9): true})
+	if n != 1 {
+		t.Errorf("%d replicators", n)
+	}
 }
 
 // programOf is the number of the program that copies.

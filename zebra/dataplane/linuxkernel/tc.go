@@ -29,9 +29,6 @@ type place struct {
 	prefix   string
 }
 
-// places are those of all our filters.
-var places = []place{clampPlace, copyPlace}
-
 // filter is a filter of a clsact queueing discipline as read from the kernel.
 type filter struct {
 	index   int    // of the device
