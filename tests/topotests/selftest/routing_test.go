@@ -85,21 +85,21 @@ func add(t *testing.T, n *harness.Node, r *netlink.Route) {
 func TestLinkFailures(t *testing.T) {
 	tp := harness.New(t)
 	a, b := tp.Node("a"), tp.Node("b")
-	link := tp.Link(a, "eth0", "192.0.2.1/30", b, "eth0", "192.0.2.2/30")
-	carrier := func(n *harness.Node) bool {
-		l, err := n.Netlink().LinkByName("eth0")
+	link := tp.Link(a, "left", "192.0.2.1/30", b, "right", "192.0.2.2/30")
+	carrier := func(n *harness.Node, device string) bool {
+		l, err := n.Netlink().LinkByName(device)
 		return err == nil && l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
 	}
 	link.DownAt(b)
 	harness.Eventually(t, 10*time.Second, func() error {
-		if carrier(a) {
+		if carrier(a, "left") {
 			return fmt.Errorf("a has carrier although b is down")
 		}
 		return nil
 	})
 	link.UpAt(b)
 	a.MustPing("192.0.2.2", 1)
-	heard := b.Capture("eth0")
+	heard := b.Capture("right")
 	echo := harness.All(harness.IsProtocol(1), harness.Between("192.0.2.1", ""))
 	link.LossFrom(b, 100) // requests arrive, replies do not
 	if err := a.Reaches("192.0.2.2"); err == nil {
@@ -113,8 +113,8 @@ func TestLinkFailures(t *testing.T) {
 	})
 	link.Cut()
 	heard.Clear()
-	if err := a.Reaches("192.0.2.2"); err == nil || heard.Count(echo) != 0 || !carrier(a) || !carrier(b) {
-		t.Errorf("a link that is cut: %v, %d requests arrived, carrier %v and %v", err, heard.Count(echo), carrier(a), carrier(b))
+	if err := a.Reaches("192.0.2.2"); err == nil || heard.Count(echo) != 0 || !carrier(a, "left") || !carrier(b, "right") {
+		t.Errorf("a link that is cut: %v, %d requests arrived, carrier %v and %v", err, heard.Count(echo), carrier(a, "left"), carrier(b, "right"))
 	}
 	link.Mend()
 	link.Mend() // what is not broken needs no mending
