@@ -32,7 +32,7 @@ type simCloud struct {
 	lost    int          // routes withdrawn
 	dead    map[int]bool // spokes
 	failed  error
-	horizon core.InterfaceConfig // of the hub's tunnel
+	link    *simnet.Link
 }
 
 // simSite is a router of the cloud.
@@ -69,6 +69,7 @@ func newSimCloud(seed uint64, spokes int, summary netip.Prefix, horizon core.Spl
 	c := &simCloud{Network: simnet.New(seed), summary: summary, dead: map[int]bool{}}
 	link := c.Link(simnet.Quality{Latency: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.02, Duplicate: 0.005})
 	link.Multicast = true
+	c.link = link
 	tunnel := core.InterfaceConfig{Name: "Tunnel0", SplitHorizon: horizon, NextHopSelf: self}
 	if summary.IsValid() {
 		tunnel.Summaries = []netip.Prefix{summary}

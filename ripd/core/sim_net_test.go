@@ -321,3 +321,13 @@ func (r *simRouter) portOn(link, place int) *simnet.Port {
 	}
 	panic("no such port")
 }
+
+// nextHopSelf has all routers name themselves as next hops. It is called before
+// they start.
+func (n *simNet) nextHopSelf() {
+	for _, r := range n.routers {
+		for k := range r.config.Interfaces {
+			r.config.Interfaces[k].NextHopSelf = true
+		}
+	}
+}

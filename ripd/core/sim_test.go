@@ -56,6 +56,7 @@ type simStory struct {
 	long    bool // wider across than RIP can see
 	public  bool // the links' networks are announced as well
 	horizon func(rng *rand.Rand) core.SplitHorizon
+	self    bool          // without split horizon: the next hop is not told either, so that two routers may believe each other
 	bound   time.Duration // for dead routes
 }
 
@@ -91,7 +92,7 @@ func simStoryOf(seed uint64, routers int) simStory {
 	case 2:
 		s.horizon, s.bound = fixedHorizon(core.SplitHorizonPoison), simDeadBound
 	case 4:
-		s.horizon, s.bound = fixedHorizon(core.SplitHorizonOff), simDeadBound
+		s.horizon, s.bound, s.self = fixedHorizon(core.SplitHorizonOff), simDeadBound, seed%2 == 0
 	}
 	return s
 }
@@ -106,6 +107,9 @@ func (s simStory) build() *simNet {
 	g := shape(rng, s.routers)
 	g.public = s.public
 	n := newSimNet(s.seed, g, simnet.Quality{Jitter: 15 * time.Millisecond, Loss: 0.08, Duplicate: 0.03}, s.horizon)
+	if s.self {
+		n.nextHopSelf()
+	}
 	for at := simCalm; at < simAlone-25*simSecond; {
 		at = at.Add(time.Duration(rng.Int64N(int64(time.Second) * 250 / int64(s.routers))))
 		n.At(at, func() { n.befall(rng) })
