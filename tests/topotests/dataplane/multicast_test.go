@@ -318,6 +318,44 @@ func TestMulticastWithoutBroadcast(t *testing.T) {
 	c.wants("mended", list)
 }
 
+// TestMulticastIPv6 sends to a group of IPv6.
+func TestMulticastIPv6(t *testing.T) {
+	c := newGroup(t)
+	if !c.e.P.Caps().IPv6 {
+		t.Skip("no IPv6")
+	}
+	put(t, c.e.P, dataplane.Addr{Device: "Tunnel0", Prefix: pfx("2001:db8::1/64")})
+	c.apply(true, nth(1), nth(2))
+	limit := time.Now().Add(limit)
+	c.e.Do(func() error {
+		for { // while duplicate address detection goes on
+			conn, err := net.DialUDP("udp6", nil, &net.UDPAddr{IP: net.ParseIP("ff02::9"), Port: 521, Zone: "Tunnel0"})
+			if err == nil {
+				_, err = conn.Write([]byte("hello"))
+				conn.Close()
+			}
+			if err == nil || time.Now().After(limit) {
+				return err
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	got := map[netip.Addr]int{}
+	buf := make([]byte, 2048)
+	for {
+		n, _, err := unix.Recvfrom(c.wire, buf, unix.MSG_DONTWAIT)
+		if err != nil {
+			break
+		}
+		if b := buf[:n]; n > 28+48 && b[9] == 47 && b[28]>>4 == 6 && string(b[28+48:]) == "hello" {
+			got[netip.AddrFrom4([4]byte(b[16:20]))]++
+		}
+	}
+	if want := map[netip.Addr]int{nth(1): 1, nth(2): 1}; !maps.Equal(got, want) {
+		t.Errorf("it went to %v", got)
+	}
+}
+
 // toGroup is a UDP packet to 224.0.0.9.
 var toGroup = []byte{0x45, 0, 0, 60, 0, 0, 0, 0, 1, 17, 0, 0, 10, 0, 0, 1, 224, 0, 0, 9, 59: 0}
 
