@@ -22,6 +22,18 @@
 // Devices are compared with what is wanted first and written only where they
 // differ: kernel links emit an event at each write.
 //
+// # Filters
+//
+// Limits of TCP's segment size and the copying of multicast are BPF programs on a
+// clsact queueing discipline (packages mss and replicate). Ours are known by their
+// place, a priority and a handle, and by their names, which say the revision; those of
+// others stay. The queueing discipline is taken away with the last of ours if it is
+// ours and nobody else uses it.
+//
+// What a program has in its tables a later life cannot read. The peers of multicast
+// are therefore kept in a file as well; a program that an earlier life made goes on
+// until something is to be changed, and then another takes its place in one step.
+//
 // # Listening
 //
 // The kernel stamps notifications with the port of the socket that caused them.
