@@ -157,6 +157,26 @@ func TestMulticastPeers(t *testing.T) {
 	})
 }
 
+// TestTroubleIsSaidOnce: an object of the configuration that cannot be is logged
+// once for each reason, however often it is tried.
+func TestTroubleIsSaidOnce(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.ready()
+		m := dataplane.Multicast{Device: "Tunnel0"}
+		for _, why := range []string{"no BPF", "no BPF", "no clsact", "", "no clsact"} {
+			o := fib.Outcome{Key: m.Key(), Object: m}
+			if why != "" {
+				o.Err = errors.New(why)
+			}
+			w.engine.Outcomes([]fib.Outcome{o})
+		}
+		synctest.Wait()
+		if text := w.log.String(); strings.Count(text, "not in force") != 3 || strings.Count(text, "no BPF") != 1 || !strings.Contains(text, "multicast replicator on Tunnel0") {
+			t.Errorf("logged:\n%s", text)
+		}
+	})
+}
+
 // TestPictureWaitsForTheStart: a daemon that outlived an earlier zebra sees
 // nothing before the configuration and the kernel's links are known.
 func TestPictureWaitsForTheStart(t *testing.T) {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -31,7 +32,8 @@ type world struct {
 	t      *testing.T
 	engine *engine.Engine
 	epoch  uint64
-	stop   func() // ends the engine
+	stop   func()       // ends the engine
+	log    bytes.Buffer // warnings; to be read when the engine waits
 
 	mu     sync.Mutex
 	want   map[dataplane.Key]dataplane.Object
@@ -50,7 +52,7 @@ func inWorld(t *testing.T, stale []dataplane.Object, test func(*world)) {
 		for _, o := range stale {
 			w.stale[o.Key()] = o
 		}
-		w.engine = engine.New(slog.New(slog.DiscardHandler), func(string, session.Log) {})
+		w.engine = engine.New(slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelWarn})), func(string, session.Log) {})
 		w.engine.Connect(w, w)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
