@@ -163,6 +163,9 @@ func (c *Core) summarize(now clock.Instant, in *instance, k key, old, metric uin
 		case s.metric == packet.Infinity:
 			s.lost, s.garbage = now, true
 			c.bury(in, garbage{summary: s, lost: now})
+			if r := in.table.get(s.key); r != nil {
+				in.mark(now, r) // told in its place from now on
+			}
 		case was == packet.Infinity:
 			s.garbage = false
 		}
