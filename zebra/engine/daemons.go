@@ -138,6 +138,10 @@ func (e *Engine) picture(owner string, d *daemon) {
 		e.hub.Send(owner, librib.InterfaceChanged{Interface: i})
 	}
 	e.hub.Send(owner, librib.InterfacesKnown{})
+	// The answers to what it asked before were dropped by the hub.
+	for _, w := range e.rib.Watches(owner) {
+		e.rib.Step(e.Now(), rib.WatchAdd{Owner: owner, Watch: w})
+	}
 }
 
 func (e *Engine) detached(m hub.Detached) {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	librib "github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
 	"github.com/godmvpn/godmvpn/zebra/engine"
@@ -139,4 +140,23 @@ func TestKernelRoutes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestEarlyWatchIsAnswered: a daemon may ask before zebra is ready to tell it
+// anything. What it is told then comes behind Attached; the hub drops the rest.
+func TestEarlyWatchIsAnswered(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.engine.Expected([]string{"ripd"})
+		w.attach("ripd", session.Begin{},
+			session.WatchAdd{Watch: librib.Watch{Kind: librib.WatchRedistribute, Family: librib.IPv4, Protocol: librib.Static}},
+			session.WatchAdd{Watch: librib.Watch{Kind: librib.WatchNextHop, Addr: addr("192.0.2.2")}})
+		w.told("ripd")
+		w.ready(static("", "10.9.0.0/16", librib.NextHop{Addr: addr("192.0.2.2")}))
+		_, told, _ := strings.Cut(w.told("ripd"), "attached")
+		for _, want := range []string{"rib.RouteChanged", "rib.RoutesKnown", "rib.NextHopChanged"} {
+			if !strings.Contains(told, want) {
+				t.Errorf("no %s behind attached: %s", want, told)
+			}
+		}
+	})
 }

@@ -168,6 +168,14 @@ func (c *Core) overrideView(n *node) *OverrideView {
 	return v
 }
 
+// Watches returns what an owner watches: next hops and routes.
+func (c *Core) Watches(owner string) []rib.Watch {
+	if o := c.owners[owner]; o != nil {
+		return o.sortedWatches()
+	}
+	return nil
+}
+
 // NextHopWatches returns the table of tracked next hops, by owner and watch.
 func (c *Core) NextHopWatches() []NextHopWatchView {
 	var out []NextHopWatchView
