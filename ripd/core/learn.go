@@ -71,13 +71,7 @@ func (c *Core) judge(i *iface, n *neighbor, e *packet.Entry) (x news, reason Dro
 		}
 	}
 	if x.distance = in.rules.distance(n.addr, p); x.distance == rib.MaxDistance || !in.rules.permit(false, i.name, n.addr, p) {
-		if r := in.table.get(x.key); r != nil {
-			if old, _ := r.pathFrom(n); old != nil {
-				x.metric = packet.Infinity // it was permitted once
-				return x, DropNone
-			}
-		}
-		return x, DropEntryFilter
+		return x, DropEntryFilter // nothing of it is in the table: see rejudge
 	}
 	const cost = 1 // of the network on which it arrived
 	x.metric = uint8(min(e.Metric+cost+in.rules.offset(false, i.name, p), packet.Infinity))

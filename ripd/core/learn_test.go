@@ -86,6 +86,35 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestTimeoutOrder: what is told again times out later than what is not.
+func TestTimeoutOrder(t *testing.T) {
+	r := one(t, nil)
+	r.rx("eth0", "10.0.0.2", told{prefix: net1, metric: 1})
+	r.advance(10 * time.Second)
+	r.rx("eth0", "10.0.0.2", told{prefix: "192.168.2.0/24", metric: 1})
+	r.advance(90 * time.Second)
+	r.rx("eth0", "10.0.0.2", told{prefix: net1, metric: 1})
+	r.advance(90 * time.Second)
+	same(t, "one of two", r.routes(), net1+" [120/1] 10.0.0.2,eth0")
+}
+
+// TestGarbageTwice: a route that came back and was lost again has its whole time.
+func TestGarbageTwice(t *testing.T) {
+	r := one(t, nil)
+	for _, metric := range []uint32{1, 16, 1, 16} { // lost after 20 s and 60 s
+		r.rx("eth0", "10.0.0.2", told{prefix: net1, metric: metric})
+		r.advance(20 * time.Second)
+	}
+	r.advance(40*time.Second - 1)
+	if e := r.entry(net1); e == nil || e.Left != 1 {
+		t.Errorf("collected too early: %+v", e)
+	}
+	r.advance(1)
+	if e := r.entry(net1); e != nil {
+		t.Errorf("not collected: %+v", e)
+	}
+}
+
 // TestHalfTimeout: the heuristic of RFC 2453 section 3.9.2.
 func TestHalfTimeout(t *testing.T) {
 	r := one(t, maxPaths(1))
@@ -104,6 +133,12 @@ func TestEqualPaths(t *testing.T) {
 	r.rx("eth0", "10.0.0.2", told{prefix: net1, metric: 2})
 	r.rx("eth0", "10.0.0.4", told{prefix: net1, metric: 2})
 	same(t, "two of three", r.routes(), net1+" [120/2] 10.0.0.2,eth0 10.0.0.3,eth0")
+	r.rx("eth0", "10.0.0.2", told{prefix: "192.168.2.0/24", metric: 2})
+	r.rx("eth0", "10.0.0.3", told{prefix: "192.168.2.0/24", metric: 3})
+	if e := r.entry("192.168.2.0/24"); len(e.Paths) != 1 {
+		t.Errorf("a worse path is kept: %+v", e)
+	}
+	r.rx("eth0", "10.0.0.2", told{prefix: "192.168.2.0/24", metric: 16})
 	r.rx("eth0", "10.0.0.3", told{prefix: net1, metric: 5})
 	same(t, "one is worse", r.routes(), net1+" [120/2] 10.0.0.2,eth0")
 	r.rx("eth0", "10.0.0.3", told{prefix: net1, metric: 2})

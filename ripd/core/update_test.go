@@ -175,6 +175,12 @@ func TestVersion1Classes(t *testing.T) {
 		told{prefix: "172.20.0.0/14", metric: 1}, told{prefix: "0.0.0.0/0", metric: 1})
 	want := []string{"0.0.0.0 2", "10.0.0.0 4", "172.16.5.0 2", "192.168.0.0 1"}
 	same(t, "regular", r.full("eth0"), want...)
+	r.advance(35 * time.Second)
+	for _, p := range packets(t, r.take()) {
+		if p.ifname == "eth0" && len(p.m.Entries) > len(want) {
+			t.Errorf("told twice in an update: %+v", p.m.Entries)
+		}
+	}
 	r.rx("eth1", "192.168.0.2", told{prefix: "10.1.0.0/16", metric: 16})
 	r.advance(6 * time.Second)
 	got := r.responses("eth0")
