@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
@@ -22,6 +23,7 @@ type instance struct {
 	table          table
 	heard          pathList
 	garbage        []garbage // by when they were lost
+	siftAt         int       // length of garbage at which what is over is taken out
 	changed        []*route  // that the next triggered update tells of
 	changedAt      clock.Instant
 	hold           clock.Instant // until when no triggered update follows the last one
@@ -42,6 +44,14 @@ type garbage struct {
 	route   *route
 	summary *summary
 	lost    clock.Instant
+}
+
+// over reports whether what was lost came back since.
+func (g garbage) over() bool {
+	if s := g.summary; s != nil {
+		return !s.garbage || s.lost != g.lost
+	}
+	return g.route.removed || g.route.metric != packet.Infinity || g.route.lost != g.lost
 }
 
 // quiet limits a log message that others can provoke.
@@ -100,8 +110,16 @@ func (in *instance) mark(now clock.Instant, r *route) {
 	}
 }
 
-// bury starts the garbage-collection time.
+// minSift is a length of garbage that is not worth a look.
+const minSift = 64
+
+// bury starts the garbage-collection time. What comes and goes over and over
+// leaves garbage that is over; it never gets to be more than the rest.
 func (c *Core) bury(in *instance, g garbage) {
+	if len(in.garbage) >= max(in.siftAt, minSift) {
+		in.garbage = slices.DeleteFunc(in.garbage, garbage.over)
+		in.siftAt = 2 * len(in.garbage)
+	}
 	in.garbage = append(in.garbage, g)
 	if len(in.garbage) == 1 {
 		c.armGarbage(in)
@@ -121,10 +139,9 @@ func (c *Core) collect(now clock.Instant, in *instance) {
 		g := in.garbage[0]
 		in.garbage = in.garbage[1:]
 		switch r := g.route; {
+		case g.over():
 		case g.summary != nil:
-			g.summary.collect(g.lost)
-		case r.removed || r.metric != packet.Infinity || r.lost != g.lost:
-			// it came back
+			g.summary.garbage = false
 		default:
 			in.table.remove(r)
 			c.event(Trace{Event: TraceRouteDeleted, VRF: in.vrf, Prefix: r.key.prefix(), Metric: packet.Infinity})

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -53,6 +54,7 @@ type job struct {
 	done      bool       // next went beyond the last
 	class     key        // version 1: the last network of a class that was told
 	spoke     bool       // a packet was sent
+	passed    bool       // a triggered update went before it
 	answer    answerKey  // jobAnswer
 }
 
@@ -70,20 +72,47 @@ func (i *iface) setPace() {
 }
 
 // enqueue puts a job into the lane. Triggered updates go before the others: they
-// are short, and bad news should not wait.
+// are short, and bad news should not wait. But where changes come faster than they
+// can be told, they neither pile up nor keep the others from their turn: they join
+// one that waits, and go before each of the others once.
 func (l *lane) enqueue(j *job) {
-	at := len(l.jobs)
-	if j.kind == jobTriggered {
-		at = 0
-		for at < len(l.jobs) && l.jobs[at].kind == jobTriggered {
-			at++
+	if j.kind != jobTriggered {
+		l.jobs = append(l.jobs, j)
+		return
+	}
+	at := 0
+	for at < len(l.jobs) && (l.jobs[at].kind == jobTriggered || l.jobs[at].passed) {
+		if l.jobs[at].join(j) {
+			return
 		}
+		at++
+	}
+	for _, o := range l.jobs[at:] {
+		o.passed = true
 	}
 	l.jobs = slices.Insert(l.jobs, at, j)
 }
 
+// join takes over what another triggered update has to tell, unless it has begun
+// itself or goes elsewhere.
+func (j *job) join(o *job) bool {
+	if j.kind != jobTriggered || j.spoke || j.next != 0 || j.version != o.version || j.only != o.only || !slices.Equal(j.dests, o.dests) {
+		return false
+	}
+	j.list = slices.Concat(j.list, o.list)
+	slices.SortFunc(j.list, func(a, b *route) int { return cmp.Compare(a.key, b.key) })
+	j.list = slices.Compact(j.list)
+	for _, s := range o.summaries {
+		if !slices.Contains(j.summaries, s) {
+			j.summaries = append(slices.Clone(j.summaries), s)
+		}
+	}
+	return true
+}
+
 // run sends what may be sent now.
 func (c *Core) run(now clock.Instant, l *lane) {
+	k := timerKey{kind: timerLane, lane: l}
 	if now >= l.refill {
 		l.left, l.refill = l.burst, now.Add(l.gap)
 	}
@@ -96,7 +125,6 @@ func (c *Core) run(now clock.Instant, l *lane) {
 			j.finish()
 		}
 	}
-	k := timerKey{kind: timerLane, lane: l}
 	if len(l.jobs) > 0 {
 		c.timers.Set(k, l.refill)
 	} else {

@@ -177,13 +177,6 @@ func (c *Core) summaryChanged(now clock.Instant, in *instance, s *summary) {
 	s.changed, in.summaryChanged, in.changedAt = true, true, now
 }
 
-// collect ends the garbage-collection time that began at an instant.
-func (s *summary) collect(lost clock.Instant) {
-	if s.lost == lost {
-		s.garbage = false
-	}
-}
-
 // hides reports whether a summary of the interface is announced in the place of
 // a route.
 func (i *iface) hides(k key) bool {
