@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,5 +68,47 @@ func TestFlood(t *testing.T) {
 	}
 	if longest = max(longest, r.now.Sub(lastTold)); longest > 90*time.Second {
 		t.Errorf("a route that did not change was not told for %v", longest)
+	}
+}
+
+// TestJoin: updates that wait become one, which tells of nothing but what either
+// had to tell.
+func TestJoin(t *testing.T) {
+	to := []netip.AddrPort{netip.MustParseAddrPort("224.0.0.9:520")}
+	triggered := func(list []*route, summaries ...*summary) *job {
+		return &job{kind: jobTriggered, version: 2, dests: to, list: list, summaries: summaries}
+	}
+	a, b, c := &route{key: 1}, &route{key: 2}, &route{key: 3}
+	s := &summary{}
+	l := &lane{}
+	shared := []*route{a, c}
+	l.enqueue(triggered(shared))
+	l.enqueue(triggered([]*route{b, c}, s))
+	l.enqueue(&job{kind: jobRegular, version: 2, dests: to})
+	l.enqueue(triggered([]*route{}, s))
+	if len(l.jobs) != 2 || !slices.Equal(l.jobs[0].list, []*route{a, b, c}) || !slices.Equal(l.jobs[0].summaries, []*summary{s}) {
+		t.Errorf("%d jobs: %+v", len(l.jobs), l.jobs[0])
+	}
+	if !slices.Equal(shared, []*route{a, c}) {
+		t.Error("the list that others tell as well has changed")
+	}
+	l = &lane{}
+	l.enqueue(triggered([]*route{}, s))
+	l.enqueue(triggered([]*route{}, s))
+	if len(l.jobs) != 1 || l.jobs[0].list == nil {
+		t.Errorf("%d jobs, which tell the whole table", len(l.jobs))
+	}
+	// One that has begun is not joined, and the regular update is passed once.
+	l.jobs[0].next = 5
+	l.enqueue(&job{kind: jobRegular, version: 2, dests: to})
+	l.enqueue(triggered([]*route{a}))
+	l.jobs[1].next = 5
+	l.enqueue(triggered([]*route{b}))
+	var kinds []jobKind
+	for _, j := range l.jobs {
+		kinds = append(kinds, j.kind)
+	}
+	if !slices.Equal(kinds, []jobKind{jobTriggered, jobTriggered, jobRegular, jobTriggered}) {
+		t.Errorf("order %v", kinds)
 	}
 }

@@ -99,9 +99,11 @@ func (j *job) join(o *job) bool {
 	if j.kind != jobTriggered || j.spoke || j.next != 0 || j.version != o.version || j.only != o.only || !slices.Equal(j.dests, o.dests) {
 		return false
 	}
-	j.list = slices.Concat(j.list, o.list)
-	slices.SortFunc(j.list, func(a, b *route) int { return cmp.Compare(a.key, b.key) })
-	j.list = slices.Compact(j.list)
+	if len(o.list) > 0 {
+		j.list = slices.Concat(j.list, o.list)
+		slices.SortFunc(j.list, func(a, b *route) int { return cmp.Compare(a.key, b.key) })
+		j.list = slices.Compact(j.list)
+	}
 	for _, s := range o.summaries {
 		if !slices.Contains(j.summaries, s) {
 			j.summaries = append(slices.Clone(j.summaries), s)
