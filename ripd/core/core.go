@@ -105,6 +105,8 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.routeChanged(now, in)
 	case RoutesKnown:
 		c.routesKnown(now, in.Watch)
+	case SendRoom:
+		c.sendRoom(now, in)
 	case WallClock:
 		c.wall, c.wallAt = in.Now, now
 	case Clear:

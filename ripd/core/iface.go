@@ -31,6 +31,7 @@ type iface struct {
 	unicast   lane          // what goes to single routers
 	lastFull  clock.Instant // when the last regular update began; -1: none yet
 	going     int           // jobs of regular updates that are under way
+	full      bool          // by SendRoom: the lanes stand still
 
 	badAuth, noKey quiet
 	triggered      uint64
@@ -222,7 +223,7 @@ func (c *Core) start(now clock.Instant, i *iface) {
 // stop ends RIP on an interface.
 func (c *Core) stop(now clock.Instant, i *iface, why string) {
 	in := i.instance
-	i.active = false
+	i.active, i.full = false, false
 	c.setSummaries(now, i, nil)
 	for p := in.heard.oldest; p != nil; {
 		next := p.newer

@@ -54,6 +54,14 @@ type RoutesKnown struct{ Watch rib.Watch }
 // again changes nothing but the policy that is used from now on.
 type ConfigSet struct{ Config Config }
 
+// SendRoom says whether packets of an interface wait for room to be sent, as on a
+// slow link. While they do, the core begins no packet of an update there, so that
+// updates go as fast as the link takes them.
+type SendRoom struct {
+	Interface string
+	Full      bool
+}
+
 // WallClock says what time it is. The core counts on from there; it is given at
 // birth (Options.Wall) and whenever the wall clock was set. Lifetimes of keys and
 // the sequence numbers of authentication depend on it.
@@ -96,6 +104,7 @@ func (InterfacesKnown) input()  {}
 func (RouteChanged) input()     {}
 func (RoutesKnown) input()      {}
 func (ConfigSet) input()        {}
+func (SendRoom) input()         {}
 func (WallClock) input()        {}
 func (Clear) input()            {}
 func (Query) input()            {}

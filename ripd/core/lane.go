@@ -115,6 +115,10 @@ func (j *job) join(o *job) bool {
 // run sends what may be sent now.
 func (c *Core) run(now clock.Instant, l *lane) {
 	k := timerKey{kind: timerLane, lane: l}
+	if l.iface.full {
+		c.timers.Clear(k)
+		return
+	}
 	if now >= l.refill {
 		l.left, l.refill = l.burst, now.Add(l.gap)
 	}
@@ -131,6 +135,20 @@ func (c *Core) run(now clock.Instant, l *lane) {
 		c.timers.Set(k, l.refill)
 	} else {
 		c.timers.Clear(k)
+	}
+}
+
+// sendRoom stops the lanes of an interface, or has them go on.
+func (c *Core) sendRoom(now clock.Instant, in SendRoom) {
+	for _, instance := range c.order {
+		i := instance.ifaces[in.Interface]
+		if i == nil || !i.active {
+			continue
+		}
+		if i.full = in.Full; !i.full {
+			c.run(now, &i.multicast)
+			c.run(now, &i.unicast)
+		}
 	}
 }
 

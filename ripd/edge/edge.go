@@ -67,7 +67,7 @@ func New(log *slog.Logger, w World) *Edge {
 	e.debug = plugin.NewDebug(cli.Facilities, e.client, func() {
 		e.driver.Post(core.Tracing{Events: e.debug.On(cli.DebugEvents), Packets: e.debug.On(cli.DebugPackets)})
 	})
-	e.sockets = newSockets(e.life, w.Network, e.receive, e.logMessage)
+	e.sockets = newSockets(e.life, w.Network, e.receive, e.logMessage, func(r core.SendRoom) { e.driver.Post(r) })
 	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{
 		Machine: core.New(core.Options{Source: w.Random, Wall: w.Wall()}),
 		Tick:    core.Tick{}, Queue: rxQueue, Handle: e.handle})

@@ -118,7 +118,7 @@ func TestKernel(t *testing.T) {
 		if ifname == "Ethernet1" && m.Src == netip.AddrPortFrom(hostB, packet.Port) && len(octets) == 504 {
 			received <- binary.BigEndian.Uint16(octets)
 		}
-	}, func(l core.Log) { said <- fmt.Sprintf("%s: %s", l.Mnemonic, l.Text) })
+	}, func(l core.Log) { said <- fmt.Sprintf("%s: %s", l.Mnemonic, l.Text) }, func(core.SendRoom) {})
 	defer s.close()
 	defer cancel()
 	s.listen(listen)

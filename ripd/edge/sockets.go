@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -26,13 +25,6 @@ const (
 	receiveBuffer = 1 << 20
 	// reopenAfter is the pause after an error that is not about a device.
 	reopenAfter = 10 * time.Second
-	// sendAgain is the pause between two attempts to send where there is time.
-	sendAgain = 2 * time.Millisecond
-	// The core does not pace the farewell, since it has no time; so it is done
-	// here, as the core paces updates: a neighbour that loses a part of it would
-	// keep these routes for the timeout.
-	farewellBurst = 32
-	farewellPause = 5 * time.Millisecond
 )
 
 // sockets holds one UDP socket for each VRF that the core listens in.
@@ -40,15 +32,17 @@ type sockets struct {
 	network rawsock.Network
 	receive func(ifname string, m rawsock.Meta, b []byte)
 	say     func(core.Log)
+	room    func(core.SendRoom)
 	life    context.Context
 	limit   *telemetry.Limiter // of complaints
 
 	mu      sync.RWMutex // guards the following
 	links   map[string]rib.Interface
-	wanted  map[string]core.Listen // by interface
-	byIndex map[int]core.Listen    // the same, by kernel index
-	open    map[string]*socket     // by VRF
-	patient time.Time              // until then send paces, and waits for room
+	wanted  map[string]core.Listen     // by interface
+	byIndex map[int]core.Listen        // the same, by kernel index
+	open    map[string]*socket         // by VRF
+	waiting map[string][]core.TxPacket // by interface, for room to be sent; absent where none waits
+	patient time.Time                  // until then send paces, and waits for room
 	wait    sync.WaitGroup
 
 	farewell int // packets of the farewell that were sent; the core's goroutine only
@@ -66,9 +60,10 @@ type socket struct {
 	joined map[string]int // interface → index on which conn is in the group
 }
 
-func newSockets(life context.Context, n rawsock.Network, receive func(string, rawsock.Meta, []byte), say func(core.Log)) *sockets {
-	return &sockets{network: n, receive: receive, say: say, life: life, limit: telemetry.NewLimiter(1, time.Minute),
-		links: map[string]rib.Interface{}, wanted: map[string]core.Listen{}, open: map[string]*socket{}}
+func newSockets(life context.Context, n rawsock.Network, receive func(string, rawsock.Meta, []byte), say func(core.Log), room func(core.SendRoom)) *sockets {
+	return &sockets{network: n, receive: receive, say: say, room: room, life: life, limit: telemetry.NewLimiter(1, time.Minute),
+		links: map[string]rib.Interface{}, wanted: map[string]core.Listen{}, open: map[string]*socket{},
+		waiting: map[string][]core.TxPacket{}}
 }
 
 func (s *sockets) interfaceChanged(i rib.Interface) {
@@ -242,42 +237,6 @@ func (s *sockets) use(sock *socket, c rawsock.IPConn) {
 		sock.conn, sock.joined = c, map[string]int{}
 		s.join(sock)
 	}
-}
-
-// send sends a packet, if its interface can send now. What cannot be sent is
-// lost, as on any link: RIP repeats everything.
-func (s *sockets) send(p core.TxPacket) {
-	s.mu.RLock()
-	index, patient := s.links[p.Interface].Index, s.patient
-	var c rawsock.IPConn
-	if l, ok := s.wanted[p.Interface]; ok && s.open[l.VRF] != nil {
-		c = s.open[l.VRF].conn
-	}
-	s.mu.RUnlock()
-	if c == nil || index == 0 {
-		return
-	}
-	if !patient.IsZero() {
-		if s.farewell++; s.farewell%farewellBurst == 0 && time.Now().Before(patient) {
-			time.Sleep(farewellPause)
-		}
-	}
-	meta := rawsock.Meta{Src: netip.AddrPortFrom(p.Source, 0), Dst: p.Dest, Index: index}
-	err := c.WriteTo(p.Packet, meta)
-	for errors.Is(err, rawsock.ErrBusy) && time.Now().Before(patient) {
-		time.Sleep(sendAgain)
-		err = c.WriteTo(p.Packet, meta)
-	}
-	if err != nil && !rawsock.Retryable(err) && !errors.Is(err, net.ErrClosed) {
-		s.complain("send "+p.Interface, "NOTSENT", "a packet for %v was not sent on %s: %v", p.Dest.Addr(), p.Interface, err)
-	}
-}
-
-// waitUntil has send take its time until then, for the farewell.
-func (s *sockets) waitUntil(then time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.patient = then
 }
 
 // complain logs a trouble at most once a minute, and how often it was there.
