@@ -50,9 +50,10 @@ func build(t *testing.T, key string) *cloud {
 	c.tp.Uplink(c.inet, c.tp.Node("plain"), nbmaPlain+"/30")
 	c.wan = c.hub.Capture("wan")
 	c.start(c.hub, c.hubConfig())
-	c.start(c.spoke1, c.spokeConfig("172.31.0.11", 60))
-	c.start(c.spoke2, c.spokeConfig("172.31.0.12", 60))
+	c.start(c.spoke1, c.spokeConfig("172.31.0.11", 600))
+	c.start(c.spoke2, c.spokeConfig("172.31.0.12", 600))
 	c.registered("172.31.0.11", "172.31.0.12")
+	c.goesTo(c.mouth(c.hub, "172.31.0.1"), nbmaSpoke1, nbmaSpoke2, nbmaPlain)
 	return c
 }
 
@@ -105,6 +106,16 @@ func (c *cloud) registered(spokes ...string) {
 		}
 		return nil
 	})
+}
+
+// silence kills all of a router that could say goodbye.
+func (c *cloud) silence(n *harness.Node) {
+	c.t.Helper()
+	pids := n.Pids("nhrpd")
+	c.zebras[n.Name()].Kill()
+	for _, pid := range pids {
+		n.KillPid(pid)
+	}
 }
 
 // kill kills a router's zebra, its nhrpd, or both, and starts what does not start
@@ -297,14 +308,14 @@ func (c *cloud) leaks() []harness.Frame {
 }
 
 // goesTo has the hub send a packet to a group until it goes to the NBMA addresses,
-// each once, and to no other; at once, if within is 0.
-func (c *cloud) goesTo(m *mouth, within time.Duration, nbma ...string) {
+// each once, and to no other.
+func (c *cloud) goesTo(m *mouth, nbma ...string) {
 	c.t.Helper()
 	want := map[string]int{}
 	for _, a := range nbma {
 		want[a] = 1
 	}
-	err := harness.Poll(within, func() error {
+	err := harness.Poll(converge, func() error {
 		word := fmt.Sprintf("probe-%d", time.Now().UnixNano())
 		m.say(group1, word, 0)
 		c.settled()

@@ -131,40 +131,41 @@ func TestPing(t *testing.T) {
 func TestList(t *testing.T) {
 	c := build(t, " tunnel key 100\n")
 	m := c.mouth(c.hub, "172.31.0.1")
-	c.goesTo(m, 0, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
+	c.goesTo(m, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
 	c.hub.Configure("interface Tunnel0\nno ip nhrp map multicast " + nbmaSpoke2)
-	c.goesTo(m, converge, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
+	c.goesTo(m, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
 
 	// Two tunnel addresses behind one NBMA address: the earlier one was not taken back.
-	pids := c.spoke2.Pids("nhrpd")
-	c.zebras["spoke2"].Kill()
-	for _, pid := range pids {
-		c.spoke2.KillPid(pid)
-	}
-	c.start(c.spoke2, c.spokeConfig("172.31.0.22", 5))
+	c.silence(c.spoke2)
+	c.start(c.spoke2, c.spokeConfig("172.31.0.22", 600))
 	c.registered("172.31.0.11", "172.31.0.12", "172.31.0.22")
-	c.goesTo(m, 0, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
+	c.goesTo(m, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
 
 	if err := c.zebras["spoke1"].Terminate(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	c.registered("172.31.0.12", "172.31.0.22")
-	c.goesTo(m, 0, nbmaSpoke2, nbmaPlain)
+	c.goesTo(m, nbmaSpoke2, nbmaPlain)
 
 	c.hub.Configure("interface Tunnel0\nno ip nhrp map multicast " + nbmaPlain)
-	c.goesTo(m, converge, nbmaSpoke2)
+	c.goesTo(m, nbmaSpoke2)
 	c.hub.Configure("interface Tunnel0\nno ip nhrp map multicast dynamic")
-	c.goesTo(m, converge)
+	c.goesTo(m)
 	c.hub.Configure("interface Tunnel0\nip nhrp map multicast dynamic")
-	c.goesTo(m, converge, nbmaSpoke2)
+	c.goesTo(m, nbmaSpoke2)
 
-	pids = c.spoke2.Pids("nhrpd")
-	c.zebras["spoke2"].Kill()
-	for _, pid := range pids {
-		c.spoke2.KillPid(pid)
-	}
-	c.registered() // the holding times are over
-	c.goesTo(m, 0)
+	c.silence(c.spoke2)
+	c.hub.MustVtysh("clear ip nhrp")
+	c.registered()
+	c.goesTo(m)
+	c.start(c.spoke2, c.spokeConfig("172.31.0.12", 5))
+	harness.Eventually(t, converge, func() error {
+		return c.hub.ShowJSON("show ip nhrp multicast", `{"entries": [{"nbma": "`+nbmaSpoke2+`", "type": "dynamic"}]}`)
+	})
+	c.goesTo(m, nbmaSpoke2)
+	c.silence(c.spoke2)
+	c.registered() // its holding time is over
+	c.goesTo(m)
 }
 
 // TestTunnelChange changes the tunnel under its peers: another key, none, another
@@ -175,7 +176,7 @@ func TestTunnelChange(t *testing.T) {
 	for _, line := range []string{"tunnel key 7", "no tunnel key", "tunnel key 100", "shutdown", "no shutdown", "ip mtu 1300", "no ip tcp adjust-mss"} {
 		c.hub.Configure("interface Tunnel0\n" + line)
 		if line != "shutdown" {
-			c.goesTo(m, converge, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
+			c.goesTo(m, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
 		}
 	}
 }
@@ -203,12 +204,12 @@ func TestStolen(t *testing.T) {
 		for range 20 {
 			_, _ = m.conn.WriteTo([]byte("lost"), &net.UDPAddr{IP: net.ParseIP(group1), Port: port})
 		}
-		c.goesTo(m, converge, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
+		c.goesTo(m, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
 	}
 	qdisc := &netlink.GenericQdisc{QdiscType: "clsact", QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index,
 		Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}
 	if err := c.hub.Netlink().QdiscDel(qdisc); err != nil {
 		t.Fatal(err)
 	}
-	c.goesTo(m, converge, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
+	c.goesTo(m, nbmaSpoke1, nbmaSpoke2, nbmaPlain)
 }
