@@ -127,7 +127,7 @@ func drawRoute(t *rapid.T) core.Input {
 }
 
 func drawInput(t *rapid.T, set *policy.Set) core.Input {
-	switch rapid.IntRange(0, 15).Draw(t, "input") {
+	switch rapid.IntRange(0, 16).Draw(t, "input") {
 	case 0, 1:
 		return drawConfig(t, set)
 	case 2, 3:
@@ -140,6 +140,8 @@ func drawInput(t *rapid.T, set *policy.Set) core.Input {
 		return core.Attached{Stale: pick(t, "stale", 0, 3)}
 	case 8:
 		return core.InterfacesKnown{}
+	case 10:
+		return core.SendRoom{Interface: pick(t, "room", linkNames...), Full: pick(t, "full", true, false)}
 	case 9:
 		return core.WallClock{Now: time.Unix(int64(pick(t, "wall", 1, 1_800_000_000)), 0)}
 	}

@@ -118,6 +118,8 @@ func (w *world) command(line string) {
 		w.traces = a.word(1) == "on"
 	case "brief":
 		w.brief = a.word(1) == "on"
+	case "room":
+		w.step(core.SendRoom{Interface: a.word(1), Full: a.word(2) == "full"})
 	case "clear":
 		w.step(core.Clear{VRF: a.get("vrf", ""), AllVRFs: a.has("all"), Routes: a.has("routes"), Counters: a.has("counters")})
 	case "shutdown":
