@@ -82,7 +82,9 @@
 // packets and then a gap; each interface has a lane for what goes to the whole network
 // and one for what goes to single routers, so that a hub which answers the requests of
 // thousands of spokes keeps its regular updates. On multipoint tunnels each packet to
-// the group is copied to every spoke: the first lane is slower there. A triggered
+// the group is copied to every spoke: the first lane is slower there. Where the link is
+// slower than that, the edge keeps what has no room and says so by SendRoom; both lanes
+// of the interface then stand still, so that no part of an update is lost. A triggered
 // update goes before the other jobs of its lane.
 //
 // view is split horizon, next hop and the interface's own network; entry adds
@@ -143,8 +145,8 @@
 //     what it is configured for.
 //   - Requests must come from a network of the interface, like responses, and be
 //     authentic where that is configured: an answer is much longer than a request.
-//   - A requester in a version that is not sent on the interface is answered in one
-//     that is (section 3.10.2 would have the answer match the request).
+//   - Who asks in version 2 for the whole table where version 1 is sent is answered in
+//     version 1 (section 3.10.2 would have the answer match the request).
 //   - A triggered update is left out on an interface where a regular one began since the
 //     last change; section 3.10.1 says so of one that is about to begin.
 //   - RFC 4822 section 5.1 lets the last key live on after its end. Here nothing is sent

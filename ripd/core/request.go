@@ -48,6 +48,8 @@ func (c *Core) request(now clock.Instant, i *iface, from netip.AddrPort) DropRea
 		return DropVersion // section 4.6
 	case c.in.WholeTable():
 		return c.requestTable(now, i, from)
+	case !i.sends().has(c.in.Version):
+		return DropVersion // the answer would be in it
 	case len(c.in.Entries) > 0:
 		c.lookUp(now, i, from)
 	}
