@@ -65,6 +65,14 @@ func (c *Core) judge(i *iface, n *neighbor, e *packet.Entry) (x news, reason Dro
 	if e.NextHop != netip.IPv4Unspecified() {
 		switch { // RFC 2453 section 4.4
 		case c.isOwn(in, e.NextHop):
+			// The neighbour's way is through this router: if it had another
+			// one, that is over, as poisoned reverse would say.
+			if r := in.table.get(x.key); r != nil {
+				if old, _ := r.pathFrom(n); old != nil {
+					x.metric = packet.Infinity
+					return x, DropNone
+				}
+			}
 			return x, DropEntryNextHop
 		case i.reaches(e.NextHop):
 			x.nextHop = addr4(e.NextHop)
@@ -105,13 +113,15 @@ func (c *Core) learn(now clock.Instant, in *instance, n *neighbor, x news) DropR
 		in.heard.add(old)
 		return DropNone
 	}
+	if old == nil && (x.metric == packet.Infinity || r.paths != nil && x.compare(r.paths) > 0) {
+		return DropNone // the commonest news of all
+	}
 	before := in.wanted(x.key)
 	switch {
 	case old != nil && x.metric == packet.Infinity:
 		c.lose(now, in, old)
 	case old != nil:
 		c.change(now, in, old, x, count)
-	case x.metric == packet.Infinity:
 	case r.paths != nil:
 		c.compete(now, in, r, n, x, count)
 	case !in.heldDown(now, r, n):
