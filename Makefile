@@ -9,6 +9,10 @@ RUN     := $(TESTSUM) run -results $(RESULTS)
 FUZZTIME ?= 20s
 FUZZJOBS ?= $(shell nproc)
 N        ?= 10000
+# Simulations of RIP: random graphs, and a hub.
+SIMSEEDS   ?= 100
+SIMROUTERS ?= 500
+SIMSPOKES  ?= 5000
 # Two topology packages side by side, each in a User-Mode Linux of its own.
 TOPOJOBS ?= 2
 TOPOTIME ?= 10m
@@ -56,8 +60,9 @@ fuzz: $(TESTSUM) ## every fuzz target, FUZZTIME=20s each
 	@tools/fuzz.sh $(FUZZTIME) $(FUZZJOBS) $(RUN)
 
 .PHONY: sim
-sim: go ## N=10000 spokes register to one hub, in simulated time
+sim: go ## N=10000 spokes register to one hub; RIP on 100 graphs and a hub, in simulated time
 	go test -count=1 -v -run '^TestSim' ./nhrpd/core -sim-spokes $(N)
+	go test -count=1 -v -timeout 3h -run '^TestSim' ./ripd/core -sim-seeds $(SIMSEEDS) -sim-routers $(SIMROUTERS) -sim-spokes $(SIMSPOKES)
 
 .PHONY: topo
 topo: $(TESTSUM) build ## topologies of real binaries on a real kernel

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -240,6 +241,9 @@ func (o simOutcome) String() string {
 // routers crash, find all shortest paths when they are left alone, and forget
 // what cannot be reached.
 func TestSimGraphs(t *testing.T) {
+	if *simRouters > 200 {
+		defer debug.SetGCPercent(debug.SetGCPercent(300))
+	}
 	var mu sync.Mutex
 	hashes := map[uint64]bool{}
 	var events uint64
