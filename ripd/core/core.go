@@ -250,7 +250,7 @@ func (c *Core) clear(now clock.Instant, cl Clear) {
 		for in.heard.oldest != nil {
 			c.losePath(now, in, in.heard.oldest)
 		}
-		for _, r := range in.table.routes { // unordered: each for itself
+		for _, r := range in.table.routes {
 			r.from = 0 // unordered: no holddown for any, whoever answers is believed
 		}
 		for _, i := range in.order {
