@@ -250,8 +250,8 @@ func (c *Core) clear(now clock.Instant, cl Clear) {
 		for in.heard.oldest != nil {
 			c.losePath(now, in, in.heard.oldest)
 		}
-		for _, r := range in.table.routes {
-			r.from = 0 // unordered: no holddown for any, whoever answers is believed
+		for _, r := range in.table.routes { // unordered: each for itself
+			r.from = 0 // no holddown: whoever answers is believed
 		}
 		for _, i := range in.order {
 			c.sendRequests(now, i)
