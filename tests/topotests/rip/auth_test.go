@@ -63,6 +63,7 @@ func authLinks() []*authLink {
 // those that agree the routers have each other's LAN; the others count what they
 // refuse and say so, and have no route until they are mended.
 func TestAuthentication(t *testing.T) {
+	t.Parallel()
 	tp := harness.New(t)
 	a, b := &router{Node: tp.Router("a")}, &router{Node: tp.Router("b")}
 	for _, r := range []*router{a, b} {
@@ -237,54 +238,51 @@ func checkAuthenticated(t *testing.T, links []*authLink) {
 }
 
 // TestKeyRollOver changes from one key to the next while packets flow and updates are
-// authenticated: no update is refused, no route goes, no packet is lost.
+// authenticated: no update is refused, no route goes, no packet is lost. Both get the
+// new key, then both stop to send the old one, then both stop to take it, each time at
+// a time that is some seconds ahead.
 func TestKeyRollOver(t *testing.T) {
+	t.Parallel()
 	tp := harness.New(t)
 	a, b := &router{Node: tp.Router("a")}, &router{Node: tp.Router("b")}
 	tp.Link(a.Node, "eth0", "10.9.0.1/24", b.Node, "eth0", "10.9.0.2/24")
 	a.Dummy("lan", "10.1.0.1/24")
 	b.Dummy("lan", "10.2.0.1/24")
 	wire := a.Capture("eth0")
-	now := time.Now().UTC()
-	at := func(d time.Duration) string { return now.Add(d).Format("15:04:05 Jan 2 2006") }
-	// The second key is sent from the 12th second on; the first is accepted for some
-	// more. An update refused after that costs the route, within 6 seconds.
-	config := "key chain K\n key 1\n  key-string old\n  send-lifetime " + at(-time.Hour) + " " + at(12*time.Second) +
-		"\n  accept-lifetime " + at(-time.Hour) + " " + at(18*time.Second) +
-		"\n key 2\n  key-string new\n  send-lifetime " + at(12*time.Second) + " infinite\n  accept-lifetime " + at(-time.Hour) + " infinite\n" +
+	const config = "key chain K\n key 1\n  key-string old\n" +
 		"interface eth0\n ip rip authentication mode hmac-sha-256\n ip rip authentication key-chain K\n" +
 		"router rip\n version 2\n network 10.0.0.0\n timers basic 1 6 0 9\n"
 	start(t, map[*router]string{a: config, b: config})
 	both := tables{a: {"10.2.0.0/24 via 10.9.0.2 dev eth0"}, b: {"10.1.0.0/24 via 10.9.0.1 dev eth0"}}
 	both.wait(t, converge)
-	watchA, watchB := a.WatchRoutes(protocol), b.WatchRoutes(protocol)
+	watches := map[*router]*harness.RouteWatch{a: a.WatchRoutes(protocol), b: b.WatchRoutes(protocol)}
 	flow := a.Flow("10.2.0.1", 50*time.Millisecond)
 
-	// Ten messages with the new key from each side, the last of them later than the
-	// old key's end by more than a route lives without news.
-	end := now.Add(25 * time.Second)
-	harness.Eventually(t, converge, func() error {
-		for _, addr := range []string{"10.9.0.1", "10.9.0.2"} {
-			var last time.Time
-			count := map[uint8]int{}
-			for _, f := range wire.Frames(from(addr)) {
-				m, err := packet.Parse(f.UDP())
-				if err != nil {
-					return err
-				}
-				count[m.Auth.KeyID]++
-				last = f.At
-			}
-			if count[1] == 0 || count[2] < 10 || last.Before(end) {
-				return fmt.Errorf("%s has sent messages by key: %v", addr, count)
-			}
-		}
-		return nil
-	})
+	const ahead = 3 * time.Second
+	lifetime := func(kind string) (end time.Time, line string) {
+		now := time.Now().UTC()
+		const form = "15:04:05 Jan 2 2006"
+		return now.Add(ahead), fmt.Sprintf("key chain K\nkey 1\n%s-lifetime %s %s", kind, now.Add(-time.Hour).Format(form), now.Add(ahead).Format(form))
+	}
+	set := func(lines string) {
+		a.Configure(lines)
+		b.Configure(lines)
+	}
+	set("key chain K\nkey 2\nkey-string new")
+	if n := countKeys(t, wire, time.Time{})["10.9.0.1 key 2"]; n > 0 {
+		t.Errorf("%d messages with the new key while the old one may be sent", n)
+	}
+	_, line := lifetime("send")
+	set(line)
+	rolledOver(t, wire, time.Time{})
+	end, line := lifetime("accept")
+	set(line)
+	rolledOver(t, wire, end.Add(7*time.Second)) // by then a refused update has cost the route
+
 	if r := flow.Stop(); r.Received < r.Sent || r.Sent < 100 {
 		t.Errorf("%d of %d packets arrived, lost %v", r.Received, r.Sent, r.Lost)
 	}
-	for r, w := range map[*router]*harness.RouteWatch{a: watchA, b: watchB} {
+	for r, w := range watches {
 		if changes, err := w.Changes(); len(changes) > 0 || err != nil {
 			t.Errorf("%s: routes changed: %v, %v", r.Name(), changes, err)
 		}
@@ -296,4 +294,32 @@ func TestKeyRollOver(t *testing.T) {
 	if err := both.check(); err != nil {
 		t.Error(err)
 	}
+}
+
+// countKeys counts the messages of each sender by key since then.
+func countKeys(t *testing.T, wire *harness.Capture, since time.Time) map[string]int {
+	t.Helper()
+	count := map[string]int{}
+	for _, f := range wire.Frames(from("")) {
+		m, err := packet.Parse(f.UDP())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.At.After(since) {
+			count[fmt.Sprintf("%v key %d", f.Src, m.Auth.KeyID)]++
+		}
+	}
+	return count
+}
+
+// rolledOver waits for some messages with the new key from both sides since then.
+func rolledOver(t *testing.T, wire *harness.Capture, since time.Time) {
+	t.Helper()
+	harness.Eventually(t, converge, func() error {
+		count := countKeys(t, wire, since)
+		if count["10.9.0.1 key 2"] < 3 || count["10.9.0.2 key 2"] < 3 {
+			return fmt.Errorf("messages by sender and key: %v", count)
+		}
+		return nil
+	})
 }

@@ -77,6 +77,7 @@ func (l *line) survives(t *testing.T, what string, crash func(pid int) (same boo
 
 // TestKilled kills ripd, zebra, and both of the router in the middle.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	l := buildLine(t, patient)
 	l.survives(t, "kill -9 of ripd", func(pid int) bool { l.r2.KillPid(pid); return false })
 	l.survives(t, "kill -9 of zebra", func(int) bool {

@@ -76,6 +76,7 @@ func (l *line) withoutLAN3() tables {
 // down, by request when they are cleared, by withdrawal again when a router ends in
 // order, and by time when it dies.
 func TestLine(t *testing.T) {
+	t.Parallel()
 	l := buildLine(t, patient)
 	l.whole().wait(t, converge)
 	l.h1.MustPing("10.3.0.10", 3)

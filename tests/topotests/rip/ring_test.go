@@ -88,6 +88,7 @@ func (g *ring) goneEverywhere() error {
 // TestRing loses a link, and finds the other way round; then the LAN behind r3,
 // which no way leads to.
 func TestRing(t *testing.T) {
+	t.Parallel()
 	g := buildRing(t)
 	g.all().wait(t, converge)
 	if err := g.r[1].ShowJSON("show ip rip", `{"routes": [{"prefix": "10.3.0.0/24", "metric": 3, "paths": [

@@ -2,6 +2,7 @@ package rip_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,14 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+// TestMain has the tests run side by side although the kernel has one processor: they
+// wait for updates most of the time.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	harness.Main(m)
+}
 
 // converge is how long anything may take: some updates, and what a loaded machine
 // adds.
