@@ -2,6 +2,7 @@ package ripdmvpn
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,7 +14,14 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+// TestMain lets the clouds run side by side, also where there is one CPU: they wait
+// for timers most of the time.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "3"); err != nil {
+		panic(err) // package testing has this flag
+	}
+	harness.Main(m)
+}
 
 // converge is how long a cloud may take until all know all.
 const converge = 60 * time.Second

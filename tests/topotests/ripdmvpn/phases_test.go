@@ -182,7 +182,11 @@ func TestPhase3(t *testing.T) {
 	c.flap(c.spoke1, lan(nil), lan(c.spoke1))
 
 	for _, victims := range [][]string{{"ripd"}, {"nhrpd"}, {"zebra"}, {"ripd", "nhrpd", "zebra"}} {
-		t.Run(fmt.Sprint(victims), func(t *testing.T) { c.survives(t, lan(nil), victims...) })
+		t.Run(fmt.Sprint(victims), func(t *testing.T) {
+			same := *c
+			same.t = t
+			same.survives(lan(nil), victims...)
+		})
 	}
 	c.wire()
 }
@@ -196,7 +200,8 @@ const flowEvery = 50 * time.Millisecond
 const replayed = 6 // seconds
 
 // survives kills daemons of the hub under traffic from LAN to LAN.
-func (c *cloud) survives(t *testing.T, converged func() error, victims ...string) {
+func (c *cloud) survives(converged func() error, victims ...string) {
+	c.t.Helper()
 	var watches []*harness.RouteWatch
 	for _, s := range c.sites() {
 		watches = append(watches, s.watch())
@@ -206,7 +211,7 @@ func (c *cloud) survives(t *testing.T, converged func() error, victims ...string
 	for _, name := range []string{"ripd", "nhrpd"} {
 		pid, err := c.hub.daemonPid(name, 0)
 		if err != nil {
-			t.Fatal(err)
+			c.t.Fatal(err)
 		}
 		pids[name] = pid
 	}
@@ -240,11 +245,11 @@ func (c *cloud) survives(t *testing.T, converged func() error, victims ...string
 			c.spoke1.lan, c.spoke1.tunnel, c.spoke2.lan, c.spoke2.tunnel))
 	}, converged, c.registered)
 	if r := flow.Stop(); r.Received < r.Sent || r.Sent < 5 {
-		t.Errorf("%d of %d packets arrived, lost %v", r.Received, r.Sent, r.Lost)
+		c.t.Errorf("%d of %d packets arrived, lost %v", r.Received, r.Sent, r.Lost)
 	}
 	for i, w := range watches {
 		if err := w.Withdrawn(); err != nil {
-			t.Errorf("%s: %v", c.sites()[i].Name(), err)
+			c.t.Errorf("%s: %v", c.sites()[i].Name(), err)
 		}
 		w.Stop()
 	}
