@@ -1,8 +1,6 @@
 package rip_test
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -19,6 +17,7 @@ type line struct {
 	r1, r2, r3 *router
 	h1, h3     *harness.Node
 	lan3       *harness.Link
+	link12     *harness.Link
 	wire12     *harness.Capture // the link between r1 and r2
 	wire       *harness.Capture // that between r2 and r3
 }
@@ -37,7 +36,7 @@ func buildLine(t *testing.T, extra string) *line {
 	l := &line{tp: tp, r1: &router{Node: tp.Node("r1")}, r2: &router{Node: tp.Node("r2")}, r3: &router{Node: tp.Node("r3")},
 		h1: tp.Node("h1"), h3: tp.Node("h3")}
 	tp.Link(l.h1, "eth0", "10.1.0.10/24", l.r1.Node, "lan", "")
-	tp.Link(l.r1.Node, "east", "", l.r2.Node, "west", "")
+	l.link12 = tp.Link(l.r1.Node, "east", "", l.r2.Node, "west", "")
 	tp.Link(l.r2.Node, "east", "", l.r3.Node, "west", "")
 	l.lan3 = tp.Link(l.h3, "eth0", "10.3.0.10/24", l.r3.Node, "lan", "")
 	l.h1.Route("default", "10.1.0.1")
@@ -127,27 +126,22 @@ func (l *line) shown(t *testing.T) {
 	}
 }
 
-// cleared forgets the routes of r1. It asks for them, and gets them long before
-// anybody's next update.
+// cleared forgets the routes of r1, first while it hears nothing from r2. It asks for
+// them, and gets them long before anybody's next update.
 func (l *line) cleared(t *testing.T) {
 	t.Helper()
-	watch := l.r1.WatchRoutes(protocol)
-	asked := len(messages(t, l.wire12, from("10.12.0.1")))
-	l.r2.Configure("router rip\ntimers basic 300 900 0 1200")
-	l.r1.Configure("router rip\ntimers basic 300 900 0 1200")
-	l.r1.MustVtysh("clear ip rip")
-	harness.Eventually(t, soon, func() error { return withdrawn(watch, "10.3.0.0/24", "10.23.0.0/24") })
-	l.whole().wait(t, soon)
-	request := func() error {
-		for _, m := range messages(t, l.wire12, from("10.12.0.1"))[asked:] {
-			if m.WholeTable() {
-				return nil
-			}
-		}
-		return errors.New("r1 did not ask for the whole table")
+	for _, r := range []*router{l.r1, l.r2} {
+		r.Configure("router rip\ntimers basic 300 900 0 1200")
 	}
-	if err := request(); err != nil {
-		t.Error(err)
+	l.link12.LossFrom(l.r2.Node, 100)
+	l.r1.MustVtysh("clear ip rip")
+	tables{l.r1: nil}.wait(t, soon)
+	l.link12.LossFrom(l.r2.Node, 0)
+	asked := len(messages(t, l.wire12, from("10.12.0.1")))
+	l.r1.MustVtysh("clear ip rip")
+	l.whole().wait(t, soon)
+	if !slices.ContainsFunc(messages(t, l.wire12, from("10.12.0.1"))[asked:], (*packet.Message).WholeTable) {
+		t.Error("r1 did not ask for the whole table")
 	}
 	for _, r := range []*router{l.r1, l.r2} {
 		r.Configure("router rip\n" + patient)
@@ -204,18 +198,4 @@ func (l *line) died(t *testing.T) {
 	}
 	l.r3.zebra = l.r3.RestartZebra()
 	l.whole().wait(t, converge)
-}
-
-// withdrawn tells whether a watch has seen these prefixes go.
-func withdrawn(w *harness.RouteWatch, prefixes ...string) error {
-	changes, err := w.Changes()
-	if err != nil {
-		return err
-	}
-	for _, p := range prefixes {
-		if !slices.ContainsFunc(changes, func(c harness.RouteChange) bool { return c.Removed && c.Route.Prefix.String() == p }) {
-			return fmt.Errorf("%s was not withdrawn", p)
-		}
-	}
-	return nil
 }
