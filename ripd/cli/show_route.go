@@ -11,9 +11,6 @@ import (
 	"github.com/godmvpn/godmvpn/ripd/core"
 )
 
-// infinity is the metric of what is unreachable (RFC 2453 section 3.6).
-const infinity = 16
-
 // routesJSON is a RIP table for programs. Times are in seconds, metrics as RFC
 // 2453 counts.
 type routesJSON struct {

@@ -179,7 +179,6 @@ func (r *rig) rxMessage(ifname string, from netip.AddrPort, m *packet.Message) {
 
 // sent is what a packet said.
 type sent struct {
-	at     clock.Instant
 	ifname string
 	dest   netip.AddrPort
 	m      *packet.Message

@@ -87,7 +87,9 @@ func TestDebug(t *testing.T) {
 		return nil
 	})
 	c.Hub.MustVtysh("undebug all")
-	requests := func() int { return strings.Count(c.Hub.MustVtysh("show logging"), "NHRP: Receive Registration Request") }
+	requests := func() int {
+		return strings.Count(c.Hub.MustVtysh("show logging"), "NHRP: Receive Registration Request")
+	}
 	before := requests()
 	c.Spoke1.MustVtysh("restart daemon nhrpd")
 	harness.Eventually(t, time.Minute, func() error { // it said goodbye, and came again
