@@ -269,6 +269,6 @@ func TestSimGraphs(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d graphs of %d routers: %d events in %.0f s of processor time; the last dead route went after %v, all was right after %v",
+	t.Logf("%d graphs of %d routers: %d events, %.0f s of wall clock added up; the last dead route went after %v, all was right after %v",
 		*simSeeds, *simRouters, events, wall.Seconds(), dead, right)
 }
