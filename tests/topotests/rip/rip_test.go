@@ -3,7 +3,6 @@ package rip_test
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -67,21 +66,6 @@ func (want tables) check() error {
 func (want tables) wait(t *testing.T, limit time.Duration) {
 	t.Helper()
 	harness.Eventually(t, limit, want.check)
-}
-
-// shows tells whether a command's JSON contains each of the texts.
-func (r *router) shows(command string, want ...string) error {
-	got, err := r.JSON(command)
-	if err != nil {
-		return err
-	}
-	for _, w := range want {
-		err = errors.Join(err, harness.SubsetText(got, w))
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %s: %w", r.Name(), command, err)
-	}
-	return err
 }
 
 // daemonPid returns the process number of ripd, by zebra's word.

@@ -293,8 +293,9 @@ func (n *network) killOurs(t *testing.T) {
 	if err := n.zebra.Terminate(converge); err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range []func() error{func() error { return n.ours.HasRoutes(protocol) }, n.alone} {
-		harness.Eventually(t, converge, w)
+	harness.Eventually(t, converge, n.alone)
+	if err := n.ours.HasRoutes(protocol); err != nil {
+		t.Error(err)
 	}
 	n.zebra = n.ours.RestartZebra()
 	harness.Eventually(t, converge, func() error { return n.knows(true) })
