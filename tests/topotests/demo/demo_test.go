@@ -106,7 +106,8 @@ func (p *person) gone(keeper int) error {
 		b, _ := os.ReadFile(f)
 		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])) // state ppid pgrp session
 		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "cmdline"))
-		if len(fields) > 3 && fields[0] != "Z" && (keeper > 0 && fields[3] == strconv.Itoa(keeper) ||
+		// One without arguments has given its memory back already and is about to end.
+		if len(fields) > 3 && fields[0] != "Z" && len(cmdline) > 0 && (keeper > 0 && fields[3] == strconv.Itoa(keeper) ||
 			bytes.Contains(cmdline, []byte(p.dir))) {
 			left = append(left, f+" "+string(cmdline))
 		}
