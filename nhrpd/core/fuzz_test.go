@@ -2,13 +2,16 @@ package core_test
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/lib/wire"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
@@ -55,7 +58,7 @@ func seedPackets() (seeds [][]byte) {
 		"rx Tunnel0 resolution-request", "rx Tunnel0 resolution-reply", "rx Tunnel0 error code=11 about=101", "rx Tunnel0 traffic-indication",
 		"rx Tunnel0 registration-request src=2001:db8::1 dst=2001:db8::2",
 	} {
-		b, err := message(parseArgs(line)).AppendBinary(nil)
+		b, err := message(scripttest.ParseArgs(line)).AppendBinary(nil)
 		if err != nil {
 			panic(err)
 		}
@@ -128,9 +131,9 @@ func FuzzRestore(f *testing.F) {
 		"config Tunnel0", "link Tunnel0 up addr=172.31.0.1/24", "start",
 		"rx Tunnel0 registration-request nbma=10.0.0.1", "rx Tunnel0 registration-request src=172.31.0.12 unique",
 	} {
-		w.command(line)
+		w.Command(line)
 	}
-	for _, key := range sortedKeys(w.saved) {
+	for _, key := range slices.Sorted(maps.Keys(w.saved)) {
 		f.Add(key, w.saved[key].data, int64(time.Second))
 	}
 	f.Fuzz(func(t *testing.T, key string, data []byte, elapsed int64) {

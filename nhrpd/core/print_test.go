@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 )
@@ -16,30 +17,30 @@ func (w *world) effect(e core.Effect) {
 	switch e := e.(type) {
 	case core.TxPacket:
 		w.sent = append(w.sent, e.Packet)
-		w.printf("tx %s to %v: %s", e.Interface, e.NBMA, describe(e.Packet))
+		w.Printf("tx %s to %v: %s", e.Interface, e.NBMA, describe(e.Packet))
 	case core.PutNeighbor:
-		w.printf("put neighbor %s %v nbma %v", e.Neighbor.Interface, e.Neighbor.Addr, e.Neighbor.NBMA)
+		w.Printf("put neighbor %s %v nbma %v", e.Neighbor.Interface, e.Neighbor.Addr, e.Neighbor.NBMA)
 	case core.PutMulticastPeer:
-		w.printf("put multicast %s nbma %v", e.Peer.Interface, e.Peer.NBMA)
+		w.Printf("put multicast %s nbma %v", e.Peer.Interface, e.Peer.NBMA)
 	case core.DelMulticastPeer:
-		w.printf("del multicast %s nbma %v", e.Key.Interface, e.Key.Addr)
+		w.Printf("del multicast %s nbma %v", e.Key.Interface, e.Key.Addr)
 	case core.DelNeighbor:
-		w.printf("del neighbor %s %v", e.Key.Interface, e.Key.Addr)
+		w.Printf("del neighbor %s %v", e.Key.Interface, e.Key.Addr)
 	case core.SaveEntry:
-		w.saved[e.Key] = saved{e.Data, w.now}
-		w.printf("save %s", e.Key)
+		w.saved[e.Key] = saved{e.Data, w.Now}
+		w.Printf("save %s", e.Key)
 	case core.ForgetEntry:
 		delete(w.saved, e.Key)
-		w.printf("forget %s", e.Key)
+		w.Printf("forget %s", e.Key)
 	case core.EndOfReplay:
-		w.printf("end of replay")
+		w.Printf("end of replay")
 	case core.ResolveName:
-		w.printf("resolve %s vrf=%q ipv6=%v", e.Name, e.VRF, e.IPv6)
+		w.Printf("resolve %s vrf=%q ipv6=%v", e.Name, e.VRF, e.IPv6)
 	case core.Log:
-		w.printf("%%DMVPN-%d-%s: %s", e.Severity, e.Mnemonic, e.Text)
+		w.Printf("%%DMVPN-%d-%s: %s", e.Severity, e.Mnemonic, e.Text)
 	case core.Trace:
 		if w.traces || e.Event == core.TraceDropped {
-			w.printf("trace %v %s", e.Event, traceText(e))
+			w.Printf("trace %v %s", e.Event, traceText(e))
 		}
 	case core.Answer:
 		w.report(e.Report)
@@ -112,13 +113,13 @@ func addr(a netip.Addr) string {
 }
 
 // show asks for a report.
-func (w *world) show(a args) {
+func (w *world) show(a scripttest.Args) {
 	kind := map[string]core.ReportKind{
 		"cache": core.ReportCache, "nhs": core.ReportNHS, "traffic": core.ReportTraffic,
 		"multicast": core.ReportMulticast, "peers": core.ReportPeers,
-	}[a.word(1)]
+	}[a.Word(1)]
 	w.queries++
-	w.step(core.Query{ID: w.queries, Kind: kind, Interface: a.get("if", "")})
+	w.Step(core.Query{ID: w.queries, Kind: kind, Interface: a.Get("if", "")})
 }
 
 func life(d time.Duration) string {
@@ -132,7 +133,7 @@ func (w *world) report(r core.Report) {
 	switch r := r.(type) {
 	case *core.CacheReport:
 		for _, e := range r.Entries {
-			w.printf("%s/%d %v via %s nbma %v claimed %s %v [%v] age %v expires %s hold %v requester %s id %d refreshed %d", e.Interface,
+			w.Printf("%s/%d %v via %s nbma %v claimed %s %v [%v] age %v expires %s hold %v requester %s id %d refreshed %d", e.Interface,
 				e.Family, e.Target, addr(e.NextHop), e.NBMA, addr(e.Claimed), e.Type, e.Flags, e.Age, life(e.Expires), e.Holdtime,
 				addr(e.Requester), e.RequestID, e.Refreshed)
 		}
@@ -142,21 +143,21 @@ func (w *world) report(r core.Report) {
 		}
 	case *core.TrafficReport:
 		for _, i := range r.Interfaces {
-			w.printf("%s/%d max-send %d/%v usage %d%%", i.Interface, i.Family, i.MaxSend, i.MaxSendInterval, i.Usage)
+			w.Printf("%s/%d max-send %d/%v usage %d%%", i.Interface, i.Family, i.MaxSend, i.MaxSendInterval, i.Usage)
 			w.counters(i.Counters)
 		}
-		w.printf("other")
+		w.Printf("other")
 		w.counters(r.Other)
 	case *core.MulticastReport:
 		for _, e := range r.Entries {
-			w.printf("%s/%d %v dynamic=%v", e.Interface, e.Family, e.NBMA, e.Dynamic)
+			w.Printf("%s/%d %v dynamic=%v", e.Interface, e.Family, e.NBMA, e.Dynamic)
 		}
 	case *core.PeerReport:
 		for _, i := range r.Interfaces {
-			w.printf("%s/%d %v up=%v addr %s source %s multipoint=%v nbma-peers %d", i.Interface, i.Family, i.Role, i.Up, addr(i.Addr),
+			w.Printf("%s/%d %v up=%v addr %s source %s multipoint=%v nbma-peers %d", i.Interface, i.Family, i.Role, i.Up, addr(i.Addr),
 				addr(i.Source), i.Mode == rib.TunnelGREMultipoint, i.NBMAPeers)
 			for _, p := range i.Peers {
-				w.printf("  %v %s %v %v %v %s", p.NBMA, addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes)
+				w.Printf("  %v %s %v %v %v %s", p.NBMA, addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes)
 			}
 		}
 	}
@@ -164,16 +165,16 @@ func (w *world) report(r core.Report) {
 
 func (w *world) server(s core.NHSEntry) {
 	next := life(s.NextSend)
-	w.printf("%s/%d %v %v nbma %s since %v sent %d failed %d received %d last-reply %s pending %v id %d retry %v next %s error %q translated %s name %q",
+	w.Printf("%s/%d %v %v nbma %s since %v sent %d failed %d received %d last-reply %s pending %v id %d retry %v next %s error %q translated %s name %q",
 		s.Interface, s.Family, s.Addr, s.State, addr(s.NBMA), s.Since, s.Sent, s.Failed, s.Received, life(s.LastReply), s.Pending,
 		s.RequestID, s.Retry, next, s.LastError, addr(s.Translated), s.Name)
 }
 
 func (w *world) counters(c core.Counters) {
-	w.printf("  sent %v received %v forwarded %v", c.Sent[1:], c.Received, c.Forwarded[1:])
+	w.Printf("  sent %v received %v forwarded %v", c.Sent[1:], c.Received, c.Forwarded[1:])
 	for _, r := range core.DropReasons() {
 		if n := c.Drop(r); n > 0 {
-			w.printf("  drop %q %d", r, n)
+			w.Printf("  drop %q %d", r, n)
 		}
 	}
 }

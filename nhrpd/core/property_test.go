@@ -5,8 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -258,7 +257,7 @@ func (m *mirror) restart() *mirror {
 	next.now = m.now
 	maps.Copy(next.saved, m.saved)
 	maps.Copy(next.savedAt, m.savedAt)
-	for _, key := range sortedKeys(m.saved) {
+	for _, key := range slices.Sorted(maps.Keys(m.saved)) {
 		next.step(core.RestoreEntry{Key: key, Data: m.saved[key].Data, Elapsed: m.now.Sub(m.savedAt[key])})
 	}
 	return next
@@ -296,22 +295,4 @@ func TestSameInputsSameEffects(t *testing.T) {
 			t.Fatalf("two runs differ:\n%s", d)
 		}
 	})
-}
-
-// TestScriptsTwice runs each script again and again: no map iteration may reach
-// an output.
-func TestScriptsTwice(t *testing.T) {
-	files, _ := filepath.Glob("testdata/*.txt")
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first := runScript(string(b))
-		for range 10 {
-			if again := runScript(string(b)); again != first {
-				t.Fatalf("%s differs between two runs:\n%s", file, cmp.Diff(first, again))
-			}
-		}
-	}
 }

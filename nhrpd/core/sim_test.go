@@ -3,9 +3,11 @@ package core_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -169,7 +171,7 @@ func (c *simCloud) hubBehavior() simnet.Behavior[core.Input, core.Effect] {
 
 // startHub hands a new-born hub what zebra tells it.
 func (c *simCloud) startHub(stale int) {
-	for _, key := range sortedKeys(c.memory) {
+	for _, key := range slices.Sorted(maps.Keys(c.memory)) {
 		m := c.memory[key]
 		c.hub.Post(core.RestoreEntry{Key: key, Data: m.data, Elapsed: c.Now().Sub(m.at)})
 	}

@@ -6,12 +6,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/ripd/core"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
@@ -101,15 +101,15 @@ func scriptPackets(script string) (out []byte) {
 		if !strings.HasPrefix(line, "rx ") {
 			continue
 		}
-		a := parseArgs(line)
-		b := datagram(a, must(strconv.Atoi(a.get("version", "2"))))
+		a := scripttest.ParseArgs(line)
+		b := datagram(a, a.Number("version", 2))
 		first := byte(0)
 		for k, name := range linkNames {
-			if name == a.word(1) {
+			if name == a.Word(1) {
 				first = byte(k)
 			}
 		}
-		from, port, _ := strings.Cut(a.get("from", "10.0.0.2"), ":")
+		from, port, _ := strings.Cut(a.Get("from", "10.0.0.2"), ":")
 		if port != "" {
 			first |= 0x80
 		}

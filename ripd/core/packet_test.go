@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/ripd/core"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
@@ -32,29 +33,29 @@ func algorithm(name string) packet.Algorithm {
 //	and spoilers: [flip=OFFSET] [zero=N] [truncate=N], or [raw=HEX] alone.
 //
 // An entry of version 1 is an address without a length.
-func (w *world) rx(a args) {
-	version := must(strconv.Atoi(a.get("version", "2")))
+func (w *world) rx(a scripttest.Args) {
+	version := a.Number("version", 2)
 	to := "224.0.0.9"
 	if version == 1 {
 		to = "255.255.255.255"
 	}
-	source := a.get("from", "10.0.0.2")
+	source := a.Get("from", "10.0.0.2")
 	if !strings.Contains(source, ":") {
 		source += ":520"
 	}
-	w.step(core.RxPacket{Interface: a.word(1), Source: netip.MustParseAddrPort(source), Dest: netip.MustParseAddr(a.get("to", to)), Packet: datagram(a, version)})
+	w.Step(core.RxPacket{Interface: a.Word(1), Source: netip.MustParseAddrPort(source), Dest: netip.MustParseAddr(a.Get("to", to)), Packet: datagram(a, version)})
 }
 
-func datagram(a args, version int) []byte {
-	if v := a.get("raw", ""); v != "" {
-		return must(hex.DecodeString(v))
+func datagram(a scripttest.Args, version int) []byte {
+	if v := a.Get("raw", ""); v != "" {
+		return scripttest.Must(hex.DecodeString(v))
 	}
-	command := map[string]int{"request": 1, "response": 2}[a.word(2)]
+	command := map[string]int{"request": 1, "response": 2}[a.Word(2)]
 	if command == 0 {
-		command = a.number("command")
+		command = a.Number("command", 0)
 	}
 	var entries []packet.Entry
-	for _, word := range a.words[3:] {
+	for _, word := range a.Words[3:] {
 		if word == "whole" {
 			entries = append(entries, packet.Entry{Metric: packet.Infinity})
 			continue
@@ -62,24 +63,24 @@ func datagram(a args, version int) []byte {
 		entries = append(entries, parseEntry(word))
 	}
 	b := encode(command, version, entries)
-	if v := a.get("auth", ""); v != "" {
+	if v := a.Get("auth", ""); v != "" {
 		f := strings.Split(v, ",")
-		key := packet.Key{Algorithm: algorithm(f[0]), ID: uint8(must(strconv.Atoi(f[1]))), Secret: []byte(f[2])}
+		key := packet.Key{Algorithm: algorithm(f[0]), ID: uint8(scripttest.Must(strconv.Atoi(f[1]))), Secret: []byte(f[2])}
 		sequence := 0
 		if len(f) > 3 {
-			sequence = must(strconv.Atoi(f[3]))
+			sequence = scripttest.Must(strconv.Atoi(f[3]))
 		}
 		m := packet.Message{Command: packet.Command(command), Version: uint8(version), Entries: entries}
-		b = must(m.Append(nil, &key, uint32(sequence)))
+		b = scripttest.Must(m.Append(nil, &key, uint32(sequence)))
 	}
-	if v := a.get("flip", ""); v != "" {
-		b[must(strconv.Atoi(v))] ^= 1
+	if v := a.Get("flip", ""); v != "" {
+		b[scripttest.Must(strconv.Atoi(v))] ^= 1
 	}
-	if v := a.get("zero", ""); v != "" { // the field that must be zero
-		binary.BigEndian.PutUint16(b[2:], uint16(must(strconv.Atoi(v))))
+	if v := a.Get("zero", ""); v != "" { // the field that must be zero
+		binary.BigEndian.PutUint16(b[2:], uint16(scripttest.Must(strconv.Atoi(v))))
 	}
-	if v := a.get("truncate", ""); v != "" {
-		b = b[:must(strconv.Atoi(v))]
+	if v := a.Get("truncate", ""); v != "" {
+		b = b[:scripttest.Must(strconv.Atoi(v))]
 	}
 	return b
 }
@@ -119,13 +120,13 @@ func parseEntry(word string) packet.Entry {
 		key, value, _ := strings.Cut(v, ":")
 		switch key {
 		case "metric":
-			e.Metric = uint32(must(strconv.ParseUint(value, 10, 32)))
+			e.Metric = uint32(scripttest.Must(strconv.ParseUint(value, 10, 32)))
 		case "tag":
-			e.Tag = uint16(must(strconv.Atoi(value)))
+			e.Tag = uint16(scripttest.Must(strconv.Atoi(value)))
 		case "nh":
 			e.NextHop = netip.MustParseAddr(value)
 		case "family":
-			e.Family = uint16(must(strconv.Atoi(value)))
+			e.Family = uint16(scripttest.Must(strconv.Atoi(value)))
 		case "mask":
 			m := netip.MustParseAddr(value).As4()
 			e.Mask = binary.BigEndian.Uint32(m[:])

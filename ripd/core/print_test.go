@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/ripd/core"
 )
 
@@ -13,37 +14,37 @@ import (
 func (w *world) effect(e core.Effect) {
 	switch e := e.(type) {
 	case core.Listen:
-		w.printf("listen %s vrf=%q group=%v", e.Interface, e.VRF, e.Group)
+		w.Printf("listen %s vrf=%q group=%v", e.Interface, e.VRF, e.Group)
 	case core.Unlisten:
-		w.printf("unlisten %s", e.Interface)
+		w.Printf("unlisten %s", e.Interface)
 	case core.TxPacket:
 		text := describe(e.Packet)
 		if n := strings.Count(text, "="); w.brief && n > 0 {
 			text = fmt.Sprintf("%d entries, %d octets", n, len(e.Packet))
 		}
-		w.printf("tx %s %v > %v: %s", e.Interface, e.Source, e.Dest, text)
+		w.Printf("tx %s %v > %v: %s", e.Interface, e.Source, e.Dest, text)
 	case core.PutRoute:
 		if !w.brief {
-			w.printf("put %s", routeText(e.Route))
+			w.Printf("put %s", routeText(e.Route))
 		}
 	case core.DelRoute:
-		w.printf("del %v%s %v", e.Key.Prefix, vrfText(e.Key.VRF), e.Key.Protocol)
+		w.Printf("del %v%s %v", e.Key.Prefix, vrfText(e.Key.VRF), e.Key.Protocol)
 	case core.WatchRoutes:
-		w.printf("watch %s", watchText(e.Watch))
+		w.Printf("watch %s", watchText(e.Watch))
 	case core.UnwatchRoutes:
-		w.printf("unwatch %s", watchText(e.Watch))
+		w.Printf("unwatch %s", watchText(e.Watch))
 	case core.EndOfReplay:
-		w.printf("end of replay")
+		w.Printf("end of replay")
 	case core.Log:
-		w.printf("%%RIP-%d-%s: %s", e.Severity, e.Mnemonic, e.Text)
+		w.Printf("%%RIP-%d-%s: %s", e.Severity, e.Mnemonic, e.Text)
 	case core.Trace:
 		if w.traces || e.Event == core.TraceDropped || e.Event == core.TraceEntryDropped {
-			w.printf("trace %s", traceText(e))
+			w.Printf("trace %s", traceText(e))
 		}
 	case core.Answer:
 		w.report(e.Report)
 	default:
-		w.printf("unknown effect %T", e)
+		w.Printf("unknown effect %T", e)
 	}
 }
 
@@ -118,19 +119,19 @@ func traceText(t core.Trace) string {
 }
 
 // show asks: show routes [vrf=V], show status [vrf=V].
-func (w *world) show(a args) {
+func (w *world) show(a scripttest.Args) {
 	kind := core.ReportRoutes
-	if a.word(1) == "status" {
+	if a.Word(1) == "status" {
 		kind = core.ReportStatus
 	}
-	w.step(core.Query{ID: 1, Kind: kind, VRF: a.get("vrf", "")})
+	w.Step(core.Query{ID: 1, Kind: kind, VRF: a.Get("vrf", "")})
 }
 
 func (w *world) report(r core.Report) {
 	switch r := r.(type) {
 	case *core.RouteReport:
 		if !r.Exists {
-			w.printf("no RIP in VRF %q", r.VRF)
+			w.Printf("no RIP in VRF %q", r.VRF)
 		}
 		for _, e := range r.Routes {
 			w.routeEntry(e)
@@ -168,17 +169,17 @@ func (w *world) routeEntry(e core.RouteEntry) {
 	for _, p := range e.Paths {
 		s += fmt.Sprintf(" {via %v from %v %s metric %d distance %d age %s left %s}", p.NextHop, p.From, p.Interface, p.Metric, p.Distance, seconds(p.Age), seconds(p.Left))
 	}
-	w.printf("%s", s)
+	w.Printf("%s", s)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
 
 func (w *world) status(r *core.StatusReport) {
 	if !r.Exists {
-		w.printf("no RIP in VRF %q", r.VRF)
+		w.Printf("no RIP in VRF %q", r.VRF)
 		return
 	}
-	w.printf("status vrf=%q routes %d next update %s %s", r.VRF, r.Routes, seconds(r.NextUpdate), countersText(r.Counters))
+	w.Printf("status vrf=%q routes %d next update %s %s", r.VRF, r.Routes, seconds(r.NextUpdate), countersText(r.Counters))
 	for _, i := range r.Interfaces {
 		s := fmt.Sprintf("interface %s up=%v send=%d receive=%d split-horizon=%d", i.Name, i.Up, i.Send, i.Receive, i.SplitHorizon)
 		if i.Passive {
@@ -187,10 +188,10 @@ func (w *world) status(r *core.StatusReport) {
 		if i.Authentication != 0 {
 			s += fmt.Sprintf(" auth=%v chain=%q", i.Authentication, i.KeyChain)
 		}
-		w.printf("%s triggered %d next update %s %s", s, i.Triggered, seconds(i.NextUpdate), countersText(i.Counters))
+		w.Printf("%s triggered %d next update %s %s", s, i.Triggered, seconds(i.NextUpdate), countersText(i.Counters))
 	}
 	for _, n := range r.Neighbors {
-		w.printf("neighbor %v %s v%d last %s routes %d bad %d/%d distance %d configured=%v", n.Addr, n.Interface, n.Version,
+		w.Printf("neighbor %v %s v%d last %s routes %d bad %d/%d distance %d configured=%v", n.Addr, n.Interface, n.Version,
 			seconds(n.LastUpdate), n.Routes, n.BadPackets, n.BadRoutes, n.Distance, n.Configured)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -334,22 +332,4 @@ func TestSameInputsSameEffects(t *testing.T) {
 			t.Fatalf("two runs differ:\n%s", d)
 		}
 	})
-}
-
-// TestScriptsTwice runs each script again and again: no map iteration may reach
-// an output.
-func TestScriptsTwice(t *testing.T) {
-	files, _ := filepath.Glob("testdata/*.txt")
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first := runScript(t, string(b))
-		for range 5 {
-			if again := runScript(t, string(b)); again != first {
-				t.Fatalf("%s differs between two runs:\n%s", file, cmp.Diff(first, again))
-			}
-		}
-	}
 }

@@ -1,7 +1,7 @@
 package core_test
 
 import (
-	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -10,78 +10,45 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/ripd/core"
 )
 
 // world is a core under a script: it keeps time, has the configuration and the
 // interfaces, and prints effects.
 type world struct {
-	t       testing.TB
+	t testing.TB
+	*scripttest.Stage[core.Input, core.Effect]
 	core    *core.Core
-	now     clock.Instant
 	wall    time.Time // at instant zero
 	config  core.Config
 	policy  string
 	links   map[string]rib.Interface
 	started bool // links and configuration are handed over as they come
-	out     strings.Builder
 	brief   bool // routes are not printed, of packets the number of entries only
 	traces  bool // all of them, not only drops
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, links: map[string]rib.Interface{}, wall: time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC)}
+	w := &world{Stage: &scripttest.Stage[core.Input, core.Effect]{Tick: core.Tick{}}, t: t, links: map[string]rib.Interface{}, wall: time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC)}
+	w.Effect = w.effect
 	w.birth(1)
 	return w
 }
 
 func (w *world) birth(seed uint64) {
 	w.core = core.New(core.Options{Source: rand.NewPCG(seed, seed), Wall: w.wall})
-	w.core.Step(w.now, core.Tracing{Events: true})
+	w.Machine = w.core
+	w.core.Step(w.Now, core.Tracing{Events: true})
 	w.core.Drain(nil)
 }
 
-func (w *world) output() string {
-	s := w.out.String()
-	w.out.Reset()
-	return s
-}
-
-// step hands an input to the core and prints what comes of it.
-func (w *world) step(in core.Input) {
-	w.core.Step(w.now, in)
-	for _, e := range w.core.Drain(nil) {
-		w.effect(e)
-	}
-}
-
-// advance lets time pass, from one deadline to the next.
-func (w *world) advance(d time.Duration) {
-	end := w.now.Add(d)
-	for n := 0; ; n++ {
-		at, ok := w.core.Wake()
-		if !ok || at > end {
-			break
-		}
-		if n > 100_000 {
-			w.t.Fatalf("the core wants to be woken at %v again and again", at)
-		}
-		w.now = max(at, w.now)
-		w.step(core.Tick{})
-	}
-	w.now = end
-}
-
-func (w *world) printf(format string, v ...any) {
-	fmt.Fprintf(&w.out, "%10.3fs  %s\n", time.Duration(w.now).Seconds(), fmt.Sprintf(format, v...))
-}
-
-func (w *world) command(line string) {
-	a := parseArgs(line)
-	switch a.word(0) {
+// Command does a line of a script.
+func (w *world) Command(line string) {
+	a := scripttest.ParseArgs(line)
+	switch a.Word(0) {
 	case "policy": // a line of it, with its indentation
 		w.policy += strings.TrimPrefix(line, "policy ") + "\n"
 		w.config.Policy = core.ParsePolicy(w.t, w.policy)
@@ -92,7 +59,7 @@ func (w *world) command(line string) {
 	case "interface":
 		w.iface(a)
 	case "config":
-		w.step(core.ConfigSet{Config: w.config})
+		w.Step(core.ConfigSet{Config: w.config})
 	case "link":
 		w.link(a)
 	case "start":
@@ -101,13 +68,13 @@ func (w *world) command(line string) {
 		w.birth(2)
 		w.start(a)
 	case "attached": // again, by a restarted zebra
-		w.step(core.Attached{Stale: a.number("stale")})
+		w.Step(core.Attached{Stale: a.Number("stale", 0)})
 	case "advance":
-		w.advance(must(time.ParseDuration(a.word(1))))
+		w.Advance(scripttest.Must(time.ParseDuration(a.Word(1))))
 	case "wall":
-		now := must(time.Parse(time.RFC3339, a.word(1)))
-		w.wall = now.Add(-time.Duration(w.now))
-		w.step(core.WallClock{Now: now})
+		now := scripttest.Must(time.Parse(time.RFC3339, a.Word(1)))
+		w.wall = now.Add(-time.Duration(w.Now))
+		w.Step(core.WallClock{Now: now})
 	case "rx":
 		w.rx(a)
 	case "route":
@@ -115,40 +82,40 @@ func (w *world) command(line string) {
 	case "show":
 		w.show(a)
 	case "traces":
-		w.traces = a.word(1) == "on"
+		w.traces = a.Word(1) == "on"
 	case "brief":
-		w.brief = a.word(1) == "on"
+		w.brief = a.Word(1) == "on"
 	case "room":
-		w.step(core.SendRoom{Interface: a.word(1), Full: a.word(2) == "full"})
+		w.Step(core.SendRoom{Interface: a.Word(1), Full: a.Word(2) == "full"})
 	case "clear":
-		w.step(core.Clear{VRF: a.get("vrf", ""), AllVRFs: a.has("all"), Routes: a.has("routes"), Counters: a.has("counters")})
+		w.Step(core.Clear{VRF: a.Get("vrf", ""), AllVRFs: a.Has("all"), Routes: a.Has("routes"), Counters: a.Has("counters")})
 	case "shutdown":
-		w.step(core.Shutdown{})
+		w.Step(core.Shutdown{})
 	default:
 		w.t.Fatal("unknown command: " + line)
 	}
 }
 
 // start is what a session says first, and the configuration after it.
-func (w *world) start(a args) {
+func (w *world) start(a scripttest.Args) {
 	w.started = true
-	w.step(core.Attached{Stale: a.number("stale")})
-	for _, name := range sortedKeys(w.links) {
-		w.step(core.InterfaceChanged{Interface: w.links[name]})
+	w.Step(core.Attached{Stale: a.Number("stale", 0)})
+	for _, name := range slices.Sorted(maps.Keys(w.links)) {
+		w.Step(core.InterfaceChanged{Interface: w.links[name]})
 	}
-	w.step(core.InterfacesKnown{})
-	w.step(core.ConfigSet{Config: w.config})
+	w.Step(core.InterfacesKnown{})
+	w.Step(core.ConfigSet{Config: w.config})
 }
 
 // remove takes a part of the configuration out: no router [vrf=V], no interface
 // NAME, no policy.
-func (w *world) remove(a args) {
+func (w *world) remove(a scripttest.Args) {
 	w.config.Routers, w.config.Interfaces = slices.Clone(w.config.Routers), slices.Clone(w.config.Interfaces)
-	switch a.word(1) {
+	switch a.Word(1) {
 	case "router":
-		w.config.Routers = slices.DeleteFunc(w.config.Routers, func(r core.RouterConfig) bool { return r.VRF == a.get("vrf", "") })
+		w.config.Routers = slices.DeleteFunc(w.config.Routers, func(r core.RouterConfig) bool { return r.VRF == a.Get("vrf", "") })
 	case "interface":
-		w.config.Interfaces = slices.DeleteFunc(w.config.Interfaces, func(i core.InterfaceConfig) bool { return i.Name == a.word(2) })
+		w.config.Interfaces = slices.DeleteFunc(w.config.Interfaces, func(i core.InterfaceConfig) bool { return i.Name == a.Word(2) })
 	case "policy":
 		w.policy, w.config.Policy = "", nil
 	}
@@ -162,34 +129,34 @@ func (w *world) remove(a args) {
 //	[distance-of=N,ADDR,WILDCARD[,LIST]]… [filter=[prefix:]LIST,in|out[,IF]]…
 //	[redistribute=PROTOCOL[,metric:N][,transparent][,map:M][,instance:N]]…
 //	[static=P]… [default-originate] [default-map=M] [no-validate] [log]
-func (w *world) router(a args) {
+func (w *world) router(a scripttest.Args) {
 	r := core.RouterConfig{
-		VRF: a.get("vrf", ""), Version: uint8(a.number("version")), Passive: a.pairs["passive"], PassiveDefault: a.has("passive-default"),
-		OutputDelay: must(time.ParseDuration(a.get("output-delay", "0s"))), MaximumPaths: a.number("paths"),
-		DefaultMetric: uint8(a.number("default-metric")), Distance: uint8(a.number("distance")),
-		DefaultOriginate: a.has("default-originate"), DefaultRouteMap: a.get("default-map", ""),
-		NoValidateSource: a.has("no-validate"), LogNeighbors: a.has("log"),
+		VRF: a.Get("vrf", ""), Version: uint8(a.Number("version", 0)), Passive: a.Pairs["passive"], PassiveDefault: a.Has("passive-default"),
+		OutputDelay: a.Duration("output-delay", 0), MaximumPaths: a.Number("paths", 0),
+		DefaultMetric: uint8(a.Number("default-metric", 0)), Distance: uint8(a.Number("distance", 0)),
+		DefaultOriginate: a.Has("default-originate"), DefaultRouteMap: a.Get("default-map", ""),
+		NoValidateSource: a.Has("no-validate"), LogNeighbors: a.Has("log"),
 	}
-	for _, v := range a.pairs["network"] {
+	for _, v := range a.Pairs["network"] {
 		if p, err := netip.ParsePrefix(v); err == nil {
 			r.Networks = append(r.Networks, p)
 		} else {
 			r.NetworkInterfaces = append(r.NetworkInterfaces, v)
 		}
 	}
-	for _, v := range a.pairs["neighbor"] {
+	for _, v := range a.Pairs["neighbor"] {
 		r.Neighbors = append(r.Neighbors, netip.MustParseAddr(v))
 	}
-	if v := a.get("timers", ""); v != "" {
+	if v := a.Get("timers", ""); v != "" {
 		f := strings.Split(v, ",")
-		seconds := func(n int) time.Duration { return time.Duration(must(strconv.Atoi(f[n]))) * time.Second }
+		seconds := func(n int) time.Duration { return time.Duration(scripttest.Must(strconv.Atoi(f[n]))) * time.Second }
 		r.Timers = core.Timers{Update: seconds(0), Invalid: seconds(1), Holddown: seconds(2), Flush: seconds(3)}
 	}
-	for _, v := range a.pairs["static"] {
+	for _, v := range a.Pairs["static"] {
 		r.Static = append(r.Static, netip.MustParsePrefix(v))
 	}
 	r.Offsets, r.Distances, r.Filters = offsets(a), distances(a), filters(a)
-	for _, v := range a.pairs["redistribute"] {
+	for _, v := range a.Pairs["redistribute"] {
 		r.Redistribute = append(r.Redistribute, redistribute(v))
 	}
 	w.config.Routers = slices.DeleteFunc(slices.Clone(w.config.Routers), func(o core.RouterConfig) bool { return o.VRF == r.VRF })
@@ -204,31 +171,31 @@ func nth(words []string, n int) string {
 	return ""
 }
 
-func offsets(a args) (all []core.OffsetList) {
-	for _, v := range a.pairs["offset"] {
+func offsets(a scripttest.Args) (all []core.OffsetList) {
+	for _, v := range a.Pairs["offset"] {
 		f := strings.Split(v, ",")
-		all = append(all, core.OffsetList{List: f[0], Out: f[1] == "out", Offset: uint8(must(strconv.Atoi(f[2]))), Interface: nth(f, 3)})
+		all = append(all, core.OffsetList{List: f[0], Out: f[1] == "out", Offset: uint8(scripttest.Must(strconv.Atoi(f[2]))), Interface: nth(f, 3)})
 	}
 	return all
 }
 
-func distances(a args) (all []core.SourceDistance) {
+func distances(a scripttest.Args) (all []core.SourceDistance) {
 	number := func(s string) uint32 {
 		b := netip.MustParseAddr(s).As4()
 		return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 	}
-	for _, v := range a.pairs["distance-of"] {
+	for _, v := range a.Pairs["distance-of"] {
 		f := strings.Split(v, ",")
 		all = append(all, core.SourceDistance{
-			Distance: uint8(must(strconv.Atoi(f[0]))), List: nth(f, 3),
+			Distance: uint8(scripttest.Must(strconv.Atoi(f[0]))), List: nth(f, 3),
 			Source: policy.Wildcard{Addr: number(f[1]) &^ number(f[2]), Bits: number(f[2])},
 		})
 	}
 	return all
 }
 
-func filters(a args) (all []core.Filter) {
-	for _, v := range a.pairs["filter"] {
+func filters(a scripttest.Args) (all []core.Filter) {
+	for _, v := range a.Pairs["filter"] {
 		f := strings.Split(v, ",")
 		list, prefix := strings.CutPrefix(f[0], "prefix:")
 		all = append(all, core.Filter{Prefix: prefix, List: list, Out: f[1] == "out", Interface: nth(f, 2)})
@@ -243,13 +210,13 @@ func redistribute(v string) core.Redistribute {
 		key, value, _ := strings.Cut(v, ":")
 		switch key {
 		case "metric":
-			r.Metric = uint8(must(strconv.Atoi(value)))
+			r.Metric = uint8(scripttest.Must(strconv.Atoi(value)))
 		case "transparent":
 			r.Transparent = true
 		case "map":
 			r.RouteMap = value
 		case "instance":
-			r.Instance = uint32(must(strconv.Atoi(value)))
+			r.Instance = uint32(scripttest.Must(strconv.Atoi(value)))
 		}
 	}
 	return r
@@ -268,21 +235,21 @@ func protocol(name string) rib.Protocol {
 //	interface NAME [send=1|2|12] [receive=1|2|12] [v2-broadcast]
 //	[split-horizon=simple|poison|off] [next-hop-self] [summary=P]…
 //	[auth=ALGORITHM] [chain=K] [key=TEXT]
-func (w *world) iface(a args) {
+func (w *world) iface(a scripttest.Args) {
 	i := core.InterfaceConfig{
-		Name: a.word(1), Send: versions(a.get("send", "")), Receive: versions(a.get("receive", "")), V2Broadcast: a.has("v2-broadcast"),
-		NextHopSelf: a.has("next-hop-self"), Authentication: algorithm(a.get("auth", "none")), KeyChain: a.get("chain", ""),
+		Name: a.Word(1), Send: versions(a.Get("send", "")), Receive: versions(a.Get("receive", "")), V2Broadcast: a.Has("v2-broadcast"),
+		NextHopSelf: a.Has("next-hop-self"), Authentication: algorithm(a.Get("auth", "none")), KeyChain: a.Get("chain", ""),
 	}
-	switch a.get("split-horizon", "simple") {
+	switch a.Get("split-horizon", "simple") {
 	case "poison":
 		i.SplitHorizon = core.SplitHorizonPoison
 	case "off":
 		i.SplitHorizon = core.SplitHorizonOff
 	}
-	for _, v := range a.pairs["summary"] {
+	for _, v := range a.Pairs["summary"] {
 		i.Summaries = append(i.Summaries, netip.MustParsePrefix(v))
 	}
-	if v := a.get("key", ""); v != "" {
+	if v := a.Get("key", ""); v != "" {
 		i.KeyString = policy.NewSecret(v)
 	}
 	w.config.Interfaces = slices.DeleteFunc(slices.Clone(w.config.Interfaces), func(o core.InterfaceConfig) bool { return o.Name == i.Name })
@@ -304,84 +271,68 @@ func versions(s string) (v core.Versions) {
 //	link NAME up|down|gone [addr=P]… [secondary=P]… [peer=A] [vrf=V] [loopback|multipoint|tunnel|ptp]
 //
 // What is not said again stays as it was.
-func (w *world) link(a args) {
-	name := a.word(1)
+func (w *world) link(a scripttest.Args) {
+	name := a.Word(1)
 	i, ok := w.links[name]
 	if !ok {
 		i = rib.Interface{Name: name, KernelName: name, Index: len(w.links) + 2, Multicast: true, MTU: 1500}
 	}
-	i.AdminUp, i.Up = true, a.has("up")
-	if _, ok := a.pairs["vrf"]; ok {
-		i.VRF = a.get("vrf", "")
+	i.AdminUp, i.Up = true, a.Has("up")
+	if _, ok := a.Pairs["vrf"]; ok {
+		i.VRF = a.Get("vrf", "")
 	}
 	switch {
-	case a.has("loopback"):
+	case a.Has("loopback"):
 		i.Type = rib.TypeLoopback
-	case a.has("ptp"):
+	case a.Has("ptp"):
 		i.Type = rib.TypePointToPoint
-	case a.has("multipoint"):
+	case a.Has("multipoint"):
 		i.Type, i.Tunnel = rib.TypeTunnel, &rib.Tunnel{Mode: rib.TunnelGREMultipoint, Source: netip.MustParseAddr("192.0.2.1")}
-	case a.has("tunnel"):
+	case a.Has("tunnel"):
 		i.Type, i.Tunnel = rib.TypeTunnel, &rib.Tunnel{Mode: rib.TunnelGRE, Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("192.0.2.2")}
 	}
-	if len(a.pairs["addr"]) > 0 {
+	if len(a.Pairs["addr"]) > 0 {
 		i.Addresses = nil
 	}
-	for _, v := range a.pairs["addr"] {
+	for _, v := range a.Pairs["addr"] {
 		addr := rib.Address{Prefix: netip.MustParsePrefix(v)}
-		if peer := a.get("peer", ""); peer != "" {
+		if peer := a.Get("peer", ""); peer != "" {
 			addr.Peer = netip.PrefixFrom(netip.MustParseAddr(peer), 32)
 		}
 		i.Addresses = append(i.Addresses, addr)
 	}
-	for _, v := range a.pairs["secondary"] {
+	for _, v := range a.Pairs["secondary"] {
 		i.Addresses = append(i.Addresses, rib.Address{Prefix: netip.MustParsePrefix(v), Secondary: true})
 	}
 	w.links[name] = i
-	if a.has("gone") {
+	if a.Has("gone") {
 		delete(w.links, name)
 		if w.started {
-			w.step(core.InterfaceGone{Name: name})
+			w.Step(core.InterfaceGone{Name: name})
 		}
 		return
 	}
 	if w.started {
-		w.step(core.InterfaceChanged{Interface: i})
+		w.Step(core.InterfaceChanged{Interface: i})
 	}
 }
 
 // route is a route of another protocol: route add|del PROTOCOL PREFIX
 // [metric=N] [tag=N] [via=A] [if=IF] [vrf=V] [instance=N] [distance=N], or
 // route known PROTOCOL.
-func (w *world) route(a args) {
-	p := protocol(a.word(2))
-	watch := rib.Watch{Kind: rib.WatchRedistribute, VRF: a.get("vrf", ""), Family: rib.IPv4, Protocol: p, Instance: uint32(a.number("instance"))}
-	if a.word(1) == "known" {
-		w.step(core.RoutesKnown{Watch: watch})
+func (w *world) route(a scripttest.Args) {
+	p := protocol(a.Word(2))
+	watch := rib.Watch{Kind: rib.WatchRedistribute, VRF: a.Get("vrf", ""), Family: rib.IPv4, Protocol: p, Instance: uint32(a.Number("instance", 0))}
+	if a.Word(1) == "known" {
+		w.Step(core.RoutesKnown{Watch: watch})
 		return
 	}
-	hop := rib.NextHop{Interface: a.get("if", "")}
-	if v := a.get("via", ""); v != "" {
+	hop := rib.NextHop{Interface: a.Get("if", "")}
+	if v := a.Get("via", ""); v != "" {
 		hop.Addr = netip.MustParseAddr(v)
 	}
-	w.step(core.RouteChanged{Watch: watch, Withdrawn: a.word(1) == "del", Route: rib.Route{
-		VRF: watch.VRF, Prefix: netip.MustParsePrefix(a.word(3)), Protocol: p, Instance: watch.Instance, Distance: p.Distance(),
-		Metric: uint32(a.number("metric")), Tag: uint32(a.number("tag")), NextHops: []rib.NextHop{hop},
+	w.Step(core.RouteChanged{Watch: watch, Withdrawn: a.Word(1) == "del", Route: rib.Route{
+		VRF: watch.VRF, Prefix: netip.MustParsePrefix(a.Word(3)), Protocol: p, Instance: watch.Instance, Distance: p.Distance(),
+		Metric: uint32(a.Number("metric", 0)), Tag: uint32(a.Number("tag", 0)), NextHops: []rib.NextHop{hop},
 	}})
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,13 +1,9 @@
 package rib_test
 
 import (
-	"bytes"
 	"cmp"
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,83 +12,20 @@ import (
 	lib "github.com/godmvpn/godmvpn/lib/rib"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/zebra/rib"
 )
 
-var rewrite = flag.Bool("rewrite", false, "record the effects in testdata anew")
+// TestScripts runs testdata/*.txt. The FIB answers at once, unless `fib hold` is
+// given.
+func TestScripts(t *testing.T) { scripttest.Run(t, newScriptRun) }
 
-// TestScripts runs testdata/*.txt. A line is a command; what it causes stands
-// below it, after a line of dashes and up to an empty line. Lines that begin
-// with # are comments. The FIB answers at once, unless `fib hold` is given.
-func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := runScript(t, string(want))
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != string(want) {
-				t.Errorf("%s differs from what is recorded:\n%s", file, firstDifference(string(want), got))
-			}
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		var a, b string
-		if i < len(w) {
-			a = w[i]
-		}
-		if i < len(g) {
-			b = g[i]
-		}
-		if a != b {
-			return fmt.Sprintf("line %d:\n  want %q\n  got  %q", i+1, a, b)
-		}
-	}
-	return "no difference"
-}
-
-func runScript(t *testing.T, script string) string {
-	s := &scriptRun{t: t, core: rib.New(rib.Options{}), seq: map[string]uint64{}, fail: map[string]string{}}
-	var out bytes.Buffer
-	recorded := false
-	for line := range strings.Lines(script) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "----":
-			recorded = true
-		case line == "":
-			if !recorded {
-				out.WriteString("\n")
-			}
-			recorded = false
-		case recorded:
-		case strings.HasPrefix(line, "#"):
-			out.WriteString(line + "\n")
-		default:
-			fmt.Fprintf(&out, "%s\n----\n%s\n", line, s.run(line))
-			recorded = true
-		}
-	}
-	return out.String()
+func newScriptRun(t testing.TB) scripttest.World {
+	return &scriptRun{t: t, core: rib.New(rib.Options{}), seq: map[string]uint64{}, fail: map[string]string{}}
 }
 
 type scriptRun struct {
-	t    *testing.T
+	t    testing.TB
 	core *rib.Core
 	now  clock.Instant
 	seq  map[string]uint64
@@ -102,9 +35,15 @@ type scriptRun struct {
 	out  strings.Builder
 }
 
-// run does one command and returns what it caused.
-func (s *scriptRun) run(line string) string {
+// Output returns what the commands caused.
+func (s *scriptRun) Output() string {
+	text := s.out.String()
 	s.out.Reset()
+	return text
+}
+
+// Command does a line of a script.
+func (s *scriptRun) Command(line string) {
 	f := strings.Fields(line)
 	switch f[0] {
 	case "advance":
@@ -133,7 +72,6 @@ func (s *scriptRun) run(line string) string {
 	default:
 		s.t.Fatalf("unknown command %q", line)
 	}
-	return s.out.String()
 }
 
 func (s *scriptRun) check(line string, err error) {
