@@ -19,6 +19,9 @@
 // configuration, are posted; those that may be, such as packets, are offered,
 // and dropped (and counted) when too many wait.
 //
+// A machine answers a question by an effect; [Inquiries] bring the answer to the
+// goroutine that asked.
+//
 // A [Recorder] writes inputs with their times; [Replay] hands them to a fresh
 // machine, which has the same effects, at any speed. That is a test: whatever
 // breaks it, such as the order of a map, makes a core irreproducible.

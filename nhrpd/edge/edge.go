@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/conf"
@@ -39,8 +38,7 @@ type Edge struct {
 	lookups  sync.WaitGroup
 	mute     map[string]bool // tunnels of which was said that multicast cannot be sent; of the session's goroutine
 
-	queries atomic.Uint64
-	waiting sync.Map // query ID → chan core.Report
+	inquiries sm.Inquiries[core.Report]
 }
 
 // Resolver looks up the addresses of a name in the VRF of a tunnel's transport.
@@ -167,9 +165,7 @@ func (e *Edge) handle(effects []core.Effect) {
 		case core.Trace:
 			e.trace(eff)
 		case core.Answer:
-			if ch, ok := e.waiting.LoadAndDelete(eff.ID); ok {
-				ch.(chan core.Report) <- eff.Report
-			}
+			e.inquiries.Answer(eff.ID, eff.Report)
 		}
 	}
 }
@@ -202,17 +198,10 @@ func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError
 
 // Ask has the core make a report.
 func (e *Edge) Ask(ctx context.Context, q core.Query) (core.Report, error) {
-	q.ID = e.queries.Add(1)
-	ch := make(chan core.Report, 1)
-	e.waiting.Store(q.ID, ch)
-	defer e.waiting.Delete(q.ID)
-	e.driver.Post(q)
-	select {
-	case r := <-ch:
-		return r, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return e.inquiries.Ask(ctx, func(id uint64) {
+		q.ID = id
+		e.driver.Post(q)
+	})
 }
 
 // Clear removes entries or counters and returns once that is done.

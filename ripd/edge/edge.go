@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/conf"
@@ -55,8 +54,7 @@ type Edge struct {
 
 	source netip.Addr // of the packet sent last, which a trace may be about; the core's goroutine only
 
-	queries atomic.Uint64
-	waiting sync.Map // query ID → chan core.Report
+	inquiries sm.Inquiries[core.Report]
 }
 
 // New returns an edge in a world.
@@ -157,9 +155,7 @@ func (e *Edge) handle(effects []core.Effect) {
 		case core.Trace:
 			e.trace(eff)
 		case core.Answer:
-			if ch, ok := e.waiting.LoadAndDelete(eff.ID); ok {
-				ch.(chan core.Report) <- eff.Report
-			}
+			e.inquiries.Answer(eff.ID, eff.Report)
 		}
 	}
 }
@@ -175,17 +171,10 @@ func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError
 
 // Ask has the core make a report.
 func (e *Edge) Ask(ctx context.Context, q core.Query) (core.Report, error) {
-	q.ID = e.queries.Add(1)
-	ch := make(chan core.Report, 1)
-	e.waiting.Store(q.ID, ch)
-	defer e.waiting.Delete(q.ID)
-	e.driver.Post(q)
-	select {
-	case r := <-ch:
-		return r, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return e.inquiries.Ask(ctx, func(id uint64) {
+		q.ID = id
+		e.driver.Post(q)
+	})
 }
 
 // Clear removes routes or counters and returns once that is done.
