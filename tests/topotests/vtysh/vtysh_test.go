@@ -145,9 +145,10 @@ func variants(pattern []string) [][]string {
 	return out
 }
 
-// TestEveryShow runs every show command as text and as JSON, on a hub.
+// TestEveryShow runs every show command as text and as JSON, on a hub that runs
+// every daemon.
 func TestEveryShow(t *testing.T) {
-	n, _ := router(t, lab1.Config("hub"))
+	n, _ := router(t, lab1.Config("hub")+"router rip\n version 2\n network 172.31.0.0\n")
 	c, err := client.Dial(n.Rundir())
 	if err != nil {
 		t.Fatal(err)
