@@ -12,7 +12,7 @@ func birth(t testing.TB) scripttest.World { return newWorld(t) }
 func TestScripts(t *testing.T) { scripttest.Run(t, birth) }
 
 // TestScriptsTwice makes each script yield the same in every run.
-func TestScriptsTwice(t *testing.T) { scripttest.Repeat(t, 5, birth) }
+func TestScriptsTwice(t *testing.T) { scripttest.Repeat(t, 2, birth) }
 
 // TestScriptsCite makes each script say which clause it is about.
 func TestScriptsCite(t *testing.T) { scripttest.Cite(t, "RFC ") }
