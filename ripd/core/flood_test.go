@@ -11,12 +11,12 @@ import (
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
 
-// TestFlood has a neighbour take 1,000 routes back and tell them again without
+// TestFlood has a neighbour take 2,500 routes back and tell them again without
 // end, on a multipoint tunnel that cannot carry that much. What waits to be told
 // stays bounded by the table, as does the garbage, and all else is told in time:
 // no regular update is kept from its turn for as long as a timeout.
 func TestFlood(t *testing.T) {
-	const routes = 1000
+	const routes = 2500
 	r := newRig(t)
 	r.step(Attached{})
 	r.step(InterfaceChanged{link("Eth0", "10.0.0.1/24")})
