@@ -62,6 +62,7 @@ type entryJSON struct {
 	Requester   string   `json:"requester,omitempty"`
 	RequestID   uint32   `json:"requestId,omitempty"`
 	Refreshed   uint64   `json:"refreshed"`
+	CacheHits   uint64   `json:"cacheHits,omitempty"`
 }
 
 // expires is nil for never.
@@ -83,13 +84,22 @@ func text(a netip.Addr) string {
 // ShowNHRP prints the cache: `show ip nhrp`.
 func ShowNHRP(r *core.CacheReport, v View) cli.Output {
 	entries := slices.DeleteFunc(slices.Clone(r.Entries), func(e core.CacheEntry) bool { return !v.shows(e) })
+	slices.SortStableFunc(entries, func(a, b core.CacheEntry) int { // of each interface the local ones last, as on IOS
+		if a.Interface != b.Interface || (a.Type == core.EntryLocal) == (b.Type == core.EntryLocal) {
+			return strings.Compare(a.Interface, b.Interface)
+		}
+		if a.Type == core.EntryLocal {
+			return 1
+		}
+		return -1
+	})
 	list := []entryJSON{}
 	for _, e := range entries {
 		list = append(list, entryJSON{
 			Interface: e.Interface, Target: e.Target.String(), NextHop: text(e.NextHop), NBMA: text(e.NBMA),
 			ClaimedNBMA: text(e.Claimed), Type: e.Type.String(), Flags: append([]string{}, strings.Fields(e.Flags.String())...),
 			Created: e.Age.Seconds(), Expires: expires(e.Expires), Holdtime: e.Holdtime.Seconds(), Preference: e.Preference,
-			Group: e.Group, Requester: text(e.Requester), RequestID: e.RequestID, Refreshed: e.Refreshed})
+			Group: e.Group, Requester: text(e.Requester), RequestID: e.RequestID, Refreshed: e.Refreshed, CacheHits: e.Hits})
 	}
 	return cli.Output{JSON: map[string]any{"entries": list}, Text: func(w io.Writer) {
 		if v.Brief {
@@ -126,13 +136,16 @@ func printEntry(w io.Writer, e core.CacheEntry, detail bool) {
 		typ = core.EntryDynamic
 	}
 	fmt.Fprintf(w, "   Type: %v, Flags: %v\n", typ, e.Flags)
+	if e.Type == core.EntryIncomplete {
+		fmt.Fprintf(w, "   Cache hits: %d\n", e.Hits)
+	}
 	if e.NBMA.IsValid() {
 		fmt.Fprintf(w, "   NBMA address: %v\n", e.NBMA)
 	}
 	if e.Claimed.IsValid() {
 		fmt.Fprintf(w, "    (Claimed NBMA address: %v)\n", e.Claimed)
 	}
-	if e.Type == core.EntryLocal {
+	if e.Type == core.EntryLocal || e.Flags&core.FlagTemporary != 0 {
 		fmt.Fprintln(w, "    (no-socket)")
 	}
 	if e.Group != "" {

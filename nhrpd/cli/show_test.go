@@ -113,7 +113,7 @@ func cache() *core.CacheReport {
 			Flags: core.FlagUsed, Age: age, Expires: core.NoExpiry, Preference: 255},
 		{Interface: "Tunnel0", Target: prefix("172.31.0.13/32"), NextHop: addr("172.31.0.13"), NBMA: addr("203.0.113.7"), Claimed: addr("192.168.1.2"), Type: core.EntryDynamic,
 			Flags: core.FlagUnique | core.FlagRegistered | core.FlagNexthop, Age: age, Expires: left, Group: "GOLD"},
-		{Interface: "Tunnel0", Target: prefix("192.0.2.77/32"), Type: core.EntryIncomplete, Flags: core.FlagNegative, Age: age, Expires: time.Minute},
+		{Interface: "Tunnel0", Target: prefix("192.0.2.77/32"), Type: core.EntryIncomplete, Flags: core.FlagNegative, Age: age, Expires: time.Minute, Hits: 3},
 		{Interface: "Tunnel0", Target: prefix("10.11.0.0/24"), NextHop: addr("172.31.0.11"), NBMA: addr("198.51.100.1"), Type: core.EntryLocal,
 			Flags: core.FlagRouter | core.FlagUnique | core.FlagLocal, Age: age, Expires: left, Requester: addr("172.31.0.12"), RequestID: 2, Preference: 255},
 	}}
@@ -146,6 +146,7 @@ func TestShowNHRP(t *testing.T) {
 192.0.2.77/32
    Tunnel0 created 00:00:09, expire 00:01:00
    Type: incomplete, Flags: negative
+   Cache hits: 3
 `+localEntry)
 	check(t, "local", cli.ShowNHRP(cache(), cli.View{Type: core.EntryLocal, Detail: true}), "", localEntry+"  Requester: 172.31.0.12 Request ID: 2\n   Preference: 255\n")
 	check(t, "one address", cli.ShowNHRP(cache(), cli.View{Target: prefix("10.12.0.7/32")}), "", dynamicEntry)

@@ -35,6 +35,7 @@ type entry struct {
 	refreshed  uint64
 	saveKey    string     // of SaveEntry; "" if it was not saved
 	multicast  netip.Addr // where multicast goes for its sake; zero if nowhere
+	ask        *asking    // until it is resolved; nil for what needs no resolution
 }
 
 // cache holds the entries of an instance by prefix.
@@ -100,6 +101,11 @@ func comparePrefix(a, b netip.Prefix) int {
 // hostPrefix returns the prefix that holds a alone.
 func hostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
+// resolved reports whether an entry is another station's answer.
+func (e *entry) resolved() bool {
+	return e.kind == EntryDynamic && e.flags&FlagRegistered == 0 && e.ask == nil
+}
+
 // addEntry puts a new entry into the cache and states what follows from it.
 func (c *Core) addEntry(e *entry, event TraceEvent) {
 	e.iface.cache.put(e)
@@ -113,13 +119,18 @@ func (c *Core) addEntry(e *entry, event TraceEvent) {
 // reason is for the message about a client that is gone.
 func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason string) {
 	e.iface.cache.remove(e)
+	resolved := e.resolved()
+	c.stopAsking(e)
 	c.timers.Clear(timerKey{kind: timerExpire, entry: e})
 	c.placeMulticast(e, true)
 	c.dropNeighbor(e)
 	c.forget(e)
 	c.traceEntry(event, e)
-	if e.flags&FlagRegistered != 0 {
+	switch {
+	case e.flags&FlagRegistered != 0:
 		c.logClient(e, "NHRP_NHC_DOWN", "is DOWN", reason)
+	case resolved:
+		c.logPeer(e, "NHRP_NHP_DOWN", "is DOWN", reason)
 	}
 }
 

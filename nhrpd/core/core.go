@@ -19,11 +19,13 @@ type Core struct {
 	links     map[string]rib.Interface
 	ifaces    map[ifaceKey]*iface
 	multicast map[multicastKey]int // how many reasons there are for each
+	watched   map[string]int       // instances that want to hear of misses, by tunnel
 	order     []*iface             // the values of ifaces, sorted by key
 	timers    clock.Heap[timerKey]
 	replay    replay
 	errLimit  limiter // of error indications, by destination
 	logLimit  limiter // of messages that a remote station can provoke
+	askLimit  limiter // of first requests for an address, by that address
 	other     Counters
 	tracing   bool           // Tracing: the events of every packet as well
 	in        packet.Message // decoded anew for each packet
@@ -52,8 +54,10 @@ func New(o Options) *Core {
 		links:     make(map[string]rib.Interface),
 		ifaces:    make(map[ifaceKey]*iface),
 		multicast: make(map[multicastKey]int),
+		watched:   make(map[string]int),
 		errLimit:  limiter{interval: errorInterval, burst: errorBurst},
 		logLimit:  limiter{interval: logInterval, burst: logBurst},
+		askLimit:  limiter{interval: askInterval, burst: askBurst},
 	}
 }
 
@@ -65,6 +69,7 @@ const (
 	timerSend                         // server: registration is due, or was not answered
 	timerResolve                      // server: its name is to be resolved (again)
 	timerReplay                       // the longest holding time passed since Attached
+	timerAsk                          // entry: a request for its address was not answered
 )
 
 type timerKey struct {
@@ -95,6 +100,8 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.configure(now, in.Config)
 	case RestoreEntry:
 		c.restore(now, in)
+	case NeighborMiss:
+		c.neighborMiss(now, in)
 	case NameResolved:
 		c.nameResolved(now, in)
 	case Clear:
@@ -139,6 +146,8 @@ func (c *Core) tick(now clock.Instant) {
 			c.resolveDue(now, key.server)
 		case timerReplay:
 			c.endReplay(now)
+		case timerAsk:
+			c.askDue(now, key.entry)
 		}
 	}
 }

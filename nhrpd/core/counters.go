@@ -103,24 +103,28 @@ type TraceEvent uint8
 
 // The events.
 const (
-	TraceReceived      TraceEvent = 1 + iota // packet received and decoded
-	TraceDropped                             // packet dropped, see Trace.Drop
-	TraceSent                                // packet sent
-	TraceForwarded                           // packet forwarded
-	TraceErrorReceived                       // error indication received, see Trace.Code
-	TraceEntryAdded                          // cache entry made
-	TraceEntryRefresh                        // cache entry registered again
-	TraceEntryMoved                          // cache entry changed its NBMA address
-	TraceEntryDeleted                        // cache entry removed by configuration, purge or clear
-	TraceEntryExpired                        // cache entry ran out of its holding time
-	TraceEntryRestored                       // cache entry of an earlier life put back
-	TraceEntryForgot                         // cache entry of an earlier life not put back
-	TraceRefused                             // registration refused, see Trace.Code
-	TraceNHSUp                               // Next Hop Server answered
-	TraceNHSDown                             // Next Hop Server does not answer, or refuses
-	TraceInterfaceUp                         // tunnel became usable for NHRP
-	TraceInterfaceDown                       // tunnel ceased to be usable for NHRP
-	TraceReplayEnded                         // EndOfReplay was emitted
+	TraceReceived          TraceEvent = 1 + iota // packet received and decoded
+	TraceDropped                                 // packet dropped, see Trace.Drop
+	TraceSent                                    // packet sent
+	TraceForwarded                               // packet forwarded
+	TraceErrorReceived                           // error indication received, see Trace.Code
+	TraceEntryAdded                              // cache entry made
+	TraceEntryRefresh                            // cache entry registered again
+	TraceEntryMoved                              // cache entry changed its NBMA address
+	TraceEntryDeleted                            // cache entry removed by configuration, purge or clear
+	TraceEntryExpired                            // cache entry ran out of its holding time
+	TraceEntryRestored                           // cache entry of an earlier life put back
+	TraceEntryForgot                             // cache entry of an earlier life not put back
+	TraceRefused                                 // registration refused, see Trace.Code
+	TraceNHSUp                                   // Next Hop Server answered
+	TraceNHSDown                                 // Next Hop Server does not answer, or refuses
+	TraceInterfaceUp                             // tunnel became usable for NHRP
+	TraceInterfaceDown                           // tunnel ceased to be usable for NHRP
+	TraceReplayEnded                             // EndOfReplay was emitted
+	TraceResolved                                // address resolved
+	TraceUnresolved                              // address refused, see Trace.Code, or not answered
+	TraceResolutionRefused                       // another station's request refused, see Trace.Code
+	TraceMissIgnored                             // too many addresses are being resolved
 	numTraceEvents
 )
 
@@ -143,6 +147,8 @@ var traceNames = [numTraceEvents]string{
 	TraceInterfaceUp:   "interface-up",
 	TraceInterfaceDown: "interface-down",
 	TraceReplayEnded:   "replay-ended",
+
+	TraceResolved: "resolved", TraceUnresolved: "unresolved", TraceResolutionRefused: "resolution-refused", TraceMissIgnored: "miss-ignored",
 }
 
 // String returns the event in one word.

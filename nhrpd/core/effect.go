@@ -29,6 +29,13 @@ type PutMulticastPeer struct{ Peer rib.MulticastPeer }
 // DelMulticastPeer withdraws a PutMulticastPeer.
 type DelMulticastPeer struct{ Key rib.Key }
 
+// WatchMisses asks to be told of packets of a tunnel that have no neighbour, by
+// NeighborMiss. It is stated once for a tunnel.
+type WatchMisses struct{ Interface string }
+
+// UnwatchMisses takes a WatchMisses back.
+type UnwatchMisses struct{ Interface string }
+
 // SaveEntry asks for a cache entry to be kept for a later life of the daemon,
 // replacing what was kept under the same key. The keeper remembers by the wall
 // clock when it was handed over: RestoreEntry.Elapsed is counted from then.
@@ -94,6 +101,8 @@ func (PutNeighbor) effect()      {}
 func (DelNeighbor) effect()      {}
 func (PutMulticastPeer) effect() {}
 func (DelMulticastPeer) effect() {}
+func (WatchMisses) effect()      {}
+func (UnwatchMisses) effect()    {}
 func (SaveEntry) effect()        {}
 func (ForgetEntry) effect()      {}
 func (EndOfReplay) effect()      {}

@@ -41,6 +41,17 @@ func (c *Core) fault(now clock.Instant, i *iface, in RxPacket, reason DropReason
 	c.logError(now, i, in.NBMA, typ, code.String(), uint16(code))
 }
 
+// faultReply is fault for a reply, whose sender is not its source: it is told to
+// the responder, if the reply has that, from whose direction it came.
+func (c *Core) faultReply(now clock.Instant, i *iface, in RxPacket, reason DropReason, code packet.ErrorCode, offset int) {
+	m := &c.in
+	m.SrcProtocol = m.DstProtocol
+	if e := m.Extension(packet.ResponderAddress); e != nil && len(e.CIEs) == 1 && e.CIEs[0].Protocol.IsValid() && !i.own(e.CIEs[0].Protocol) {
+		m.SrcProtocol = e.CIEs[0].Protocol
+	}
+	c.fault(now, i, in, reason, code, offset)
+}
+
 // errorIndication takes note of an Error Indication. It is not authenticated,
 // so it changes no state: the reason appears with the server whose request it
 // is about, if it is about one, and in the log.
@@ -94,6 +105,13 @@ func (c *Core) logServer(s *server, mnemonic, verb, reason string) {
 func (c *Core) logClient(e *entry, mnemonic, verb, reason string) {
 	i := e.iface
 	c.emit(Log{SeverityNotice, mnemonic, fmt.Sprintf("%s: Next Hop Client: (Tunnel: %s NBMA: %s) for (Tunnel: %s NBMA: %s) %s, Reason: %s",
+		i.key.name, text(e.nextHop), text(e.nbma), text(i.addr.Addr()), text(i.source), verb, reason)})
+}
+
+// logPeer logs that another station was resolved, or is gone.
+func (c *Core) logPeer(e *entry, mnemonic, verb, reason string) {
+	i := e.iface
+	c.emit(Log{SeverityNotice, mnemonic, fmt.Sprintf("%s: Next Hop Peer: (Tunnel: %s NBMA: %s) for (Tunnel: %s NBMA: %s) %s, Reason: %s",
 		i.key.name, text(e.nextHop), text(e.nbma), text(i.addr.Addr()), text(i.source), verb, reason)})
 }
 

@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
@@ -14,7 +15,7 @@ import (
 func (c *Core) forward(now clock.Instant, i *iface, in RxPacket) {
 	m := &c.in
 	var hops *packet.Error
-	next := i.cache.lookup(m.DstProtocol)
+	way := i.way(m, in.NBMA)
 	switch {
 	case i.recorded(m):
 		c.fault(now, i, in, DropLoop, packet.ErrLoopDetected, c.extensionOffset(packet.ForwardTransitNHS))
@@ -22,10 +23,13 @@ func (c *Core) forward(now clock.Instant, i *iface, in RxPacket) {
 	case errors.As(m.CheckForward(), &hops):
 		c.fault(now, i, in, DropHopCount, hops.Reason.ErrorCode(), hops.Offset)
 		return
-	case next == nil || next.kind == EntryIncomplete:
+	case !way.IsValid() && m.Type == packet.ResolutionRequest:
+		c.refuseResolution(now, i, in, packet.CodeNoBinding)
+		return
+	case !way.IsValid():
 		c.fault(now, i, in, DropUnreachable, packet.ErrProtocolUnreachable, offAddresses)
 		return
-	case next.nbma == in.NBMA:
+	case way == in.NBMA:
 		// The way leads back to where it came from.
 		c.fault(now, i, in, DropLoop, packet.ErrLoopDetected, offAddresses)
 		return
@@ -41,7 +45,20 @@ func (c *Core) forward(now clock.Instant, i *iface, in RxPacket) {
 		e.CIEs = append(slices.Clip(e.CIEs), own)
 	}
 	i.reauthenticate(m)
-	c.send(now, i, next.nbma, m, sendForwarded)
+	c.send(now, i, way, m, sendForwarded)
+}
+
+// way returns the NBMA address to which a request goes on: that of the station, or
+// of the map that covers it; for a Resolution Request also that of a server of this
+// node's own, which knows more. It is the zero Addr if there is no way.
+func (i *iface) way(m *packet.Message, from netip.Addr) netip.Addr {
+	if e := i.cache.lookup(m.DstProtocol); e != nil && e.ask == nil && e.kind != EntryLocal {
+		return e.nbma
+	}
+	if s := i.bestServer(from); s != nil && m.Type == packet.ResolutionRequest && s.nbma != m.SrcNBMA {
+		return s.nbma
+	}
+	return netip.Addr{}
 }
 
 // recorded reports whether this node is in the Forward Transit NHS Record: by

@@ -36,10 +36,12 @@ type iface struct {
 	dest       netip.Addr   // NBMA address of the far end of a point-to-point tunnel
 	ready      bool         // up, with address and source: packets can be sent
 
-	cache     cache
-	neighbors map[netip.Addr]neighbor // stated, by protocol address
-	servers   []*server               // sorted by protocol address
-	multicast multicastBasis          // as stated
+	cache      cache
+	neighbors  map[netip.Addr]neighbor // stated, by protocol address
+	servers    []*server               // sorted by protocol address
+	multicast  multicastBasis          // as stated
+	watched    bool                    // WatchMisses was asked for
+	unresolved int                     // entries that are not resolved
 
 	counters    Counters
 	windowStart clock.Instant // of max-send
@@ -101,6 +103,7 @@ func (c *Core) removeIface(now clock.Instant, i *iface) {
 		c.removeEntry(now, e, TraceEntryDeleted, "Unconfigured")
 	}
 	c.setMulticast(i, multicastBasis{})
+	c.watchMisses(i, false)
 	delete(c.ifaces, i.key)
 	c.order = slices.DeleteFunc(c.order, func(o *iface) bool { return o == i })
 }
@@ -138,6 +141,8 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 		c.restateNeighbors(i)
 	}
 	c.dropOwn(now, i)
+	c.dropLocal(now, i)
+	c.watchMisses(i, i.multipoint)
 	if was.addr.Addr() != i.addr.Addr() && was.ready {
 		for _, s := range i.servers {
 			c.deregister(now, s)
@@ -185,21 +190,35 @@ func (c *Core) dropOwn(now clock.Instant, i *iface) {
 	for _, a := range i.link.Addresses {
 		addr := a.Prefix.Addr()
 		e := i.cache.get(netip.PrefixFrom(addr, addr.BitLen()))
-		if e != nil && e.kind != EntryStatic {
+		if e != nil && e.kind != EntryStatic && e.kind != EntryLocal {
 			c.removeEntry(now, e, TraceEntryDeleted, "Own address")
 		}
 	}
 }
 
-// station returns the address for which an entry needs a neighbour: its own, if
-// it is about one station; that of a map that was written with a station's
-// address and a mask; the zero Addr for other prefixes, and on a point-to-point
-// tunnel, whose one far end needs none.
+// host returns the address of which an entry can be the neighbour: the one that it
+// is about; that of a map that was written with a station's address and a mask; the
+// zero Addr for other prefixes and for this node itself.
+func (e *entry) host() netip.Addr {
+	switch {
+	case e.kind == EntryLocal:
+		return netip.Addr{}
+	case e.target.IsSingleIP():
+		return e.target.Addr()
+	case e.kind == EntryStatic:
+		return e.nextHop
+	}
+	return netip.Addr{}
+}
+
+// station returns the address for which an entry needs a neighbour: none on a
+// point-to-point tunnel, whose one far end needs none, nor as long as it is not
+// known where it leads.
 func (e *entry) station() netip.Addr {
-	if !e.iface.multipoint || !e.target.IsSingleIP() && e.kind != EntryStatic {
+	if !e.iface.multipoint || !e.nbma.IsValid() {
 		return netip.Addr{}
 	}
-	return e.nextHop
+	return e.host()
 }
 
 // wantNeighbor states the neighbour of an entry, or its new NBMA address.
@@ -216,11 +235,12 @@ func (c *Core) wantNeighbor(e *entry) {
 // dropNeighbor takes the neighbour of an entry back.
 func (c *Core) dropNeighbor(e *entry) {
 	i := e.iface
-	if n, ok := i.neighbors[e.nextHop]; !ok || n.owner != e {
+	a := e.host()
+	if n, ok := i.neighbors[a]; !ok || n.owner != e {
 		return
 	}
-	delete(i.neighbors, e.nextHop)
-	c.emit(DelNeighbor{rib.Neighbor{Interface: i.key.name, Addr: e.nextHop}.Key()})
+	delete(i.neighbors, a)
+	c.emit(DelNeighbor{rib.Neighbor{Interface: i.key.name, Addr: a}.Key()})
 }
 
 // restateNeighbors follows a change between multipoint and point-to-point.

@@ -57,6 +57,13 @@ type NameResolved struct {
 	Error string
 }
 
+// NeighborMiss says that the kernel has packets for an address of a multipoint
+// tunnel and no neighbour for it. It is heard of after WatchMisses.
+type NeighborMiss struct {
+	Interface string
+	Addr      netip.Addr // protocol address
+}
+
 // Clear removes dynamic entries (`clear ip nhrp`), counters, or both. Static
 // entries stay.
 type Clear struct {
@@ -94,6 +101,7 @@ func (InterfacesKnown) input()  {}
 func (ConfigSet) input()        {}
 func (RestoreEntry) input()     {}
 func (NameResolved) input()     {}
+func (NeighborMiss) input()     {}
 func (Clear) input()            {}
 func (Query) input()            {}
 func (Tracing) input()          {}

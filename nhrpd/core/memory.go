@@ -194,7 +194,7 @@ func (c *Core) restorePending(now clock.Instant, i *iface) {
 	for _, x := range waiting {
 		e := x.entry
 		have := i.cache.get(e.target)
-		if n, ok := i.neighbors[e.nextHop]; have == nil && ok && e.target.IsSingleIP() {
+		if n, ok := i.neighbors[e.target.Addr()]; have == nil && ok && e.target.IsSingleIP() {
 			have = n.owner // the station of a map with a mask
 		}
 		if x.expires <= now || have != nil || i.own(e.nextHop) || i.cache.dynamic >= MaxEntries {

@@ -26,6 +26,10 @@ func (w *world) effect(e core.Effect) {
 		w.Printf("del multicast %s nbma %v", e.Key.Interface, e.Key.Addr)
 	case core.DelNeighbor:
 		w.Printf("del neighbor %s %v", e.Key.Interface, e.Key.Addr)
+	case core.WatchMisses:
+		w.Printf("watch misses %s", e.Interface)
+	case core.UnwatchMisses:
+		w.Printf("unwatch misses %s", e.Interface)
 	case core.SaveEntry:
 		w.saved[e.Key] = saved{e.Data, w.Now}
 		w.Printf("save %s", e.Key)
@@ -133,9 +137,13 @@ func (w *world) report(r core.Report) {
 	switch r := r.(type) {
 	case *core.CacheReport:
 		for _, e := range r.Entries {
-			w.Printf("%s/%d %v via %s nbma %v claimed %s %v [%v] age %v expires %s hold %v requester %s id %d refreshed %d", e.Interface,
-				e.Family, e.Target, addr(e.NextHop), e.NBMA, addr(e.Claimed), e.Type, e.Flags, e.Age, life(e.Expires), e.Holdtime,
-				addr(e.Requester), e.RequestID, e.Refreshed)
+			hits := ""
+			if e.Hits > 0 {
+				hits = fmt.Sprintf(" hits %d", e.Hits)
+			}
+			w.Printf("%s/%d %v via %s nbma %s claimed %s %v [%v] age %v expires %s hold %v requester %s id %d refreshed %d%s", e.Interface,
+				e.Family, e.Target, addr(e.NextHop), addr(e.NBMA), addr(e.Claimed), e.Type, e.Flags, e.Age, life(e.Expires), e.Holdtime,
+				addr(e.Requester), e.RequestID, e.Refreshed, hits)
 		}
 	case *core.NHSReport:
 		for _, s := range r.Servers {
@@ -157,7 +165,7 @@ func (w *world) report(r core.Report) {
 			w.Printf("%s/%d %v up=%v addr %s source %s multipoint=%v nbma-peers %d", i.Interface, i.Family, i.Role, i.Up, addr(i.Addr),
 				addr(i.Source), i.Mode == rib.TunnelGREMultipoint, i.NBMAPeers)
 			for _, p := range i.Peers {
-				w.Printf("  %v %s %v %v %v %s", p.NBMA, addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes)
+				w.Printf("  %s %s %v %v %v %s", addr(p.NBMA), addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes)
 			}
 		}
 	}

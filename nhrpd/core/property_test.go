@@ -28,13 +28,16 @@ type mirror struct {
 	savedAt   map[string]clock.Instant
 	trouble   []string
 	report    core.Report
+	asked     core.TxPacket // the last request
+	servers   []core.NHSEntry
+	watched   map[string]bool
 	log       []string // all effects, for comparison of two runs
 }
 
 func newMirror(id uint32) *mirror {
 	return &mirror{
 		core:      core.New(core.Options{Source: rand.NewPCG(3, 4), RequestID: id}),
-		neighbors: map[string]string{}, multicast: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
+		neighbors: map[string]string{}, multicast: map[string]bool{}, watched: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
 	}
 }
 
@@ -67,18 +70,41 @@ func (m *mirror) step(in core.Input) {
 				m.trouble = append(m.trouble, "multicast peer withdrawn that was not stated: "+key)
 			}
 			delete(m.multicast, key)
+		case core.WatchMisses:
+			if m.watched[e.Interface] {
+				m.trouble = append(m.trouble, "misses watched again: "+e.Interface)
+			}
+			m.watched[e.Interface] = true
+		case core.UnwatchMisses:
+			if !m.watched[e.Interface] {
+				m.trouble = append(m.trouble, "misses unwatched that were not watched: "+e.Interface)
+			}
+			delete(m.watched, e.Interface)
 		case core.SaveEntry:
 			m.saved[e.Key], m.savedAt[e.Key] = e, m.now
 		case core.ForgetEntry:
 			delete(m.saved, e.Key)
 		case core.TxPacket:
-			if _, err := packet.Parse(e.Packet); err != nil {
+			p, err := packet.Parse(e.Packet)
+			if err != nil {
 				m.trouble = append(m.trouble, "sent what cannot be parsed: "+err.Error())
+			} else if p.Type.IsRequest() {
+				m.asked = e
 			}
 		case core.Answer:
 			m.report = e.Report
 		}
 	}
+}
+
+// temporary checks that traffic goes by way of a server that responds.
+func (m *mirror) temporary(t *rapid.T, e core.CacheEntry) {
+	for _, s := range m.servers {
+		if s.Interface == e.Interface && s.State == core.NHSResponding && s.NBMA == e.NBMA {
+			return
+		}
+	}
+	t.Fatalf("%v on %s outlives its server %v", e.Target, e.Interface, e.NBMA)
 }
 
 // check compares what was stated with what the core says it has.
@@ -101,17 +127,32 @@ func (m *mirror) check(t *rapid.T) {
 	if d := cmp.Diff(multicast, m.multicast); d != "" {
 		t.Fatalf("multicast (-shown +stated):\n%s", d)
 	}
+	m.step(core.Query{Kind: core.ReportNHS})
+	m.servers = m.report.(*core.NHSReport).Servers
 	m.step(core.Query{Kind: core.ReportCache})
 	neighbors, saved := map[string]string{}, map[string]bool{}
 	for _, e := range m.report.(*core.CacheReport).Entries {
 		if e.Expires != core.NoExpiry && e.Expires <= 0 {
 			t.Fatalf("%v is over since %v and still there", e.Target, -e.Expires)
 		}
-		if multipoint[e.Interface] && e.NextHop.IsValid() && (e.Target.IsSingleIP() || e.Type == core.EntryStatic) {
-			neighbors[e.Interface+" "+e.NextHop.String()] = e.NBMA.String()
+		if a := e.Target.Addr(); multipoint[e.Interface] && e.NBMA.IsValid() && e.Type != core.EntryLocal {
+			if !e.Target.IsSingleIP() && e.Type == core.EntryStatic {
+				a = e.NextHop
+			}
+			if a.IsValid() && (e.Target.IsSingleIP() || e.Type == core.EntryStatic) {
+				neighbors[e.Interface+" "+a.String()] = e.NBMA.String()
+			}
 		}
-		if e.Type == core.EntryDynamic {
+		if e.Flags&core.FlagTemporary != 0 {
+			m.temporary(t, e)
+		}
+		if e.Type == core.EntryDynamic && e.Flags&core.FlagTemporary == 0 {
 			saved[fmt.Sprintf("%s/%d/%v", e.Interface, e.Family, e.Target)] = true
+		}
+	}
+	for name, want := range multipoint {
+		if m.watched[name] != want {
+			t.Fatalf("misses of %s are watched: %v", name, m.watched[name])
 		}
 	}
 	if d := cmp.Diff(neighbors, m.neighbors); d != "" {
@@ -206,8 +247,33 @@ func drawPacket(t *rapid.T) core.Input {
 	return core.RxPacket{Interface: pick(t, "rx", "Tunnel0", "Tunnel1"), NBMA: drawNBMA(t), Packet: b}
 }
 
+// draw draws an input; often enough it is the answer to what the core asked last.
+func (m *mirror) draw(t *rapid.T) core.Input {
+	if m.asked.Packet == nil || pick(t, "answer", 0, 1) == 0 {
+		return drawInput(t)
+	}
+	p, err := packet.Parse(m.asked.Packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := core.RxPacket{Interface: m.asked.Interface, NBMA: m.asked.NBMA}
+	m.asked = core.TxPacket{}
+	cie := packet.CIE{PrefixLength: 32, HoldingTime: uint16(pick(t, "hold", 10, 40)), NBMA: drawNBMA(t), Protocol: p.DstProtocol}
+	switch {
+	case pick(t, "refuse", 0, 0, 0, 1) == 1:
+		cie = packet.CIE{Code: packet.CIECode(pick(t, "code", 4, 5, 12, 13))}
+	case p.Type == packet.PurgeRequest:
+		cie = p.CIEs[0]
+	}
+	p.Type, p.CIEs = p.Type.Reply(), []packet.CIE{cie}
+	if in.Packet, err = p.AppendBinary(nil); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
 func drawInput(t *rapid.T) core.Input {
-	switch rapid.IntRange(0, 12).Draw(t, "input") {
+	switch rapid.IntRange(0, 14).Draw(t, "input") {
 	case 0:
 		return drawConfig(t)
 	case 1, 2:
@@ -224,6 +290,8 @@ func drawInput(t *rapid.T) core.Input {
 		return core.Attached{Stale: pick(t, "stale", 0, 3)}
 	case 6:
 		return core.InterfacesKnown{}
+	case 7, 8:
+		return core.NeighborMiss{Interface: pick(t, "miss", "Tunnel0", "Tunnel1"), Addr: drawOverlay(t)}
 	}
 	return drawPacket(t)
 }
@@ -236,7 +304,7 @@ func TestStatedIsCached(t *testing.T) {
 		m := newMirror(0)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			m.now = m.now.Add(time.Duration(pick(t, "pass", 0, 0, 1, 9, 25)) * time.Second)
-			m.step(drawInput(t))
+			m.step(m.draw(t))
 			if pick(t, "restart", 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) == 1 {
 				m = m.restart()
 			}
@@ -272,7 +340,7 @@ func TestStatedWhileRunning(t *testing.T) {
 		m.step(drawConfig(t))
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			m.now = m.now.Add(time.Duration(pick(t, "pass", 0, 0, 1, 9, 25)) * time.Second)
-			m.step(drawInput(t))
+			m.step(m.draw(t))
 			m.step(core.Tick{})
 			m.check(t)
 		}

@@ -89,6 +89,10 @@ func (c *Core) dispatch(now clock.Instant, i *iface, in RxPacket) {
 		} else {
 			c.registrationRequest(now, i, in)
 		}
+	case packet.ResolutionRequest:
+		c.resolutionRequest(now, i, in)
+	case packet.ResolutionReply:
+		c.resolutionReply(now, i, in)
 	case packet.RegistrationReply:
 		c.registrationReply(now, i, in)
 	case packet.ErrorIndication:

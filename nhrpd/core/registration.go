@@ -91,6 +91,10 @@ func (c *Core) registerCIE(now clock.Instant, i *iface, nbma netip.Addr, cie *pa
 		e = n.owner // the station of a map with a mask
 	}
 	switch {
+	case e != nil && e.kind != EntryStatic && e.flags&FlagRegistered == 0:
+		// What this node found out by asking gives way to the station itself.
+		c.removeEntry(now, e, TraceEntryDeleted, "Registration Request")
+		return c.registerCIE(now, i, nbma, cie, unique)
 	case e != nil && e.kind == EntryStatic:
 		if e.nbma == nbma {
 			return packet.CodeSuccess // the map says the same, and stays

@@ -108,6 +108,7 @@ type CacheEntry struct {
 	Requester  netip.Addr // protocol address of the station that registered it; zero if static
 	RequestID  uint32     // of the last registration
 	Refreshed  uint64     // registrations since it was made
+	Hits       uint64     // packets that waited for it, as the kernel tells; incomplete and temporary entries
 }
 
 // CacheReport is the NHRP cache.

@@ -93,6 +93,7 @@ func (c *Core) syncServers(now clock.Instant, i *iface, again bool) {
 			c.register(now, s)
 		}
 	}
+	c.askAgain(now, i)
 }
 
 // setServer adds a server, or changes how it is configured.
@@ -149,6 +150,7 @@ func (c *Core) removeServer(now clock.Instant, s *server) {
 	c.deregister(now, s)
 	c.timers.Clear(timerKey{kind: timerSend, server: s})
 	c.timers.Clear(timerKey{kind: timerResolve, server: s})
+	s.state = NHSWaiting // for those who still refer to it
 	s.iface.servers = slices.DeleteFunc(s.iface.servers, func(o *server) bool { return o == s })
 }
 
@@ -205,8 +207,13 @@ func (c *Core) serverDue(now clock.Instant, s *server) {
 }
 
 func (c *Core) armRetry(now clock.Instant, s *server) {
+	c.timers.Set(timerKey{kind: timerSend, server: s}, now.Add(c.jitter(s.retry)))
+}
+
+// jitter shortens an interval as Cisco's routers do.
+func (c *Core) jitter(d time.Duration) time.Duration {
 	percent := 100_000 - jitterLeast*1000 - c.rng.Int64N((jitterMost-jitterLeast)*1000+1)
-	c.timers.Set(timerKey{kind: timerSend, server: s}, now.Add(s.retry*time.Duration(percent)/100_000))
+	return d * time.Duration(percent) / 100_000
 }
 
 // sendRegistration sends the Registration Request that Cisco's spokes send: one
@@ -266,6 +273,7 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 	c.setServerState(now, s, NHSResponding)
 	c.trace(Trace{Event: TraceNHSUp, Interface: i.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID})
 	c.logServer(s, "NHRP_NHS_UP", "is UP", "Registration Reply")
+	c.askAgain(now, i)
 }
 
 // pendingServer returns the server that owes an answer to a request.
@@ -312,6 +320,7 @@ func (c *Core) serverDown(now clock.Instant, s *server, reason string) {
 	c.setServerState(now, s, NHSDown)
 	c.trace(Trace{Event: TraceNHSDown, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID})
 	c.logServer(s, "NHRP_NHS_DOWN", "is DOWN", reason)
+	c.askAgain(now, s.iface)
 }
 
 func (c *Core) setServerState(now clock.Instant, s *server, state NHSState) {

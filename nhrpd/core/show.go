@@ -61,6 +61,9 @@ func (e *entry) report(now clock.Instant) CacheEntry {
 		Preference: e.preference, MTU: e.mtu, Group: e.group, Requester: e.requester, RequestID: e.requestID,
 		Refreshed: e.refreshed,
 	}
+	if e.ask != nil {
+		r.Hits = e.ask.hits
+	}
 	if e.expires != clock.Never {
 		r.Expires = e.expires.Sub(now)
 	}
@@ -115,7 +118,9 @@ func (c *Core) peers(now clock.Instant, i *iface) InterfacePeers {
 	nbmas := make(map[netip.Addr]bool)
 	for _, e := range i.cache.sorted() {
 		registered = registered || e.flags&FlagRegistered != 0
-		nbmas[e.nbma] = true
+		if e.nbma.IsValid() && e.kind != EntryLocal {
+			nbmas[e.nbma] = true
+		}
 		r.Peers = append(r.Peers, i.peer(now, e))
 	}
 	r.NBMAPeers = len(nbmas)
@@ -148,6 +153,9 @@ func (i *iface) peer(now clock.Instant, e *entry) Peer {
 		}
 	case EntryDynamic:
 		p.Attributes = "D"
+		if e.flags&FlagTemporary != 0 {
+			p.Attributes, p.State = "DI2", PeerNHRP // packets go by way of the server
+		}
 	case EntryIncomplete:
 		p.Attributes, p.State = "I", PeerNHRP
 	case EntryLocal:

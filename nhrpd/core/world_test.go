@@ -67,6 +67,8 @@ func (w *world) Command(line string) {
 		w.rx(a)
 	case "show":
 		w.show(a)
+	case "miss":
+		w.Step(core.NeighborMiss{Interface: a.Word(1), Addr: netip.MustParseAddr(a.Word(2))})
 	case "traces":
 		w.traces = a.Word(1) == "on"
 		w.Step(core.Tracing{On: w.traces})
@@ -153,6 +155,8 @@ func parseNHS(v string) core.NHSConfig {
 			n.Name = value
 		case "multicast":
 			n.Multicast = true
+		case "cluster":
+			n.Cluster = uint8(scripttest.Must(strconv.Atoi(value)))
 		case "priority":
 			n.Priority = uint8(scripttest.Must(strconv.Atoi(value)))
 		}
@@ -184,7 +188,7 @@ func (w *world) link(a scripttest.Args) {
 // rx builds a packet and hands it in:
 // rx IF TYPE from=NBMA src=A dst=A id=N [nbma=A] [hop=N] [unique] [no-reply]
 // [auth=S] [cie=PREFIX[,nbma:A][,hold:N]]… [record=A] [ext=TYPE] [nat] [no-ext]
-// [code=N] [about=N] and spoilers: [truncate=N] [version=N] [badsum] [pad=N]
+// [code=N] [about=N] [flags=N] [reverse=A] [responder=A] and spoilers: [truncate=N] [version=N] [badsum] [pad=N]
 func (w *world) rx(a scripttest.Args) {
 	m := message(a)
 	b, err := m.AppendBinary(nil)
@@ -241,6 +245,9 @@ func message(a scripttest.Args) *packet.Message {
 	if a.Has("unique") || a.Has("no-reply") {
 		m.Flags |= 0x8000
 	}
+	if v := a.Get("flags", ""); v != "" {
+		m.Flags = packet.Flags(scripttest.Must(strconv.ParseUint(v, 0, 16)))
+	}
 	for _, v := range a.Pairs["cie"] {
 		m.CIEs = append(m.CIEs, parseCIE(v))
 	}
@@ -271,6 +278,8 @@ func parseCIE(v string) packet.CIE {
 			c.NBMA = netip.MustParseAddr(value)
 		case "hold":
 			c.HoldingTime = uint16(scripttest.Must(strconv.Atoi(value)))
+		case "pref":
+			c.Preference = uint8(scripttest.Must(strconv.Atoi(value)))
 		case "code":
 			c.Code = packet.CIECode(scripttest.Must(strconv.Atoi(value)))
 		}
@@ -284,7 +293,14 @@ func extensions(a scripttest.Args, m *packet.Message) []packet.Extension {
 	for _, v := range a.Pairs["record"] {
 		forward.CIEs = append(forward.CIEs, packet.CIE{Protocol: netip.MustParseAddr(v)})
 	}
-	exts = append(exts, forward, packet.Extension{Type: packet.ReverseTransitNHS, Compulsory: true})
+	reverse := packet.Extension{Type: packet.ReverseTransitNHS, Compulsory: true}
+	for _, v := range a.Pairs["reverse"] {
+		reverse.CIEs = append(reverse.CIEs, packet.CIE{Protocol: netip.MustParseAddr(v)})
+	}
+	if v := a.Get("responder", ""); v != "" {
+		exts[0].CIEs = []packet.CIE{{Protocol: netip.MustParseAddr(v)}}
+	}
+	exts = append(exts, forward, reverse)
 	if s := a.Get("auth", ""); s != "" {
 		exts = append(exts, scripttest.Must(packet.ClearTextAuthentication(s)))
 	}
@@ -300,6 +316,10 @@ func extensions(a scripttest.Args, m *packet.Message) []packet.Extension {
 		}}}
 		if v := a.Get("seen", ""); v != "" {
 			nat.CIEs = append(nat.CIEs, packet.CIE{PrefixLength: 32, NBMA: netip.MustParseAddr(v), Protocol: m.SrcProtocol})
+		}
+		if v := a.Get("behind", ""); v != "" { // STATION,NBMA
+			station, nbma, _ := strings.Cut(v, ",")
+			nat.CIEs = []packet.CIE{{PrefixLength: 32, NBMA: netip.MustParseAddr(nbma), Protocol: netip.MustParseAddr(station)}}
 		}
 		exts = append(exts, nat)
 	}

@@ -99,6 +99,8 @@ func (e *Edge) event(ev rib.Event) {
 		e.driver.Post(core.InterfaceGone{Name: ev.Name})
 	case rib.InterfacesKnown:
 		e.driver.Post(core.InterfacesKnown{})
+	case rib.NeighborMiss:
+		e.driver.Offer(core.NeighborMiss{Interface: ev.Interface, Addr: ev.Addr})
 	case rib.TopicMessage:
 		if in, ok := e.memory.recall(ev, time.Now()); ok {
 			e.driver.Post(in)
@@ -149,6 +151,12 @@ func (e *Edge) handle(effects []core.Effect) {
 			}
 		case core.DelMulticastPeer:
 			e.client.Delete(eff.Key)
+		case core.WatchMisses:
+			if err := e.client.Watch(missesOf(eff.Interface)); err != nil {
+				e.log.Error("watch refused", "interface", eff.Interface, "error", err)
+			}
+		case core.UnwatchMisses:
+			e.client.Unwatch(missesOf(eff.Interface))
 		case core.SaveEntry:
 			if err := e.memory.save(eff, time.Now()); err != nil {
 				e.log.Warn("entry will not outlive the daemon", "entry", eff.Key, "error", err)
@@ -168,6 +176,11 @@ func (e *Edge) handle(effects []core.Effect) {
 			e.inquiries.Answer(eff.ID, eff.Report)
 		}
 	}
+}
+
+// missesOf is the watch of the neighbours that a tunnel misses.
+func missesOf(ifname string) rib.Watch {
+	return rib.Watch{Kind: rib.WatchNeighborMiss, Interface: ifname}
 }
 
 // lookupWithin bounds one look-up of a name.

@@ -63,6 +63,11 @@ var traced = map[core.TraceEvent]struct {
 	core.TraceInterfaceUp:   {cli.DebugNHRP, "Interface up", ""},
 	core.TraceInterfaceDown: {cli.DebugNHRP, "Interface down", ""},
 	core.TraceReplayEnded:   {cli.DebugNHRP, "All entries told to zebra", ""},
+	core.TraceResolved:      {cli.DebugCache, "Address resolved", ""},
+	core.TraceUnresolved:    {cli.DebugCache, "Address not resolved", ""},
+	core.TraceMissIgnored:   {cli.DebugError, "Too many addresses are being resolved", ""},
+
+	core.TraceResolutionRefused: {cli.DebugError, "Resolution refused", ""},
 }
 
 // trace tells of an event whoever debugs it, and the daemon's log if that takes in
