@@ -70,6 +70,36 @@ func TestRegistration(t *testing.T) {
 	})
 }
 
+// TestResolution: a spoke sends to another one, and learns where it is; what nobody
+// has stays with the hub, and is shown as such.
+func TestResolution(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke1, spoke2 := cloud(t)
+		hub.start(hubConfig)
+		spoke1.start(spokeConfig)
+		spoke2.start(spokeConfig)
+		spoke1.neighbors() // at rest
+		spoke1.miss("172.31.0.12")
+		spoke1.miss("172.31.0.99")
+		same(t, "spoke1", spoke1.neighbors(), atSpoke+"; 172.31.0.12 at 203.0.113.1; 172.31.0.99 at 192.0.2.1")
+		time.Sleep(5 * time.Second)
+		for _, line := range []string{"show ip nhrp", "show ip nhrp incomplete", "show ip nhrp detail", "show dmvpn"} {
+			golden(t, "resolved-"+strings.ReplaceAll(strings.TrimPrefix(line, "show "), " ", "-")+".txt", spoke1.exec(line, false))
+		}
+		golden(t, "resolved-ip-nhrp.json", spoke1.exec("show ip nhrp", true))
+		time.Sleep(6 * time.Second)
+		same(t, "spoke1, after the refusal is over", spoke1.neighbors(), atSpoke+"; 172.31.0.12 at 203.0.113.1")
+
+		// A life later it still knows, without asking.
+		hub.kill()
+		spoke1.kill()
+		spoke1.start(spokeConfig)
+		same(t, "spoke1, restarted", spoke1.neighbors(), atSpoke+"; 172.31.0.12 at 203.0.113.1")
+		time.Sleep(10 * time.Minute)
+		same(t, "spoke1, after the holding time", spoke1.neighbors(), atSpoke)
+	})
+}
+
 // TestExpiry: a spoke that dies is forgotten after its holding time; one that
 // says goodbye, at once.
 func TestExpiry(t *testing.T) {

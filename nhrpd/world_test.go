@@ -67,6 +67,7 @@ type zebra struct {
 	topics  map[string][]byte
 	ended   int // ends of replay
 	logs    []string
+	misses  map[string]bool // tunnels whose misses are watched
 }
 
 // serve serves one attachment until the stream ends.
@@ -114,6 +115,12 @@ func (z *zebra) take(up session.Up) {
 		delete(z.stale, up.Object.Key())
 	case session.Delete:
 		delete(z.objects, up.Key)
+	case session.WatchAdd:
+		if up.Watch.Kind == rib.WatchNeighborMiss {
+			z.misses[up.Watch.Interface] = true
+		}
+	case session.WatchDel:
+		delete(z.misses, up.Watch.Interface)
 	case session.Publish:
 		if up.Payload == nil {
 			delete(z.topics, up.Key)
@@ -166,7 +173,7 @@ func (l *lockedBuffer) String() string {
 // newStation makes a router with a tunnel on a wire; the daemon does not run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
 	s := &station{t: t, host: n.Host(), log: &lockedBuffer{}, level: slog.LevelDebug,
-		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}}}
+		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, misses: map[string]bool{}}}
 	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
 	s.interfaces = []rib.Interface{
 		{Name: "GigabitEthernet1", KernelName: "wan", Index: 2, AdminUp: true, Up: true, MTU: 1500,
@@ -223,6 +230,18 @@ func (s *station) tell(e rib.Event) {
 	if err := s.stream.Send([]session.Down{session.Event{Event: e}}); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// miss has the kernel ask for a neighbour, if zebra would tell.
+func (s *station) miss(addr string) {
+	s.t.Helper()
+	s.zebra.mu.Lock()
+	watched := s.zebra.misses["Tunnel0"]
+	s.zebra.mu.Unlock()
+	if !watched {
+		s.t.Error("the misses of Tunnel0 are not watched")
+	}
+	s.tell(rib.NeighborMiss{Interface: "Tunnel0", Addr: netip.MustParseAddr(addr)})
 }
 
 // neighbors returns what zebra has of the daemon.

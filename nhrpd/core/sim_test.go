@@ -40,7 +40,8 @@ type simCloud struct {
 	up        int // spokes whose server is up
 	isUp      map[int]bool
 	neighbors map[netip.Addr]netip.Addr
-	deleted   int // neighbours that the hub withdrew
+	deleted   int                               // neighbours that the hub withdrew
+	tables    map[int]map[netip.Addr]netip.Addr // neighbours of the spokes, by node
 	memory    map[string]savedAt
 	replays   int
 	hubLives  uint32
@@ -81,6 +82,7 @@ func tunnel(addr netip.Prefix, source netip.Addr, cfg func(*core.InterfaceConfig
 func newSimCloud(seed uint64, spokes int, loss float64) *simCloud {
 	c := &simCloud{
 		Network: simnet.New(seed), isUp: map[int]bool{}, neighbors: map[netip.Addr]netip.Addr{}, memory: map[string]savedAt{},
+		tables: map[int]map[netip.Addr]netip.Addr{},
 	}
 	link := c.Link(simnet.Quality{Latency: 20 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: loss, Duplicate: loss / 5})
 	c.hub = simnet.Add(c.Network, "hub", c.hubBehavior())
@@ -127,6 +129,14 @@ func (c *simCloud) spokeBehavior() simnet.Behavior[core.Input, core.Effect] {
 			switch out := out.(type) {
 			case core.TxPacket:
 				c.transmit(e, out)
+			case core.PutNeighbor:
+				id := e.Node().ID()
+				if c.tables[id] == nil {
+					c.tables[id] = map[netip.Addr]netip.Addr{}
+				}
+				c.tables[id][out.Neighbor.Addr] = out.Neighbor.NBMA
+			case core.DelNeighbor:
+				delete(c.tables[e.Node().ID()], out.Key.Addr)
 			case core.Log:
 				id := e.Node().ID()
 				switch {
