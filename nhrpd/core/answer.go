@@ -95,6 +95,10 @@ func (c *Core) answerResolution(now clock.Instant, i *iface, in RxPacket, e *ent
 		}
 		bits = max(bits, asked)
 	}
+	if !c.remember(now, e, in.NBMA) {
+		c.refuseResolution(now, i, in, packet.CodeInsufficientResources)
+		return
+	}
 	cie := packet.CIE{
 		PrefixLength: uint8(bits), MTU: e.mtu, HoldingTime: seconds(e.expires.Sub(now) + time.Second - 1), Preference: e.preference,
 		NBMA: e.nbma, Protocol: e.nextHop,

@@ -33,9 +33,10 @@ type entry struct {
 	requester  netip.Addr
 	requestID  uint32
 	refreshed  uint64
-	saveKey    string     // of SaveEntry; "" if it was not saved
-	multicast  netip.Addr // where multicast goes for its sake; zero if nowhere
-	ask        *asking    // until it is resolved; nil for what needs no resolution
+	saveKey    string              // of SaveEntry; "" if it was not saved
+	multicast  netip.Addr          // where multicast goes for its sake; zero if nowhere
+	told       map[netip.Addr]told // who was told of it, by protocol address
+	ask        *asking             // until it is resolved; nil for what needs no resolution
 }
 
 // cache holds the entries of an instance by prefix.
@@ -121,6 +122,7 @@ func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason
 	e.iface.cache.remove(e)
 	resolved := e.resolved()
 	c.stopAsking(e)
+	c.purge(now, e)
 	c.timers.Clear(timerKey{kind: timerExpire, entry: e})
 	c.placeMulticast(e, true)
 	c.dropNeighbor(e)

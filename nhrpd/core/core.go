@@ -21,6 +21,7 @@ type Core struct {
 	multicast map[multicastKey]int // how many reasons there are for each
 	watched   map[string]int       // instances that want to hear of misses, by tunnel
 	order     []*iface             // the values of ifaces, sorted by key
+	told      int                  // stations that were told of entries
 	timers    clock.Heap[timerKey]
 	replay    replay
 	errLimit  limiter // of error indications, by destination
@@ -70,12 +71,14 @@ const (
 	timerResolve                      // server: its name is to be resolved (again)
 	timerReplay                       // the longest holding time passed since Attached
 	timerAsk                          // entry: a request for its address was not answered
+	timerPurge                        // purge: it was not answered
 )
 
 type timerKey struct {
 	kind   timerKind
 	entry  *entry
 	server *server
+	purge  *purging
 }
 
 // Step implements sm.Machine.
@@ -148,6 +151,8 @@ func (c *Core) tick(now clock.Instant) {
 			c.endReplay(now)
 		case timerAsk:
 			c.askDue(now, key.entry)
+		case timerPurge:
+			c.purgeDue(now, key.purge)
 		}
 	}
 }
@@ -221,11 +226,16 @@ func (c *Core) clear(now clock.Instant, in Clear) {
 	}
 }
 
-// shutdown takes the registrations back.
+// shutdown takes back the registrations, and what others were told of this node.
 func (c *Core) shutdown(now clock.Instant) {
 	for _, i := range c.order {
 		for _, s := range i.servers {
 			c.deregister(now, s)
+		}
+		for _, e := range i.cache.sorted() {
+			if e.kind == EntryLocal {
+				c.removeEntry(now, e, TraceEntryDeleted, "Shutdown")
+			}
 		}
 	}
 }

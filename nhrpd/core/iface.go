@@ -41,6 +41,7 @@ type iface struct {
 	servers    []*server               // sorted by protocol address
 	multicast  multicastBasis          // as stated
 	watched    bool                    // WatchMisses was asked for
+	purges     map[uint32]*purging     // by Request ID
 	unresolved int                     // entries that are not resolved
 
 	counters    Counters
@@ -104,6 +105,7 @@ func (c *Core) removeIface(now clock.Instant, i *iface) {
 	}
 	c.setMulticast(i, multicastBasis{})
 	c.watchMisses(i, false)
+	c.dropPurges(i)
 	delete(c.ifaces, i.key)
 	c.order = slices.DeleteFunc(c.order, func(o *iface) bool { return o == i })
 }

@@ -98,9 +98,7 @@ func (c *Core) dispatch(now clock.Instant, i *iface, in RxPacket) {
 	case packet.ErrorIndication:
 		c.errorIndication(now, i, in)
 	case packet.PurgeReply:
-		// None of our Purge Requests wants a reply, and an unsolicited one must
-		// be ignored (RFC 2332 section 5.2.5).
-		c.drop(i, in, DropUnexpectedReply)
+		c.purgeReply(now, i, in)
 	default:
 		c.drop(i, in, DropUnsupported)
 	}

@@ -151,6 +151,11 @@ func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r regist
 		e = &entry{iface: i, target: r.target, kind: EntryDynamic, created: now, since: now}
 	}
 	moved := !fresh && e.nbma != r.nbma
+	if moved {
+		c.purge(now, e)
+	} else {
+		c.forgetTold(now, e)
+	}
 	e.nextHop, e.nbma, e.claimed = r.client, r.nbma, netip.Addr{}
 	e.flags = FlagRegistered | FlagUsed
 	if r.target.IsSingleIP() {
@@ -210,50 +215,4 @@ func (i *iface) ownCIE() packet.CIE {
 	return packet.CIE{
 		MTU: uint16(min(i.link.MTU, 0xffff)), HoldingTime: seconds(i.cfg.Holdtime), NBMA: i.source, Protocol: i.addr.Addr(),
 	}
-}
-
-// purgeRequest discards what a station takes back, and confirms it unless the N
-// bit is set (RFC 2332 section 5.2.5). Only the station that registered a
-// binding, from where it registered it, may take it back.
-func (c *Core) purgeRequest(now clock.Instant, i *iface, in RxPacket) {
-	m := &c.in
-	if len(m.CIEs) == 0 {
-		c.fault(now, i, in, DropMalformed, packet.ErrProtocolError, offSrcProtocolLen)
-		return
-	}
-	for k := range m.CIEs {
-		cie := &m.CIEs[k]
-		target, ok := cie.Prefix(cie.Protocol)
-		if !ok || target.Bits() == 0 {
-			continue
-		}
-		for _, e := range i.cache.within(target) {
-			if e.kind == EntryDynamic && e.nbma == in.NBMA && e.requester == m.SrcProtocol {
-				c.removeEntry(now, e, TraceEntryDeleted, "Purge Request")
-			}
-		}
-	}
-	if m.Flags&packet.FlagPurgeNoReply != 0 {
-		return
-	}
-	m.Type, m.HopCount = packet.PurgeReply, replyHops
-	i.replyExtensions(m, in.NBMA)
-	c.send(now, i, in.NBMA, m, sendOwn)
-}
-
-// within returns the entries that a prefix covers, sorted.
-func (c *cache) within(p netip.Prefix) []*entry {
-	if p.IsSingleIP() {
-		if e := c.get(p); e != nil {
-			return []*entry{e}
-		}
-		return nil
-	}
-	var found []*entry
-	for _, e := range c.sorted() {
-		if p.Contains(e.target.Addr()) && e.target.Bits() >= p.Bits() {
-			found = append(found, e)
-		}
-	}
-	return found
 }

@@ -34,6 +34,7 @@ const (
 type asking struct {
 	server  *server // whom traffic goes to meanwhile, and who is asked; nil: none answers
 	id      uint32
+	former  uint32        // of the request that id replaced
 	pending bool          // id has no answer yet
 	retry   time.Duration // nominal interval that is armed; 0: none
 	hits    uint64        // packets that the kernel asked about meanwhile
@@ -124,6 +125,7 @@ func (c *Core) ask(now clock.Instant, e *entry) {
 	e.nextHop, e.nbma, e.since = e.target.Addr(), s.nbma, now
 	c.wantNeighbor(e)
 	c.live(now, e, temporaryLife)
+	a.former = a.id
 	a.id, a.pending, a.retry = c.nextRequestID(), true, firstRetry
 	if c.askLimit.allow(now, e.target.Addr()) {
 		c.sendResolution(now, e)
@@ -212,11 +214,11 @@ func (c *Core) resolutionReply(now clock.Instant, i *iface, in RxPacket) {
 		return
 	}
 	e := i.cache.get(hostPrefix(m.DstProtocol))
-	if e != nil && e.resolved() && e.requestID == m.RequestID {
-		c.drop(i, in, DropUnexpectedReply) // again: the request was sent more than once
+	if e != nil && e.solicited(m.RequestID) {
+		c.drop(i, in, DropUnexpectedReply) // too late, or again: the request was sent more than once
 		return
 	}
-	if e == nil || e.ask == nil || !e.ask.pending || e.ask.id != m.RequestID {
+	if e == nil || e.ask == nil || e.ask.id != m.RequestID {
 		// "If an unsolicited NHRP Resolution Reply packet is received, an Error
 		// Indication of type Invalid NHRP Resolution Reply Received SHOULD be sent."
 		c.faultReply(now, i, in, DropUnexpectedReply, packet.ErrInvalidResolutionReply, offRequestID)
@@ -232,6 +234,15 @@ func (c *Core) resolutionReply(now clock.Instant, i *iface, in RxPacket) {
 		return
 	}
 	c.resolved(now, e, b)
+}
+
+// solicited reports whether an answer with a Request ID was asked for, but is not
+// wanted any more.
+func (e *entry) solicited(id uint32) bool {
+	if a := e.ask; a != nil {
+		return id == a.former || id == a.id && !a.pending
+	}
+	return e.resolved() && id == e.requestID
 }
 
 // binding is what a Resolution Reply says of an address.

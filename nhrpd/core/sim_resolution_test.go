@@ -70,7 +70,8 @@ func (c *simTraffic) run(t *testing.T, seconds int, done func(direct, byHub int)
 	return seconds
 }
 
-// story: all register, all send, all find each other; the hub dies, and direct
+// story: all register, all send, all find each other; one is purged from all; the
+// hub dies, and direct
 // tunnels outlive it while nothing is left that would go by way of it.
 func (c *simTraffic) story(t *testing.T) {
 	n := len(c.spokes)
@@ -93,6 +94,19 @@ func (c *simTraffic) story(t *testing.T) {
 	// With 20 % of loss a request takes 1.56 attempts; registrations come on top.
 	if sent := c.total() - before; sent > 3*n*2*3+n*2*3 {
 		t.Errorf("%d messages for %d resolutions", sent, 3*n)
+	}
+	// A spoke dies, and the hub is told to forget it: it purges that from all that it
+	// told, again and again until they answer.
+	const dead = 3
+	c.spokes[dead].Crash()
+	c.hub.Post(core.Clear{Entries: true, Target: netip.PrefixFrom(simOverlay(dead), 32)})
+	if err := c.RunFor(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for k, s := range c.spokes {
+		if at := c.tables[s.ID()][simOverlay(dead)]; k != dead && at.IsValid() && at != hubNBMA {
+			t.Errorf("spoke %d still sends to the dead one, at %v", k, at)
+		}
 	}
 	c.hub.Crash()
 	if err := c.RunFor(210 * time.Second); err != nil { // a registration period, and its retries
