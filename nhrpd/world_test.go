@@ -117,6 +117,9 @@ func (z *zebra) take(up session.Up) {
 		delete(z.objects, up.Key)
 	case session.WatchAdd:
 		if up.Watch.Kind == rib.WatchNeighborMiss {
+			if z.misses == nil {
+				z.misses = map[string]bool{}
+			}
 			z.misses[up.Watch.Interface] = true
 		}
 	case session.WatchDel:
@@ -173,7 +176,7 @@ func (l *lockedBuffer) String() string {
 // newStation makes a router with a tunnel on a wire; the daemon does not run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
 	s := &station{t: t, host: n.Host(), log: &lockedBuffer{}, level: slog.LevelDebug,
-		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, misses: map[string]bool{}}}
+		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}}}
 	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
 	s.interfaces = []rib.Interface{
 		{Name: "GigabitEthernet1", KernelName: "wan", Index: 2, AdminUp: true, Up: true, MTU: 1500,
