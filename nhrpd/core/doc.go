@@ -18,7 +18,7 @@
 //	Core ── links      what zebra says of each interface
 //	  │  └─ timers     one heap of deadlines, keyed by what they are for
 //	  └─ iface         one for each tunnel and family with a network-id
-//	       ├─ cache        prefix → entry: static, dynamic; later incomplete, local
+//	       ├─ cache        prefix → entry: static, dynamic, incomplete, local
 //	       ├─ neighbors    what was stated to zebra, with the entry it follows from
 //	       ├─ servers      the client's half: one state machine for each NHS
 //	       └─ counters     packets by type, drops by reason
@@ -31,7 +31,7 @@
 //
 // Everything that is stated to zebra follows from the cache: an entry about one
 // station on a multipoint tunnel has a neighbour, whatever brought the entry
-// about. addEntry and removeEntry are the only ways in and out, so neighbours,
+// about, but those about this node itself. addEntry and removeEntry are the only ways in and out, so neighbours,
 // timers and memory cannot disagree with it; a property test compares them after
 // random inputs.
 //
@@ -39,7 +39,7 @@
 //
 //	receive: interface known, network-id? → decode → of this family, tunnel ready,
 //	         not our own → authenticated?
-//	dispatch: for us?  no  → forward (Registration and Purge Requests)
+//	dispatch: for us?  no  → forward (requests; replies to Resolution and Purge)
 //	                   yes → unknown compulsory extension? → by type
 //
 // Whatever fails on the way is dropped, under one DropReason, which is a counter
@@ -88,16 +88,48 @@
 // An entry ends with its holding time, or by a Purge Request of the station that
 // registered it, from where it did.
 //
+// # Resolution
+//
+// zebra tells of packets that have no neighbour (NeighborMiss, after WatchMisses).
+// The entry that follows goes by way of the best server that responds, so that the
+// packets that the kernel holds are not lost, and that server is asked:
+//
+//	             miss, a server responds
+//	(none) ─────────────────────────────▶ temporary ◀─┐ the server is down, another
+//	  ▲ │ miss, none responds               │  │  │   │ responds; or a purge while
+//	  │ ▼                     one responds  │  │  └───┘ it is asked
+//	  │ waiting ────────────────────────────┘  │
+//	  │   10 s                  NAK, no answer │ reply, code 0
+//	  ├───◀──── negative ◀─────────────────────┤
+//	  │  10 s after a NAK, 180 s after the     ▼
+//	  │  miss without an answer             resolved
+//	  └───◀─────────────────────────────────────┘ holding time, purge
+//
+// A request is repeated under its Request ID after 1, 2, 4 and 8 s, shortened as
+// registrations are. While an entry exists, of whatever kind, further misses of its
+// address ask for nothing. There is no refresh: an entry ends with its holding time,
+// and what still sends to it misses it, goes by the server and is resolved anew,
+// without a lost packet. Nothing else tells which entries are in use.
+//
+// A request is answered from the registrations (an authoritative answer) or, about
+// this node itself, by a local entry. What is not known here goes to the station, if
+// a map says where it is, or to this node's own best server, and the reply comes back
+// the way of the request. Who was told is remembered with the entry until what it was
+// told ends by itself; when the entry moves or goes before that, they are sent Purge
+// Requests until they answer.
+//
 // # Timers
 //
 //	expire    an entry's holding time                    1 … 65535 s
 //	send      a server's retry or registration timeout   0.75 … 64 s, or as configured
 //	resolve   a server's name                            5 … 60 s
 //	replay    longest holding time since Attached        once
+//	ask       a Resolution Request's retry               0.75 … 16 s
+//	purge     a Purge Request's retry                    0.75 … 16 s
 //
 // # Restart
 //
-// Each dynamic entry is stated to a keeper outside (SaveEntry) with its age and
+// Each dynamic entry that is not temporary is stated to a keeper outside (SaveEntry) with its age and
 // what is left of its life, and withdrawn when it ends. The next life is given
 // them back (RestoreEntry) and puts them into the cache as soon as their interface
 // is known and configured. EndOfReplay, upon which zebra sweeps what was not
@@ -109,12 +141,13 @@
 //
 //	RFC 2332 5.1       fixed part, hop count of forwarded packets
 //	         5.2.0.1   Request ID, holding time, prefix length
+//	         5.2.1-2   resolution, both halves and transit, codes 0, 4, 5, 12, 13
 //	         5.2.3-4   registration, both halves, uniqueness, codes 0, 4, 5, 14
-//	         5.2.5-6   purge: of a registration, both halves; answered
-//	         5.2.7     error indications 1, 3, 6, 7, 8, 9, 11, 15
+//	         5.2.5-6   purge: of registrations and of what was told, both halves
+//	         5.2.7     error indications 1, 3, 6, 7, 8, 9, 10, 11, 15
 //	         5.3       extensions: order kept, unknown ones returned or refused
 //	         5.3.1     Responder Address
-//	         5.3.2     Forward Transit NHS Record, loop by protocol address
+//	         5.3.2-3   Transit NHS Records, loop by protocol address
 //	         5.3.4     Authentication: Cisco's clear text, hop by hop
 //	Cisco              NAT address extension, max-send, retry times, messages
 //
@@ -127,7 +160,16 @@
 //   - A binding for a third station's NBMA address is refused: nobody vouches for it.
 //   - A request for a station that is not known gives error 6, Protocol Address
 //     Unreachable, as the RFC has it; Cisco was seen to send 7.
-//   - Replies are believed only from the NBMA address that was asked.
+//   - Replies are believed only from the NBMA address that was asked; a Resolution
+//     Reply also from the station that it is about. Purge Requests discard what was
+//     resolved only if a server of this node or that station sends them.
+//   - A Resolution Request is answered with code 4 unless it comes from where a
+//     station is registered or mapped; about this node itself whoever asks is told.
+//   - A Resolution Request that can go no further is refused with code 12, not
+//     reported by an error.
+//   - After a NAK the packets still go by way of the server, which forwards or refuses
+//     them as it would without NHRP.
+//   - What was told in an earlier life is not purged: who asked is not saved.
 //   - The Purge Requests of a client have the N bit: it does not wait for replies.
 //   - The Authentication extension of a client is not returned by a server that has
 //     no authentication configured, since it is made anew at each hop (5.3.4).
@@ -136,9 +178,9 @@
 //
 // # What it deliberately does not do
 //
-// It resolves nothing, redirects nothing and installs no shortcut: Resolution
-// packets and Traffic Indications are counted as unsupported. It registers one
+// It redirects nothing and installs no shortcut: Traffic Indications are counted as
+// unsupported, and what is resolved are next hops on the tunnel. It registers one
 // protocol address for each tunnel and family. It does not join servers into
-// clusters: priority and cluster are shown, all servers are registered with. It
+// clusters: all servers are registered with, and the priority decides which is asked. It
 // copies no multicast: it says where to, and the data plane does it. SCSP (RFC 2334) is out of scope.
 package core
