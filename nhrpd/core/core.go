@@ -22,6 +22,7 @@ type Core struct {
 	watched   map[string]int       // instances that want to hear of misses, by tunnel
 	order     []*iface             // the values of ifaces, sorted by key
 	told      int                  // stations that were told of entries
+	toldSwept clock.Instant        // when room was last looked for
 	timers    clock.Heap[timerKey]
 	replay    replay
 	errLimit  limiter // of error indications, by destination

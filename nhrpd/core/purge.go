@@ -15,11 +15,14 @@ const (
 	lastPurge = 16 * time.Second
 	// maxTold bounds what a core remembers of whom it answered. A Resolution
 	// Request beyond is refused with code 5 (RFC 2332 section 5.2.2: "can't store
-	// sufficient information to send a purge").
-	maxTold = 65536
+	// sufficient information to send a purge"). It is enough for 500 clients that all
+	// send to each other, at about 100 bytes each.
+	maxTold = 1 << 18
 	// maxToldLocal bounds it for each of this node's own addresses, of which whoever
 	// asks is told.
 	maxToldLocal = 4096
+	// toldSweep is the least time between two searches for room.
+	toldSweep = time.Second
 )
 
 // told is a station that was told of an entry.
@@ -34,7 +37,8 @@ func (c *Core) remember(now clock.Instant, e *entry, from netip.Addr) bool {
 	station := c.in.SrcProtocol
 	if _, again := e.told[station]; !again {
 		full := func() bool { return c.told >= maxTold || e.kind == EntryLocal && len(e.told) >= maxToldLocal }
-		if full() {
+		if full() && now.Sub(c.toldSwept) >= toldSweep {
+			c.toldSwept = now
 			c.forgetTold(now, e)
 		}
 		if full() {

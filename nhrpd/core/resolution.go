@@ -59,7 +59,7 @@ func (c *Core) neighborMiss(now clock.Instant, in NeighborMiss) {
 	if i.neighbors[addr].owner != nil {
 		return // the station of a map with a mask
 	}
-	if i.unresolved >= maxUnresolved {
+	if i.unresolved >= maxUnresolved || i.cache.dynamic >= MaxEntries {
 		c.trace(Trace{Event: TraceMissIgnored, Interface: i.key.name, Peer: addr})
 		return
 	}
