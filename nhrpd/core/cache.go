@@ -67,14 +67,15 @@ func (c *cache) remove(e *entry) {
 	}
 }
 
-// lookup returns the entry with the longest prefix that covers a, or nil.
+// lookup returns the entry with the longest prefix that covers a and says where that
+// is, or nil: one that is not resolved does not hide a wider one.
 func (c *cache) lookup(a netip.Addr) *entry {
 	for bits := a.BitLen(); bits >= 0; bits-- {
 		if c.lengths[bits] == 0 {
 			continue
 		}
 		if p, err := a.Prefix(bits); err == nil {
-			if e := c.entries[p]; e != nil {
+			if e := c.entries[p]; e != nil && e.ask == nil {
 				return e
 			}
 		}

@@ -52,7 +52,7 @@ func (c *Core) forward(now clock.Instant, i *iface, in RxPacket) {
 // of the map that covers it; for a Resolution Request also that of a server of this
 // node's own, which knows more. It is the zero Addr if there is no way.
 func (i *iface) way(m *packet.Message, from netip.Addr) netip.Addr {
-	if e := i.cache.lookup(m.DstProtocol); e != nil && e.ask == nil && e.kind != EntryLocal {
+	if e := i.cache.lookup(m.DstProtocol); e != nil && e.kind != EntryLocal {
 		return e.nbma
 	}
 	if s := i.bestServer(from); s != nil && m.Type == packet.ResolutionRequest && s.nbma != m.SrcNBMA {
