@@ -23,7 +23,7 @@ type Watch struct {
 	Addr      netip.Addr // next hop
 	Family    Family     // redistribute
 	Protocol  Protocol   // redistribute
-	Instance  uint32     // redistribute
+	Instance  uint32     // redistribute; hairpin: the group, such as NHRP's network-id; 0: Interface by itself
 	Interface string     // hairpin, neighbour miss
 	Topic     string     // topic
 }

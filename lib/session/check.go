@@ -132,7 +132,9 @@ func CheckWatch(w rib.Watch) error {
 		ok = (w.Family == rib.IPv4 || w.Family == rib.IPv6) && w.Protocol != rib.Unspecified && w.Protocol <= rib.NHRP
 	case rib.WatchTopic:
 		want.Topic, ok = w.Topic, w.Topic != ""
-	case rib.WatchHairpin, rib.WatchNeighborMiss:
+	case rib.WatchHairpin:
+		want.Interface, want.Instance, ok = w.Interface, w.Instance, w.Interface != ""
+	case rib.WatchNeighborMiss:
 		want.Interface, ok = w.Interface, w.Interface != ""
 	default:
 		return invalid("watch of kind %d", w.Kind)

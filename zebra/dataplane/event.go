@@ -43,8 +43,8 @@ type RouteChanged struct {
 	Gone  bool
 }
 
-// ObjectGone says that a route, address, neighbour, MSS clamp or multicast
-// replicator of ours was removed or changed by somebody else.
+// ObjectGone says that a route, address, neighbour, MSS clamp, multicast
+// replicator or hairpin detector of ours was removed or changed by somebody else.
 type ObjectGone struct{ Key Key }
 
 // NeighborMiss says that there are packets for an unknown neighbour on a
@@ -52,6 +52,13 @@ type ObjectGone struct{ Key Key }
 type NeighborMiss struct {
 	Device string
 	Addr   netip.Addr
+}
+
+// HairpinFound tells of a packet that a Hairpin is about. Such events are samples:
+// they are dropped where their reader does not keep up.
+type HairpinFound struct {
+	In, Out string // devices
+	Packet  []byte // its beginning, from the IP header on
 }
 
 // LinkInfo is what the data plane tells of a device.
@@ -96,3 +103,4 @@ func (AddrChanged) event()  {}
 func (RouteChanged) event() {}
 func (ObjectGone) event()   {}
 func (NeighborMiss) event() {}
+func (HairpinFound) event() {}

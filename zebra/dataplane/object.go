@@ -17,6 +17,7 @@ const (
 	KindTunnel                        // a Tunnel
 	KindMSSClamp                      // an MSSClamp
 	KindMulticast                     // a Multicast
+	KindHairpin                       // a Hairpin
 	KindAddr                          // an Addr
 	KindRoute                         // a Route
 	KindNeighbor                      // a Neighbor
@@ -27,7 +28,7 @@ const (
 var kindNames = [numKinds]string{
 	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
 	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
-	KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
+	KindHairpin: "hairpin detector", KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
 }
 
 // String returns the name of the kind as operators read it.
@@ -63,7 +64,7 @@ func (k Key) Device() string {
 	switch k.Kind {
 	case KindSysctl:
 		return sysctlDevice(k.Name)
-	case KindMSSClamp, KindMulticast, KindAddr, KindNeighbor, KindMulticastPeer:
+	case KindMSSClamp, KindMulticast, KindHairpin, KindAddr, KindNeighbor, KindMulticastPeer:
 		return k.Name
 	}
 	return ""
@@ -78,8 +79,8 @@ func (k Key) String() string {
 		return "MSS clamp on " + k.Name
 	case KindAddr:
 		return fmt.Sprintf("address %v on %s", k.Prefix, k.Name)
-	case KindMulticast:
-		return "multicast replicator on " + k.Name
+	case KindMulticast, KindHairpin:
+		return k.Kind.String() + " on " + k.Name
 	case KindMulticastPeer:
 		return fmt.Sprintf("multicast peer %v on %s", k.Prefix.Addr(), k.Name)
 	case KindNeighbor:
@@ -89,7 +90,7 @@ func (k Key) String() string {
 }
 
 // Object is something that can be in force in the data plane. The set is
-// closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Addr, Route, Neighbor,
+// closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Hairpin, Addr, Route, Neighbor,
 // MulticastPeer. Objects are values; once handed over they are not changed.
 type Object interface {
 	Key() Key
@@ -237,6 +238,26 @@ func (p MulticastPeer) Check() error {
 	return nil
 }
 
+// Hairpin has packets told of, by HairpinFound, that leave by a device and came in
+// by it or by another with a Hairpin of the same group: of IPv4 and IPv6, between
+// stations, and few of each pair of source and destination. The packets go their
+// way.
+type Hairpin struct {
+	Device string
+	// Group is the same for devices that lead into one network; 0 is a network of
+	// the device's own.
+	Group uint32
+	// Outdated is set by Dump where what is in force is not what Put would make:
+	// of another life, whose samples nobody reads, or half of it.
+	Outdated bool
+}
+
+// Key implements Object.
+func (h Hairpin) Key() Key { return Key{Kind: KindHairpin, Name: h.Device} }
+
+// Equal implements Object.
+func (h Hairpin) Equal(other Object) bool { o, ok := other.(Hairpin); return ok && h == o }
+
 // Addr is an address of a device.
 type Addr struct {
 	Device string
@@ -338,6 +359,7 @@ func (Link) object()          {}
 func (Tunnel) object()        {}
 func (MSSClamp) object()      {}
 func (Multicast) object()     {}
+func (Hairpin) object()       {}
 func (MulticastPeer) object() {}
 func (Addr) object()          {}
 func (Route) object()         {}

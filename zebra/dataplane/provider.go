@@ -48,7 +48,7 @@ type Caps struct {
 	NeighborMiss  bool   // NeighborMiss events
 	MSSClamp      bool   // MSSClamps
 	Multicast     bool   // Multicast and MulticastPeers
-	Hairpin       bool   // events about packets that leave by the tunnel they came in
+	Hairpin       bool   // Hairpins and HairpinFound events
 	ESP           bool   // security associations and policies
 	IPv6Transport bool   // tunnels over IPv6
 	MaxNextHops   int    // next hops of one route

@@ -154,6 +154,8 @@ func (e *Engine) event(ev dataplane.Event) {
 	switch ev := ev.(type) {
 	case dataplane.Known:
 		e.start.links = true
+	case dataplane.HairpinFound:
+		e.foundHairpin(ev)
 	case dataplane.NeighborMiss:
 		miss := librib.NeighborMiss{Interface: e.iface.Name(ev.Device), Addr: ev.Addr}
 		for _, name := range e.names() {

@@ -25,9 +25,10 @@ type daemon struct {
 	hold     time.Duration
 	enabled  bool
 	attached bool
-	epoch    uint64          // of the attachment
-	ended    bool            // has come to an end of replay in this life of zebra
-	misses   map[string]bool // interfaces whose neighbour misses it wants
+	epoch    uint64                  // of the attachment
+	ended    bool                    // has come to an end of replay in this life of zebra
+	misses   map[string]bool         // interfaces whose neighbour misses it wants
+	hairpins map[string]hairpinWatch // by interface
 	counters []session.Counter
 }
 
@@ -45,7 +46,7 @@ func (e *Engine) names() []string { return slices.Sorted(maps.Keys(e.daemons)) }
 func (e *Engine) daemon(name string) *daemon {
 	d := e.daemons[name]
 	if d == nil {
-		d = &daemon{hold: DefaultHold, misses: map[string]bool{}}
+		d = &daemon{hold: DefaultHold, misses: map[string]bool{}, hairpins: map[string]hairpinWatch{}}
 		e.daemons[name] = d
 	}
 	return d
@@ -93,6 +94,7 @@ func (e *Engine) Enabled(names []string) {
 		for _, name := range e.names() {
 			if d := e.daemons[name]; d.enabled && !slices.Contains(names, name) {
 				d.enabled = false
+				e.dropHairpins(d)
 				e.rib.Step(e.Now(), rib.OwnerLost{Owner: name})
 				e.hub.Withdraw(name)
 				e.replayed(name)
@@ -165,6 +167,7 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 	}
 	switch up := up.(type) {
 	case session.Begin:
+		d.beginHairpins()
 		e.rib.Step(now, rib.OwnerLost{Owner: owner, Limit: d.hold})
 	case session.Put:
 		e.rib.Step(now, rib.Put{Owner: owner, Seq: up.Seq, Object: up.Object})
@@ -174,14 +177,17 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 		if up.Watch.Kind == librib.WatchNeighborMiss {
 			d.misses[up.Watch.Interface] = true
 		}
+		e.watchHairpin(d, up.Watch)
 		e.rib.Step(now, rib.WatchAdd{Owner: owner, Watch: up.Watch})
 	case session.WatchDel:
 		if up.Watch.Kind == librib.WatchNeighborMiss {
 			delete(d.misses, up.Watch.Interface)
 		}
+		e.unwatchHairpin(d, up.Watch)
 		e.rib.Step(now, rib.WatchDel{Owner: owner, Watch: up.Watch})
 	case session.EndOfReplay:
 		e.rib.Step(now, rib.EndOfReplay{Owner: owner})
+		e.endHairpins(d)
 		e.replayed(owner)
 	case session.Log:
 		e.logged(owner, up)
@@ -195,6 +201,7 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 func (e *Engine) holdEnded(name string) {
 	if d := e.daemons[name]; d == nil || !d.attached {
 		e.hub.Withdraw(name)
+		e.dropHairpins(e.daemon(name))
 	}
 	e.replayed(name)
 }

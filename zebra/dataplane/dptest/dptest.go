@@ -23,8 +23,8 @@ type Env interface {
 	// Changes returns how many changes of the data plane were seen by somebody
 	// else since the last call.
 	Changes() int
-	// Remove removes a route, neighbour, MSS clamp or multicast replicator behind
-	// the provider's back.
+	// Remove removes a route, neighbour, MSS clamp, multicast replicator or hairpin
+	// detector behind the provider's back.
 	Remove(dataplane.Object)
 	// AddRoute adds a route as somebody else, replacing one with its key.
 	AddRoute(dataplane.Route)
@@ -60,6 +60,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"mss clamp", testMSSClamp}, {"mss clamp of a tunnel", testTunnelClamp}, {"mss clamp gone", testClampGone},
 		{"multicast", testMulticast}, {"multicast refused", testMulticastRefused}, {"multicast of a tunnel", testMulticastTunnel},
 		{"multicast gone", testMulticastGone}, {"multicast of a device that goes", testMulticastDevice}, {"multicast and mss clamp", testMulticastClamp},
+		{"hairpin", testHairpin}, {"hairpin gone", testHairpinGone}, {"hairpin and other filters", testHairpinOthers},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := make(t)

@@ -26,7 +26,7 @@ func (p *Provider) Forget(f func()) {
 	p.mu.Unlock()
 }
 
-// Steal removes an address, route, neighbour, clamp or replicator of ours, and tells so.
+// Steal removes an address, route, neighbour, clamp, replicator or detector of ours, and tells so.
 func (p *Provider) Steal(k dataplane.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,4 +89,15 @@ func (p *Provider) Miss(ev dataplane.NeighborMiss) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.emit(ev)
+}
+
+// Forward forwards a packet: it is told of if it makes a hairpin.
+func (p *Provider) Forward(in, out string, packet []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, iok := p.objects[dataplane.Hairpin{Device: in}.Key()].(dataplane.Hairpin)
+	o, ook := p.objects[dataplane.Hairpin{Device: out}.Key()].(dataplane.Hairpin)
+	if iok && ook && (in == out || i.Group == o.Group && o.Group != 0) {
+		p.emit(dataplane.HairpinFound{In: in, Out: out, Packet: packet})
+	}
 }

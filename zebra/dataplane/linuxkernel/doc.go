@@ -30,6 +30,10 @@
 // others stay. The queueing discipline is taken away with the last of ours if it is
 // ours and nobody else uses it.
 //
+// Hairpins are found by such programs as well (package hairpin), one pair of them for
+// all devices, with a ring by which samples reach this process. A later life puts
+// its own in their place.
+//
 // What a program has in its tables a later life cannot read. The peers of multicast
 // are therefore kept in a file as well; a program that an earlier life made goes on
 // until something is to be changed, and then another takes its place in one step.

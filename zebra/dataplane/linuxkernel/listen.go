@@ -24,7 +24,6 @@ const resubscribeDelay = time.Second
 // then it begins anew with another socket, until Close.
 func (p *Provider) listen(s *socket) {
 	defer p.running.Done()
-	defer close(p.events)
 	for {
 		err := p.follow(s)
 		s.close()
@@ -153,6 +152,7 @@ func (p *Provider) notify(m message) {
 		if d, ok := parseLink(m); ok {
 			p.names.drop(d.Index)
 			delete(p.told, d.Index)
+			p.dropHairpin(d.Index)
 			p.emit(dataplane.LinkGone{Name: d.Name, Index: d.Index})
 		}
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:

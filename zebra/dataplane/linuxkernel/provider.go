@@ -34,9 +34,9 @@ type Provider struct {
 	opt   Options
 	caps  dataplane.Caps
 	names *names
-	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot; nil if
-	// they can.
-	unclamped, uncopied error
+	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot, blind
+	// why Hairpins cannot; nil if they can.
+	unclamped, uncopied, blind error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -51,6 +51,9 @@ type Provider struct {
 	copyMu  sync.Mutex // guards what follows, which Dump reads
 	copiers map[string]*copier
 	ledger  *ledger
+
+	hairMu sync.Mutex // guards what follows, which Dump reads
+	hair   *detector  // nil before there is need of one
 
 	addedMu sync.Mutex // guards added, which Dump reads
 
@@ -133,7 +136,9 @@ func (p *Provider) Close() error {
 			p.sub.close()
 		}
 		p.subMu.Unlock()
+		p.closeDetector()
 		p.running.Wait()
+		close(p.events)
 		p.applyMu.Lock()
 		p.w.sock.close()
 		for _, prog := range p.clamps {
@@ -198,6 +203,8 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 		return true, p.putMulticast(o)
 	case dataplane.MulticastPeer:
 		return true, p.putPeer(o)
+	case dataplane.Hairpin:
+		return true, p.putHairpin(o)
 	case dataplane.Addr:
 		return p.putAddr(i, o)
 	case dataplane.Route:
@@ -221,6 +228,8 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 		return true, p.deleteMulticast(k)
 	case dataplane.KindMulticastPeer:
 		return true, p.deletePeer(k)
+	case dataplane.KindHairpin:
+		return true, p.deleteHairpin(k)
 	case dataplane.KindAddr:
 		return true, p.deleteAddr(k)
 	case dataplane.KindRoute:

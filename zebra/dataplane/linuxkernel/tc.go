@@ -46,7 +46,7 @@ func (f filter) at(p place) bool { return f.info>>16 == p.priority && f.handle =
 func (f filter) own(p place) bool { return f.at(p) && strings.HasPrefix(f.name, p.prefix) }
 
 // ours reports whether the filter is ours, for whatever purpose.
-func (f filter) ours() bool { return f.own(clampPlace) || f.own(copyPlace) }
+func (f filter) ours() bool { return f.own(clampPlace) || f.own(copyPlace) || f.own(hairPlace) }
 
 // tcHeader appends a struct tcmsg.
 func tcHeader(e *encoder, index int, handle, parent, info uint32) {
@@ -288,5 +288,8 @@ func (p *Provider) filterChanged(m message) {
 	}
 	if whole || hook && f.info>>16 == copyPlace.priority {
 		p.emit(dataplane.ObjectGone{Key: dataplane.Multicast{Device: name}.Key()})
+	}
+	if whole || hook && f.info>>16 == hairPlace.priority {
+		p.emit(dataplane.ObjectGone{Key: dataplane.Hairpin{Device: name}.Key()})
 	}
 }

@@ -181,7 +181,7 @@ func (e *Env) Remove(o dataplane.Object) {
 		e.must(e.Handle.RouteDel(e.route(o)))
 	case dataplane.Neighbor:
 		e.must(e.Handle.NeighDel(&netlink.Neigh{LinkIndex: e.Link(o.Device).Attrs().Index, IP: o.Addr.AsSlice()}))
-	case dataplane.MSSClamp, dataplane.Multicast:
+	case dataplane.MSSClamp, dataplane.Multicast, dataplane.Hairpin:
 		for _, parent := range []uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS} {
 			filters, err := e.Handle.FilterList(e.Link(o.Key().Name), parent)
 			e.must(err)
