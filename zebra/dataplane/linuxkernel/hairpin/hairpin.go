@@ -43,7 +43,7 @@ func New() (d *Detector, err error) {
 		to   **ebpf.Map
 		spec ebpf.MapSpec
 	}{
-		{&d.devices, ebpf.MapSpec{Name: "godmvpn_devices", Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: maxDevices}},
+		{&d.devices, ebpf.MapSpec{Name: "godmvpn_devices", Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: maxDevices}},
 		{&d.pairs, ebpf.MapSpec{Name: "godmvpn_pairs", Type: ebpf.LRUHash, KeySize: 32, ValueSize: 8, MaxEntries: MaxPairs}},
 		{&d.all, ebpf.MapSpec{Name: "godmvpn_all", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1}},
 		{&d.ring, ebpf.MapSpec{Name: "godmvpn_ring", Type: ebpf.RingBuf, MaxEntries: ringSize}},
@@ -73,12 +73,12 @@ func (d *Detector) Add(index int, group uint32) error {
 	if group == 0 {
 		value = 1<<32 | uint64(index)
 	}
-	return d.devices.Put(uint32(index), value)
+	return d.devices.Put(uint64(index), value)
 }
 
 // Remove takes a device out of its group.
 func (d *Detector) Remove(index int) error {
-	err := d.devices.Delete(uint32(index))
+	err := d.devices.Delete(uint64(index))
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
 		return nil
 	}
@@ -104,11 +104,11 @@ func parse(b []byte) (s Sample, ok bool) {
 	if len(b) < sampleSize {
 		return s, false
 	}
-	n := binary.NativeEndian.Uint32(b[sampleLen:])
+	n := binary.NativeEndian.Uint64(b[sampleLen:])
 	if n > MaxPacket {
 		return s, false
 	}
-	s.In, s.Out = int(binary.NativeEndian.Uint32(b[sampleIn:])), int(binary.NativeEndian.Uint32(b[sampleOut:]))
+	s.In, s.Out = int(binary.NativeEndian.Uint64(b[sampleIn:])), int(binary.NativeEndian.Uint64(b[sampleOut:]))
 	s.Packet = append([]byte(nil), b[samplePacket:samplePacket+n]...)
 	return s, true
 }

@@ -62,30 +62,32 @@ const (
 const netHeader = 1 // BPF_HDR_START_NET, linux/bpf.h
 
 // A sample in the ring: two indexes of devices, the number of bytes of the packet,
-// nothing, and the packet.
+// and the packet. The numbers have eight bytes each, as all that the program puts
+// on its stack: verifiers before Linux 6.3 take a shorter one in the place of another
+// for an attack, unless there is CAP_PERFMON.
 const (
 	sampleIn     = 0
-	sampleOut    = 4
-	sampleLen    = 8
-	samplePacket = 16
+	sampleOut    = 8
+	sampleLen    = 16
+	samplePacket = 24
 	sampleSize   = samplePacket + MaxPacket
 )
 
 // The program's stack, below the frame pointer.
 const (
-	atKey    = -8          // of the devices' map and of the map for all pairs
-	atNew    = -16         // the value of a new pair
+	atKey    = -8          // of the devices' map
+	atAll    = -16         // key of the map for all pairs
+	atNew    = -24         // the value of a new pair
 	atPair   = atNew - 32  // source and destination, IPv4 addresses as mapped ones
 	atHeader = atPair - 40 // the IP header
-	atSample = atHeader - 8 - sampleSize
+	atSample = atHeader - sampleSize
 )
 
 // Registers that outlive calls.
 const (
-	rSkb  = asm.R6
-	rIn   = asm.R7 // index of the device by which the packet came in, then the sample's length
-	rNow  = asm.R8
-	rPair = asm.R9 // the pair's entry, 0 if there is none
+	rSkb = asm.R6
+	rIn  = asm.R7 // index of the device by which the packet came in, then the sample's length
+	rNow = asm.R8
 )
 
 const done = "done"
@@ -138,7 +140,7 @@ func find(m int, key int32) asm.Instructions {
 
 // findDevice is find for the device whose index is in R1.
 func findDevice(m maps) asm.Instructions {
-	return append(asm.Instructions{asm.StoreMem(asm.RFP, atKey, asm.R1, asm.Word)}, find(m.devices, atKey)...)
+	return append(asm.Instructions{asm.StoreMem(asm.RFP, atKey, asm.R1, asm.DWord)}, find(m.devices, atKey)...)
 }
 
 // sameGroup goes on with packets that came in by a device of the group of the one
@@ -263,34 +265,31 @@ func header6() asm.Instructions {
 // length to the sample.
 func limit(m maps) asm.Instructions {
 	code := asm.Instructions{
-		asm.StoreMem(asm.RFP, atSample+sampleLen, rNow, asm.Word).WithSymbol("stations"),
+		asm.StoreMem(asm.RFP, atSample+sampleLen, rNow, asm.DWord).WithSymbol("stations"),
 		asm.FnKtimeGetNs.Call(),
 		asm.Mov.Reg(rNow, asm.R0),
 	}
 	code = append(code, find(m.pairs, atPair)...)
 	code = append(code,
-		asm.Mov.Reg(rPair, asm.R0),
 		asm.Mov.Reg(asm.R1, rNow),
-		asm.JEq.Imm(rPair, 0, "unknown"),
+		asm.JEq.Imm(asm.R0, 0, "unknown"),
 	)
-	code = append(code, conform(rPair, "pair", (PairBurst-1)*PairInterval)...)
+	code = append(code, conform(asm.R0, "pair", (PairBurst-1)*PairInterval)...)
 	code = append(code,
 		asm.LoadImm(asm.R2, int64(PairInterval), asm.DWord).WithSymbol("unknown"),
 		asm.Add.Reg(asm.R1, asm.R2),
 		asm.StoreMem(asm.RFP, atNew, asm.R1, asm.DWord),
-		asm.StoreImm(asm.RFP, atKey, 0, asm.Word),
+		asm.StoreImm(asm.RFP, atAll, 0, asm.Word),
 	)
-	code = append(code, find(m.all, atKey)...)
+	code = append(code, find(m.all, atAll)...)
 	code = append(code, asm.JEq.Imm(asm.R0, 0, done))
 	code = append(code, conform(asm.R0, "all", (Burst-1)*Interval)...)
 	code = append(code,
 		asm.Add.Imm(asm.R1, int32(Interval)),
 		asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
-		asm.JEq.Imm(rPair, 0, "new"),
-		asm.LoadMem(asm.R1, asm.RFP, atNew, asm.DWord),
-		asm.StoreMem(rPair, 0, asm.R1, asm.DWord),
-		asm.Ja.Label("tell"),
-		asm.LoadMapPtr(asm.R1, m.pairs).WithSymbol("new"),
+		// Not by the pointer to the old value: where there is none the verifier
+		// follows what a processor may do by speculation.
+		asm.LoadMapPtr(asm.R1, m.pairs),
 		asm.Mov.Reg(asm.R2, asm.RFP),
 		asm.Add.Imm(asm.R2, atPair),
 		asm.Mov.Reg(asm.R3, asm.RFP),
@@ -319,17 +318,16 @@ func conform(value asm.Register, label string, tolerance time.Duration) asm.Inst
 // are elsewhere in memory or do not exist, it tells the IP header.
 func sample(m maps) asm.Instructions {
 	code := asm.Instructions{
-		asm.StoreMem(asm.RFP, atSample+sampleIn, rIn, asm.Word).WithSymbol("tell"),
+		asm.StoreMem(asm.RFP, atSample+sampleIn, rIn, asm.DWord),
 		asm.LoadMem(asm.R1, rSkb, skbIfindex, asm.Word),
-		asm.StoreMem(asm.RFP, atSample+sampleOut, asm.R1, asm.Word),
-		asm.StoreImm(asm.RFP, atSample+sampleLen+4, 0, asm.Word),
+		asm.StoreMem(asm.RFP, atSample+sampleOut, asm.R1, asm.DWord),
 		asm.Mov.Imm(asm.R1, 0),
 	}
 	for at := int16(0); at < MaxPacket; at += 8 {
 		code = append(code, asm.StoreMem(asm.RFP, atSample+samplePacket+at, asm.R1, asm.DWord))
 	}
 	code = append(code,
-		asm.LoadMem(rIn, asm.RFP, atSample+sampleLen, asm.Word),
+		asm.LoadMem(rIn, asm.RFP, atSample+sampleLen, asm.DWord),
 		asm.JLE.Imm(rIn, MaxPacket, "short"),
 		asm.Mov.Imm(rIn, MaxPacket),
 		asm.JLT.Imm(rIn, ipv4Len, done).WithSymbol("short"), // never; the verifier wants to know
@@ -347,7 +345,7 @@ func sample(m maps) asm.Instructions {
 	code = append(code, load(atSample+samplePacket)...)
 	return append(code,
 		asm.JNE.Imm(asm.R0, 0, done),
-		asm.StoreMem(asm.RFP, atSample+sampleLen, rIn, asm.Word).WithSymbol("loaded"),
+		asm.StoreMem(asm.RFP, atSample+sampleLen, rIn, asm.DWord).WithSymbol("loaded"),
 		asm.LoadMapPtr(asm.R1, m.ring),
 		asm.Mov.Reg(asm.R2, asm.RFP),
 		asm.Add.Imm(asm.R2, atSample),
