@@ -96,6 +96,8 @@ func genWatch(t *rapid.T) rib.Watch {
 			Family: rapid.SampledFrom([]rib.Family{rib.IPv4, rib.IPv6}).Draw(t, "family"), Instance: rapid.Uint32().Draw(t, "instance")}
 	case rib.WatchTopic:
 		return rib.Watch{Kind: k, Topic: names.Draw(t, "topic")}
+	case rib.WatchHairpin:
+		return rib.Watch{Kind: k, Interface: names.Draw(t, "ifname"), Instance: rapid.Uint32().Draw(t, "group")}
 	default:
 		return rib.Watch{Kind: k, Interface: names.Draw(t, "ifname")}
 	}

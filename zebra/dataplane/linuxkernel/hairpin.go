@@ -41,6 +41,9 @@ func (p *Provider) detect() (*detector, error) {
 	if p.hair != nil {
 		return p.hair, nil
 	}
+	if p.isClosed() {
+		return nil, dataplane.ErrClosed
+	}
 	h, err := hairpin.New()
 	if err != nil {
 		return nil, err
