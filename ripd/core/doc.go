@@ -141,6 +141,9 @@
 //   - The garbage-collection time is 60 s by default, as on Cisco IOS; RFC 2453 section
 //     3.8 has 120 s. It is `timers basic`'s flush without invalid.
 //   - More than one path of the same metric is used; RFC 2453 knows one.
+//   - A network of this router's own that is lost is not learnt from others before the
+//     triggered update with its loss went out, which the hold may delay: what they tell
+//     meanwhile is what this router told them.
 //   - The distance goes before the metric where neighbours have different ones: that is
 //     what it is configured for.
 //   - Requests must come from a network of the interface, like responses, and be

@@ -124,7 +124,11 @@ func (c *Core) learn(now clock.Instant, in *instance, n *neighbor, x news) DropR
 		c.change(now, in, old, x, count)
 	case r.paths != nil:
 		c.compete(now, in, r, n, x, count)
+	case r.ownLost && r.changed:
+		// What others say of it is what this router told before: it would believe its
+		// own words, and count to infinity with who repeats them.
 	case !in.heldDown(now, r, n):
+		r.ownLost = false
 		c.adopt(now, in, r, n, x)
 	}
 	c.restate(in, x.key, before)

@@ -40,6 +40,7 @@ func (c *Core) setOwn(now clock.Instant, in *instance, k key, o origin) {
 func (c *Core) dropOwn(now clock.Instant, in *instance, k key, o origin) {
 	if r := in.table.get(k); r != nil && r.dropOrigin(o) {
 		c.settle(now, in, r)
+		r.ownLost = r.own == nil && r.paths == nil
 	}
 }
 

@@ -58,6 +58,7 @@ type route struct {
 	metric  uint8
 	changed bool // in instance.changed
 	removed bool // no more in the table
+	ownLost bool // its last reason was an own origin; while changed, nobody knows yet
 }
 
 // path is one way of a learnt route.
