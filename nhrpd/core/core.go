@@ -232,6 +232,7 @@ func (c *Core) shutdown(now clock.Instant) {
 	for _, i := range c.order {
 		for _, s := range i.servers {
 			c.deregister(now, s)
+			c.timers.Clear(timerKey{kind: timerSend, server: s}) // or it would register again
 		}
 		for _, e := range i.cache.sorted() {
 			if e.kind == EntryLocal {
