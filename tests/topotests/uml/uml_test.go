@@ -75,7 +75,7 @@ func checkGone(t *testing.T, m *Machine) {
 // one. Those of the dead are empty.
 func living(s string) []string {
 	var out []string
-	for range 50 {
+	for range 300 {
 		out = nil
 		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, f := range files {
