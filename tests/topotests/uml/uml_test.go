@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -75,21 +76,35 @@ func checkGone(t *testing.T, m *Machine) {
 // one. Those of the dead are empty.
 func living(s string) []string {
 	var out []string
-	for range 300 {
-		out = nil
-		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-		for _, f := range files {
-			b, _ := os.ReadFile(f)
-			if strings.Contains(string(b), s) && f != fmt.Sprintf("/proc/%d/cmdline", os.Getpid()) {
-				out = append(out, f)
-			}
-		}
-		if len(out) == 0 {
+	for range 100 {
+		if out = processes(s); len(out) == 0 {
 			return nil
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	return out
+}
+
+// processes returns the cmdline files of the processes, but this one, with s among
+// their arguments.
+func processes(s string) (out []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		b, _ := os.ReadFile(f)
+		if strings.Contains(string(b), s) && f != fmt.Sprintf("/proc/%d/cmdline", os.Getpid()) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// leader reports whether the process of a cmdline file leads its group, as a kernel
+// does, but not its helpers.
+func leader(cmdline string) bool {
+	pid := filepath.Base(filepath.Dir(cmdline))
+	stat, _ := os.ReadFile(filepath.Join(filepath.Dir(cmdline), "stat"))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // state ppid pgrp
+	return len(fields) > 2 && fields[0] != "Z" && fields[2] == pid
 }
 
 // run runs a shell command and returns its status and output.
@@ -253,7 +268,8 @@ func TestStop(t *testing.T) {
 }
 
 // TestBooterKilled kills the booting program with -9: the machine goes too, and the
-// next Boot sweeps the directory.
+// next Boot sweeps its directory and what the kernel's SIGTERM may leave of its
+// helper processes.
 func TestBooterKilled(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "ctl")
 	cmd := exec.Command(os.Args[0], bootArg, socket)
@@ -280,10 +296,17 @@ func TestBooterKilled(t *testing.T) {
 	if dir == "" {
 		t.Fatal("the directory of the machine was not found")
 	}
+	leads := func() bool { return slices.ContainsFunc(processes(dir), leader) }
+	for end := time.Now().Add(20 * time.Second); leads() && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if leads() {
+		t.Error("the kernel goes on")
+	}
+	boot(t, Config{})
 	if left := living(dir); len(left) > 0 {
 		t.Errorf("processes left: %v", left)
 	}
-	boot(t, Config{})
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s was not swept", dir)
 	}
