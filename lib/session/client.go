@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -221,8 +222,7 @@ func (c *Client) Idle() bool {
 var ErrAttached = errors.New("session: already attached")
 
 // Run serves one attachment: it replays, then sends changes and delivers events,
-// until ctx ends (nil is returned), zebra ends the attachment (io.EOF) or it is
-// lost. It closes the stream. Run may be called again with the next stream.
+// until ctx or zebra ends the attachment (nil is returned) or it is lost. It closes the stream. Run may be called again with the next stream.
 func (c *Client) Run(ctx context.Context, s Stream) error {
 	if !c.attach() {
 		s.Close()
@@ -245,6 +245,9 @@ func (c *Client) Run(ctx context.Context, s Stream) error {
 	s.Close()
 	for ; ended < 2; ended++ {
 		<-errs
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -413,7 +412,7 @@ func TestRun(t *testing.T) {
 			}
 		case 1:
 			h.Close()
-			if err := <-done; !errors.Is(err, io.EOF) {
+			if err := <-done; err != nil {
 				t.Errorf("Run ended by zebra: %v", err)
 			}
 		case 2:

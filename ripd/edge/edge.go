@@ -2,8 +2,6 @@ package edge
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
@@ -84,11 +82,7 @@ func (e *Edge) Run(ctx context.Context) {
 
 // Attach serves one attachment of zebra.
 func (e *Edge) Attach(ctx context.Context, s session.Stream) error {
-	err := e.client.Run(ctx, s)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
+	return e.client.Run(ctx, s)
 }
 
 // Debug returns what is being debugged.
