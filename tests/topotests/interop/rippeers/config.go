@@ -113,13 +113,19 @@ func (c RIP) FRR() string {
 	}
 	update, timeout, garbage := c.timers()
 	fmt.Fprintf(&b, "router rip\n version 2\n timers basic %d %d %d\n", update, timeout, garbage)
+	c.writeRouter(&b)
+	return b.String()
+}
+
+// writeRouter writes the lines of "router rip" that FRR and this suite share.
+func (c RIP) writeRouter(b *strings.Builder) {
 	for _, in := range c.Interfaces {
-		fmt.Fprintf(&b, " network %s\n", netip.MustParsePrefix(in.Network).Masked())
+		fmt.Fprintf(b, " network %s\n", netip.MustParsePrefix(in.Network).Masked())
 		for _, n := range in.Neighbors {
-			fmt.Fprintf(&b, " neighbor %s\n", n)
+			fmt.Fprintf(b, " neighbor %s\n", n)
 		}
 		if len(in.Neighbors) > 0 {
-			fmt.Fprintf(&b, " passive-interface %s\n", in.Device)
+			fmt.Fprintf(b, " passive-interface %s\n", in.Device)
 		}
 	}
 	if len(c.Static) > 0 {
@@ -131,7 +137,6 @@ func (c RIP) FRR() string {
 	for line := range strings.Lines(c.Extra) {
 		b.WriteString(" " + strings.TrimSpace(line) + "\n")
 	}
-	return b.String()
 }
 
 // FRRDaemons are the daemons that the configuration of FRR needs beside zebra.

@@ -2,7 +2,6 @@ package rippeers
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 )
 
@@ -33,24 +32,7 @@ func (c RIP) Godmvpn() string {
 	}
 	update, timeout, garbage := c.timers()
 	fmt.Fprintf(&b, "router rip\n version 2\n timers basic %d %d 0 %d\n", update, timeout, timeout+garbage)
-	for _, in := range c.Interfaces {
-		fmt.Fprintf(&b, " network %s\n", netip.MustParsePrefix(in.Network).Masked())
-		for _, n := range in.Neighbors {
-			fmt.Fprintf(&b, " neighbor %s\n", n)
-		}
-		if len(in.Neighbors) > 0 {
-			fmt.Fprintf(&b, " passive-interface %s\n", in.Device)
-		}
-	}
-	if len(c.Static) > 0 {
-		b.WriteString(" redistribute static metric 1\n")
-	}
-	if c.Connected {
-		b.WriteString(" redistribute connected metric 1\n")
-	}
-	for line := range strings.Lines(c.Extra) {
-		b.WriteString(" " + strings.TrimSpace(line) + "\n")
-	}
+	c.writeRouter(&b)
 	return b.String()
 }
 
