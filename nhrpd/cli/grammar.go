@@ -6,6 +6,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
 )
 
 // IDs of commands.
@@ -20,6 +21,7 @@ const (
 	CmdRegTimeout  = "nhrp.registration-timeout"
 	CmdRegNoUnique = "nhrp.registration-no-unique"
 	CmdMaxSend     = "nhrp.max-send"
+	CmdGroup       = "nhrp.group"
 
 	ExecNHRP          = "nhrp.show"
 	ExecNHRPAddr      = "nhrp.show-address"
@@ -43,7 +45,7 @@ func Grammar() cli.Tree {
 		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
 		"detail": "In full", "addr": "Protocol address",
 	}}
-	tree.Commands = slices.Concat(configCommands(), execCommands(), plugin.DebugCommands(Facilities))
+	tree.Commands = slices.Concat(configCommands(), groupCommands(), execCommands(), plugin.DebugCommands(Facilities))
 	return tree
 }
 
@@ -72,6 +74,16 @@ func configCommands() []cli.Command {
 	}
 }
 
+// groupCommands returns the line that names this node's group, in the form of today
+// and in the older one: what is entered last is in force.
+func groupCommands() []cli.Command {
+	group := func(pattern string) cli.Command {
+		return cli.Command{ID: CmdGroup, Mode: "interface", Pattern: pattern, Weight: weight,
+			Help: cli.Help{"group": "Group of this router, which the next hop servers are told", "name": "Name of the group"}}
+	}
+	return []cli.Command{group("nhrp group name:WORD(63)"), group("ip nhrp group name:WORD(63)")}
+}
+
 func execCommands() []cli.Command {
 	exec := func(id, pattern string, help cli.Help) cli.Command {
 		return cli.Command{ID: id, Mode: cli.ModeExec, Pattern: pattern, Help: help}
@@ -93,5 +105,8 @@ func execCommands() []cli.Command {
 	}
 }
 
-// The grammar above and the core agree on the length of the authentication key.
-var _ [core.MaxAuthentication]byte = [8]byte{}
+// The grammar above agrees on lengths with the core and with the packet.
+var (
+	_ [core.MaxAuthentication]byte = [8]byte{}
+	_ [packet.MaxGroup]byte        = [63]byte{}
+)

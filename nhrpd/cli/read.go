@@ -9,6 +9,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
 )
 
 // Read turns nhrpd's part of the configuration into the core's. Lines that
@@ -76,6 +77,10 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.MulticastMaps = append(c.MulticastMaps, nbma)
 	case CmdMaxSend:
 		c.MaxSend, c.MaxSendInterval = int(a.Uint("packets")), seconds()
+	case CmdGroup:
+		if c.Group = a.String("name"); !packet.ValidGroup(c.Group) {
+			return "the name of a group is made of printable ASCII characters"
+		}
 	case CmdMap:
 		return readMap(c, n)
 	case CmdNHS:

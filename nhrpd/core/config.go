@@ -47,6 +47,8 @@ type InterfaceConfig struct {
 	MulticastDynamic bool         // `ip nhrp map multicast dynamic`: on by default in IOS-XE 17
 	NHSs             []NHSConfig  // `ip nhrp nhs`
 
+	Group string // `nhrp group`: what servers are told at registration; "" for none
+
 	MaxSend         int           // packets in MaxSendInterval; 0: DefaultMaxSend
 	MaxSendInterval time.Duration // 0: DefaultMaxSendInterval
 }
@@ -86,7 +88,7 @@ func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
 		c.Authentication == o.Authentication && c.Holdtime == o.Holdtime &&
 		c.RegistrationTimeout == o.RegistrationTimeout && c.RegisterUnique == o.RegisterUnique &&
 		slices.Equal(c.Maps, o.Maps) && slices.Equal(c.MulticastMaps, o.MulticastMaps) &&
-		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) &&
+		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) && c.Group == o.Group &&
 		c.MaxSend == o.MaxSend && c.MaxSendInterval == o.MaxSendInterval
 }
 

@@ -91,7 +91,7 @@ func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConf
 	old := i.cfg
 	i.cfg = cfg
 	again := old.Holdtime != cfg.Holdtime || old.RegistrationTimeout != cfg.RegistrationTimeout ||
-		old.RegisterUnique != cfg.RegisterUnique || old.Authentication != cfg.Authentication
+		old.RegisterUnique != cfg.RegisterUnique || old.Authentication != cfg.Authentication || old.Group != cfg.Group
 	c.syncServers(now, i, again)
 }
 

@@ -95,6 +95,8 @@ func describe(b []byte) string {
 		}
 		if e.Type == packet.Authentication && len(e.Value) > 4 {
 			s += fmt.Sprintf("{%s}", e.Value[4:])
+		} else if group := (&packet.Message{Extensions: []packet.Extension{e}}).Group(); group != "" {
+			s += fmt.Sprintf("{group %s}", group)
 		} else if len(e.Value) > 0 {
 			s += fmt.Sprintf("{%x}", e.Value)
 		}
@@ -141,6 +143,9 @@ func (w *world) report(r core.Report) {
 			if e.Hits > 0 {
 				hits = fmt.Sprintf(" hits %d", e.Hits)
 			}
+			if e.Group != "" {
+				hits += " group " + e.Group
+			}
 			w.Printf("%s/%d %v via %s nbma %s claimed %s %v [%v] age %v expires %s hold %v requester %s id %d refreshed %d%s", e.Interface,
 				e.Family, e.Target, addr(e.NextHop), addr(e.NBMA), addr(e.Claimed), e.Type, e.Flags, e.Age, life(e.Expires), e.Holdtime,
 				addr(e.Requester), e.RequestID, e.Refreshed, hits)
@@ -165,7 +170,11 @@ func (w *world) report(r core.Report) {
 			w.Printf("%s/%d %v up=%v addr %s source %s multipoint=%v nbma-peers %d", i.Interface, i.Family, i.Role, i.Up, addr(i.Addr),
 				addr(i.Source), i.Mode == rib.TunnelGREMultipoint, i.NBMAPeers)
 			for _, p := range i.Peers {
-				w.Printf("  %s %s %v %v %v %s", addr(p.NBMA), addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes)
+				group := ""
+				if p.Group != "" {
+					group = " group " + p.Group
+				}
+				w.Printf("  %s %s %v %v %v %s%s", addr(p.NBMA), addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes, group)
 			}
 		}
 	}

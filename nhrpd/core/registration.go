@@ -111,7 +111,8 @@ func (c *Core) registerCIE(now clock.Instant, i *iface, nbma netip.Addr, cie *pa
 		return packet.CodeSuccess
 	}
 	c.cacheRegistration(now, i, e, registration{
-		target: target, client: client, nbma: nbma, claimed: m.SrcNBMA, unique: unique, cie: cie,
+		target: target, client: client, nbma: nbma, claimed: m.SrcNBMA, unique: unique,
+		group: m.Group(), cie: cie,
 	})
 	return packet.CodeSuccess
 }
@@ -140,6 +141,7 @@ type registration struct {
 	client        netip.Addr
 	nbma, claimed netip.Addr // as seen, as claimed
 	unique        bool
+	group         string
 	cie           *packet.CIE
 }
 
@@ -170,7 +172,7 @@ func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r regist
 	}
 	e.holdtime = time.Duration(r.cie.HoldingTime) * time.Second
 	e.expires = now.Add(e.holdtime)
-	e.preference, e.mtu = r.cie.Preference, r.cie.MTU
+	e.preference, e.mtu, e.group = r.cie.Preference, r.cie.MTU, r.group
 	e.requester, e.requestID = c.in.SrcProtocol, c.in.RequestID
 	e.refreshed++
 	switch {

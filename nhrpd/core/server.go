@@ -218,8 +218,8 @@ func (c *Core) jitter(d time.Duration) time.Duration {
 
 // sendRegistration sends the Registration Request that Cisco's spokes send: one
 // CIE without addresses, so that the client's are those of the common header
-// (RFC 2332 section 5.2.3), and the NAT address extension with the server's own
-// binding, to which the server adds how it sees the client.
+// (RFC 2332 section 5.2.3), the group of this node, and the NAT address extension
+// with the server's own binding, to which the server adds how it sees the client.
 func (c *Core) sendRegistration(now clock.Instant, s *server) {
 	i := s.iface
 	own := i.addr.Addr()
@@ -227,7 +227,7 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 	m := packet.Message{
 		Type: packet.RegistrationRequest, HopCount: registrationHops, RequestID: s.requestID,
 		Flags: packet.FlagNAT, SrcProtocol: own, DstProtocol: s.cfg.Addr,
-		Extensions: make([]packet.Extension, 0, 5),
+		Extensions: make([]packet.Extension, 0, 6),
 	}
 	if i.cfg.RegisterUnique {
 		m.Flags |= packet.FlagRegistrationUnique
@@ -239,6 +239,9 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 		packet.Extension{Type: packet.ForwardTransitNHS, Compulsory: true},
 		packet.Extension{Type: packet.ReverseTransitNHS, Compulsory: true})
 	m.Extensions = i.authenticate(m.Extensions)
+	if group, err := packet.NewGroup(i.cfg.Group); err == nil { // no group is none that could be sent
+		m.Extensions = append(m.Extensions, group)
+	}
 	m.Extensions = append(m.Extensions, packet.Extension{Type: packet.NATAddress, CIEs: []packet.CIE{{
 		PrefixLength: uint8(own.BitLen()), MTU: cie.MTU, HoldingTime: cie.HoldingTime, NBMA: s.nbma, Protocol: s.cfg.Addr,
 	}}})

@@ -120,6 +120,7 @@ func (w *world) configLine(a scripttest.Args) {
 	c.Holdtime = a.Duration("holdtime", 600*time.Second)
 	c.RegistrationTimeout = a.Duration("registration-timeout", 0)
 	c.MaxSend = a.Number("max-send", 0)
+	c.Group = a.Get("group", "")
 	for _, v := range a.Pairs["multicast"] {
 		c.MulticastMaps = append(c.MulticastMaps, netip.MustParseAddr(v))
 	}
@@ -187,7 +188,7 @@ func (w *world) link(a scripttest.Args) {
 
 // rx builds a packet and hands it in:
 // rx IF TYPE from=NBMA src=A dst=A id=N [nbma=A] [hop=N] [unique] [no-reply]
-// [auth=S] [cie=PREFIX[,nbma:A][,hold:N]]… [record=A] [ext=TYPE] [nat] [no-ext]
+// [auth=S] [group=S] [cie=PREFIX[,nbma:A][,hold:N]]… [record=A] [ext=TYPE] [nat] [no-ext]
 // [code=N] [about=N] [flags=N] [reverse=A] [responder=A] and spoilers: [truncate=N] [version=N] [badsum] [pad=N]
 func (w *world) rx(a scripttest.Args) {
 	m := message(a)
@@ -303,6 +304,9 @@ func extensions(a scripttest.Args, m *packet.Message) []packet.Extension {
 	exts = append(exts, forward, reverse)
 	if s := a.Get("auth", ""); s != "" {
 		exts = append(exts, scripttest.Must(packet.ClearTextAuthentication(s)))
+	}
+	if v := a.Get("group", ""); v != "" {
+		exts = append(exts, scripttest.Must(packet.NewGroup(v)))
 	}
 	for _, v := range a.Pairs["ext"] {
 		n := scripttest.Must(strconv.ParseUint(v, 0, 16))

@@ -73,8 +73,7 @@ const ouiLen = len(OUI{})
 
 // Vendor splits the value of a Vendor Private extension (RFC 2332 section
 // 5.3.5) into Vendor ID and data. It reports false for other types. What
-// vendors put into data is theirs; Cisco's groups and capabilities have no
-// public layout, so the data stays raw.
+// vendors put into data is theirs: see Group for what is read of Cisco's.
 //
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|                  Vendor ID                    |  Data....     |

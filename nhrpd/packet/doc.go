@@ -39,6 +39,18 @@
 // (FlagNAT). Unknown extensions survive byte by byte, in order, with their
 // Compulsory bit.
 //
+// # The group of a client
+//
+// Cisco's clients send the name of their group (`nhrp group`) in a Vendor Private
+// extension. That it is there is documented, and that the extension begins with the
+// vendor's identifier is RFC 2332 section 5.3.5; how Cisco lays out the data behind
+// it is not public, and neither Wireshark nor any implementation at hand knows more
+// than "data". NewGroup therefore writes what is most natural in this protocol, a
+// type and a length of 16 bits each, as those of the extensions themselves, and
+// Group reads that and passes over what it does not know. Between nodes of this
+// suite groups work; with Cisco's routers they are not known to, and a group that
+// cannot be read is no group and no fault.
+//
 // # What is not checked
 //
 // Whether a message makes sense to its receiver: Code values, Prefix Length

@@ -131,6 +131,39 @@ func requestGoldens() []golden {
 			},
 		},
 	}, {
+		name: "registration request with a group",
+		hex: `
+			0001 0800 0000000000 | IPv4 over IPv4
+			ff                   | ar$hopcnt
+			0050 6744 0034       | ar$pktsz 80, ar$chksum, ar$extoff 52
+			01 03 04 00          | version 1, Registration Request
+			04 04 0002           | address lengths, Flags: Cisco NAT
+			00000004             | Request ID
+			c0000203             | Source NBMA Address
+			0a010103             | Source Protocol Address
+			0a010104             | Destination Protocol Address
+			00 20 0000           | CIE: Code 0, Prefix Length 32
+			05c0 0258            | MTU 1472, Holding Time 600
+			00 00 00 00          | no addresses
+			8003 0000            | Responder Address
+			0008 000c            | Vendor-Private, 12 octets
+			00000c               |   Cisco
+			0001 0005            |   type 1, 5 octets
+			474f4c4431           |   "GOLD1"
+			0009 0000            | NAT Address, empty
+			8000 0000            | End Of Extensions`,
+		msg: Message{
+			NBMA: AFNIPv4, Protocol: ProtocolIPv4, HopCount: 255, Type: RegistrationRequest,
+			Flags: FlagNAT, RequestID: 4,
+			SrcNBMA: ip("192.0.2.3"), SrcProtocol: ip("10.1.1.3"), DstProtocol: ip("10.1.1.4"),
+			CIEs: []CIE{{PrefixLength: 32, MTU: 1472, HoldingTime: 600}},
+			Extensions: []Extension{
+				{Type: ResponderAddress, Compulsory: true},
+				{Type: VendorPrivate, Value: []byte("\x00\x00\x0c\x00\x01\x00\x05GOLD1")},
+				{Type: NATAddress},
+			},
+		},
+	}, {
 		name: "resolution request through one transit NHS",
 		hex: `
 			0001 0800 0000000000 | IPv4 over IPv4

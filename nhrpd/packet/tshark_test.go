@@ -185,6 +185,10 @@ func (e expectation) message(t *testing.T, m *Message) {
 	for _, x := range m.Extensions {
 		e.extension(x.Type, x.Compulsory, x.size()-extensionHeader)
 		e.cies(x.CIEs)
+		if id, data, ok := x.Vendor(); ok {
+			e.add("nhrp.vendor_ext.id", int(id[0])<<16|int(id[1])<<8|int(id[2]))
+			e.add("nhrp.vendor_ext.data", hex.EncodeToString(data))
+		}
 	}
 	if m.hasExtensions() {
 		e.extension(EndOfExtensions, true, 0)
