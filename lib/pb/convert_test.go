@@ -88,7 +88,7 @@ func genObject(t *rapid.T) rib.Object {
 }
 
 func genWatch(t *rapid.T) rib.Watch {
-	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchNeighborMiss)).Draw(t, "watch")); k {
+	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchPeerUse)).Draw(t, "watch")); k {
 	case rib.WatchNextHop:
 		return rib.Watch{Kind: k, VRF: maybeName.Draw(t, "vrf"), Addr: genAddr(t)}
 	case rib.WatchRedistribute:
@@ -160,7 +160,7 @@ func genInterface(t *rapid.T) rib.Interface {
 }
 
 func genEvent(t *rapid.T) rib.Event {
-	switch rapid.IntRange(0, 10).Draw(t, "event") {
+	switch rapid.IntRange(0, 11).Draw(t, "event") {
 	case 0:
 		return rib.Attached{Epoch: rapid.Uint64().Draw(t, "epoch"), Stale: rapid.IntRange(0, 1<<31-1).Draw(t, "stale")}
 	case 1:
@@ -182,6 +182,12 @@ func genEvent(t *rapid.T) rib.Event {
 		return rib.Hairpin{In: names.Draw(t, "in"), Out: names.Draw(t, "out"), Packet: []byte{1, 2, 3}}
 	case 9:
 		return rib.NeighborMiss{Interface: names.Draw(t, "ifname"), Addr: genAddr(t)}
+	case 10:
+		u := rib.PeersUsed{Interface: names.Draw(t, "ifname")}
+		for range rapid.IntRange(0, 2).Draw(t, "peers") {
+			u.NBMA = append(u.NBMA, genAddr(t))
+		}
+		return u
 	}
 	a := rib.Ack{Seq: rapid.Uint64().Draw(t, "seq")}
 	for range rapid.IntRange(0, 2).Draw(t, "failures") {

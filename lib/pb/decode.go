@@ -189,11 +189,22 @@ func (d *decoder) event(e *Event) rib.Event {
 		return rib.Hairpin{In: w.Hairpin.GetIn(), Out: w.Hairpin.GetOut(), Packet: w.Hairpin.GetPacket()}
 	case *Event_NeighborMiss:
 		return rib.NeighborMiss{Interface: w.NeighborMiss.GetInterface(), Addr: d.addr(w.NeighborMiss.GetAddr())}
+	case *Event_PeersUsed:
+		return d.peersUsed(w.PeersUsed)
 	case *Event_Ack:
 		return d.ack(w.Ack)
 	}
 	d.fail("event of unknown kind")
 	return nil
+}
+
+func (d *decoder) peersUsed(u *PeersUsed) rib.Event {
+	out := rib.PeersUsed{Interface: u.GetInterface()}
+	d.limit("addresses", uint32(min(len(u.GetNbma()), math.MaxInt32)), session.MaxUsed)
+	for _, b := range u.GetNbma() {
+		out.NBMA = append(out.NBMA, d.addr(b))
+	}
+	return out
 }
 
 func (d *decoder) ack(a *Ack) rib.Event {
@@ -291,7 +302,7 @@ func (d *decoder) key(k *Key) rib.Key {
 
 func (d *decoder) watch(w *Watch) rib.Watch {
 	return rib.Watch{
-		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchNeighborMiss))), VRF: w.GetVrf(),
+		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchPeerUse))), VRF: w.GetVrf(),
 		Addr: d.addr(w.GetAddr()), Family: rib.Family(d.limit("family", w.GetFamily(), math.MaxUint8)),
 		Protocol: d.protocol(w.GetProtocol()), Instance: w.GetInstance(), Interface: w.GetInterface(), Topic: w.GetTopic(),
 	}

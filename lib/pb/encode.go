@@ -118,10 +118,20 @@ func fromEvent(e rib.Event) *Event {
 		return &Event{What: &Event_Hairpin{&Hairpin{In: e.In, Out: e.Out, Packet: e.Packet}}}
 	case rib.NeighborMiss:
 		return &Event{What: &Event_NeighborMiss{&NeighborMiss{Interface: e.Interface, Addr: fromAddr(e.Addr)}}}
+	case rib.PeersUsed:
+		return &Event{What: &Event_PeersUsed{fromPeersUsed(e)}}
 	case rib.Ack:
 		return &Event{What: &Event_Ack{fromAck(e)}}
 	}
 	return &Event{} // the set is closed; decoding refuses this
+}
+
+func fromPeersUsed(u rib.PeersUsed) *PeersUsed {
+	out := &PeersUsed{Interface: u.Interface}
+	for _, a := range u.NBMA {
+		out.Nbma = append(out.Nbma, fromAddr(a))
+	}
+	return out
 }
 
 func fromAck(a rib.Ack) *Ack {

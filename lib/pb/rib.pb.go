@@ -938,6 +938,7 @@ type Event struct {
 	//	*Event_Hairpin
 	//	*Event_NeighborMiss
 	//	*Event_Ack
+	//	*Event_PeersUsed
 	What          isEvent_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1079,6 +1080,15 @@ func (x *Event) GetAck() *Ack {
 	return nil
 }
 
+func (x *Event) GetPeersUsed() *PeersUsed {
+	if x != nil {
+		if x, ok := x.What.(*Event_PeersUsed); ok {
+			return x.PeersUsed
+		}
+	}
+	return nil
+}
+
 type isEvent_What interface {
 	isEvent_What()
 }
@@ -1127,6 +1137,10 @@ type Event_Ack struct {
 	Ack *Ack `protobuf:"bytes,11,opt,name=ack,proto3,oneof"`
 }
 
+type Event_PeersUsed struct {
+	PeersUsed *PeersUsed `protobuf:"bytes,12,opt,name=peers_used,json=peersUsed,proto3,oneof"`
+}
+
 func (*Event_Attached) isEvent_What() {}
 
 func (*Event_InterfaceChanged) isEvent_What() {}
@@ -1148,6 +1162,8 @@ func (*Event_Hairpin) isEvent_What() {}
 func (*Event_NeighborMiss) isEvent_What() {}
 
 func (*Event_Ack) isEvent_What() {}
+
+func (*Event_PeersUsed) isEvent_What() {}
 
 type Empty struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1553,6 +1569,58 @@ func (x *NeighborMiss) GetAddr() []byte {
 	return nil
 }
 
+type PeersUsed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Interface     string                 `protobuf:"bytes,1,opt,name=interface,proto3" json:"interface,omitempty"`
+	Nbma          [][]byte               `protobuf:"bytes,2,rep,name=nbma,proto3" json:"nbma,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeersUsed) Reset() {
+	*x = PeersUsed{}
+	mi := &file_rib_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeersUsed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeersUsed) ProtoMessage() {}
+
+func (x *PeersUsed) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeersUsed.ProtoReflect.Descriptor instead.
+func (*PeersUsed) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PeersUsed) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *PeersUsed) GetNbma() [][]byte {
+	if x != nil {
+		return x.Nbma
+	}
+	return nil
+}
+
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -1563,7 +1631,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1643,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1656,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{18}
+	return file_rib_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Ack) GetSeq() uint64 {
@@ -1615,7 +1683,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1627,7 +1695,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1640,7 +1708,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{19}
+	return file_rib_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Failure) GetKey() *Key {
@@ -1742,7 +1810,7 @@ const file_rib_proto_rawDesc = "" +
 	"\ahas_key\x18\x05 \x01(\bR\x06hasKey\x12\x10\n" +
 	"\x03key\x18\x06 \x01(\rR\x03key\x12\x10\n" +
 	"\x03vrf\x18\a \x01(\tR\x03vrf\x12%\n" +
-	"\x0eipv6_transport\x18\b \x01(\bR\ripv6Transport\"\xfc\x04\n" +
+	"\x0eipv6_transport\x18\b \x01(\bR\ripv6Transport\"\xb4\x05\n" +
 	"\x05Event\x122\n" +
 	"\battached\x18\x01 \x01(\v2\x14.godmvpn.v1.AttachedH\x00R\battached\x12D\n" +
 	"\x11interface_changed\x18\x02 \x01(\v2\x15.godmvpn.v1.InterfaceH\x00R\x10interfaceChanged\x12'\n" +
@@ -1755,7 +1823,9 @@ const file_rib_proto_rawDesc = "" +
 	"\ahairpin\x18\t \x01(\v2\x13.godmvpn.v1.HairpinH\x00R\ahairpin\x12?\n" +
 	"\rneighbor_miss\x18\n" +
 	" \x01(\v2\x18.godmvpn.v1.NeighborMissH\x00R\fneighborMiss\x12#\n" +
-	"\x03ack\x18\v \x01(\v2\x0f.godmvpn.v1.AckH\x00R\x03ackB\x06\n" +
+	"\x03ack\x18\v \x01(\v2\x0f.godmvpn.v1.AckH\x00R\x03ack\x126\n" +
+	"\n" +
+	"peers_used\x18\f \x01(\v2\x15.godmvpn.v1.PeersUsedH\x00R\tpeersUsedB\x06\n" +
 	"\x04what\"\a\n" +
 	"\x05Empty\"6\n" +
 	"\bAttached\x12\x14\n" +
@@ -1784,7 +1854,10 @@ const file_rib_proto_rawDesc = "" +
 	"\x06packet\x18\x03 \x01(\fR\x06packet\"@\n" +
 	"\fNeighborMiss\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04addr\x18\x02 \x01(\fR\x04addr\"H\n" +
+	"\x04addr\x18\x02 \x01(\fR\x04addr\"=\n" +
+	"\tPeersUsed\x12\x1c\n" +
+	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
+	"\x04nbma\x18\x02 \x03(\fR\x04nbma\"H\n" +
 	"\x03Ack\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12/\n" +
 	"\bfailures\x18\x02 \x03(\v2\x13.godmvpn.v1.FailureR\bfailures\"B\n" +
@@ -1804,7 +1877,7 @@ func file_rib_proto_rawDescGZIP() []byte {
 	return file_rib_proto_rawDescData
 }
 
-var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_rib_proto_goTypes = []any{
 	(*NextHop)(nil),          // 0: godmvpn.v1.NextHop
 	(*Route)(nil),            // 1: godmvpn.v1.Route
@@ -1824,8 +1897,9 @@ var file_rib_proto_goTypes = []any{
 	(*TopicMessage)(nil),     // 15: godmvpn.v1.TopicMessage
 	(*Hairpin)(nil),          // 16: godmvpn.v1.Hairpin
 	(*NeighborMiss)(nil),     // 17: godmvpn.v1.NeighborMiss
-	(*Ack)(nil),              // 18: godmvpn.v1.Ack
-	(*Failure)(nil),          // 19: godmvpn.v1.Failure
+	(*PeersUsed)(nil),        // 18: godmvpn.v1.PeersUsed
+	(*Ack)(nil),              // 19: godmvpn.v1.Ack
+	(*Failure)(nil),          // 20: godmvpn.v1.Failure
 }
 var file_rib_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.Route.next_hops:type_name -> godmvpn.v1.NextHop
@@ -1841,18 +1915,19 @@ var file_rib_proto_depIdxs = []int32{
 	15, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
 	16, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
 	17, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
-	18, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
-	6,  // 14: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
-	0,  // 15: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
-	6,  // 16: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
-	1,  // 17: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
-	19, // 18: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
-	5,  // 19: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	19, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
+	18, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
+	6,  // 15: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
+	0,  // 16: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
+	6,  // 17: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
+	1,  // 18: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
+	20, // 19: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
+	5,  // 20: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_rib_proto_init() }
@@ -1872,6 +1947,7 @@ func file_rib_proto_init() {
 		(*Event_Hairpin)(nil),
 		(*Event_NeighborMiss)(nil),
 		(*Event_Ack)(nil),
+		(*Event_PeersUsed)(nil),
 	}
 	file_rib_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
@@ -1880,7 +1956,7 @@ func file_rib_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rib_proto_rawDesc), len(file_rib_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -13,6 +13,7 @@ const (
 	WatchTopic                             // messages of other daemons under Topic: TopicMessage
 	WatchHairpin                           // packets that leave a tunnel of a group that they came in by: Hairpin
 	WatchNeighborMiss                      // packets for an unknown neighbour on Interface: NeighborMiss
+	WatchPeerUse                           // data packets that leave by the multipoint tunnel Interface: PeersUsed
 )
 
 // Watch is one thing that a daemon asks to be told of. It is comparable and is
@@ -24,7 +25,7 @@ type Watch struct {
 	Family    Family     // redistribute
 	Protocol  Protocol   // redistribute
 	Instance  uint32     // redistribute; hairpin: the group, such as NHRP's network-id; 0: Interface by itself
-	Interface string     // hairpin, neighbour miss
+	Interface string     // hairpin, neighbour miss, peer use
 	Topic     string     // topic
 }
 
@@ -108,6 +109,14 @@ type NeighborMiss struct {
 	Addr      netip.Addr
 }
 
+// PeersUsed tells to which NBMA addresses data packets left by a multipoint tunnel
+// since the last telling: packets of all kinds but NHRP's and those for many. Nothing
+// is told while there are none, and otherwise every few seconds.
+type PeersUsed struct {
+	Interface string
+	NBMA      []netip.Addr // sorted
+}
+
 // Ack reports on objects: everything up to and including Seq was applied to the
 // forwarding state, except for Failures.
 type Ack struct {
@@ -132,4 +141,5 @@ func (RoutesKnown) event()      {}
 func (TopicMessage) event()     {}
 func (Hairpin) event()          {}
 func (NeighborMiss) event()     {}
+func (PeersUsed) event()        {}
 func (Ack) event()              {}

@@ -134,7 +134,7 @@ func CheckWatch(w rib.Watch) error {
 		want.Topic, ok = w.Topic, w.Topic != ""
 	case rib.WatchHairpin:
 		want.Interface, want.Instance, ok = w.Interface, w.Instance, w.Interface != ""
-	case rib.WatchNeighborMiss:
+	case rib.WatchNeighborMiss, rib.WatchPeerUse:
 		want.Interface, ok = w.Interface, w.Interface != ""
 	default:
 		return invalid("watch of kind %d", w.Kind)

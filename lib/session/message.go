@@ -28,6 +28,7 @@ const (
 	MaxAttrs    = 64        // attributes of a log record
 	MaxCounters = 4 << 10   // counters of a daemon
 	MaxFailures = 128 << 10 // failures of one Ack
+	MaxUsed     = 16 << 10  // addresses of one PeersUsed
 )
 
 // Up is a message from a daemon to zebra. The set is closed.

@@ -1,8 +1,8 @@
 // Package dataplane says what zebra wants of whatever forwards packets: a
 // Provider takes objects (links, tunnels, addresses, routes, neighbours, limits
 // of TCP's segment size, where multicast is copied to, where hairpins are looked for,
-// kernel switches), puts them
-// into force, can list what is in force, and reports what happens there. The Linux kernel is one Provider
+// whose peers' use is noted, kernel switches), puts them into force, can list what is
+// in force, and reports what happens there. The Linux kernel is one Provider
 // (dataplane/linuxkernel), an in-memory twin for tests another (dataplane/fake);
 // dataplane/dptest is the suite that both must pass.
 //
@@ -24,8 +24,9 @@
 // Devices that a Provider created carry a mark, and Dump gives only these as
 // LinkDummy, LinkVRF or Tunnel; every other device is LinkExisting. Routes are
 // ours if their protocol number is one of rib.ProtocolOfKernel; neighbours if
-// they are permanent and on a multipoint tunnel of ours; MSS clamps
-// multicast replicators and hairpin detectors by the names of their filters; addresses if they carry
+// they are permanent and on a multipoint tunnel of ours; MSS clamps,
+// multicast replicators, hairpin detectors and watches of peer use by the names of
+// their filters; addresses if they carry
 // our protocol mark (kernel 5.18) or were added in this life of the Provider.
 // What was there before us stays, and what we changed of it (attributes of
 // existing links, sysctls) is put back when the object is deleted.

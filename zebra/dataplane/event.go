@@ -44,7 +44,8 @@ type RouteChanged struct {
 }
 
 // ObjectGone says that a route, address, neighbour, MSS clamp, multicast
-// replicator or hairpin detector of ours was removed or changed by somebody else.
+// replicator, hairpin detector or watch of peer use of ours was removed or changed
+// by somebody else.
 type ObjectGone struct{ Key Key }
 
 // NeighborMiss says that there are packets for an unknown neighbour on a
@@ -59,6 +60,13 @@ type NeighborMiss struct {
 type HairpinFound struct {
 	In, Out string // devices
 	Packet  []byte // its beginning, from the IP header on
+}
+
+// PeersUsed tells to which NBMA addresses data packets left by a device with PeerUse
+// since the last such event, or since PeerUse was put.
+type PeersUsed struct {
+	Device string
+	NBMA   []netip.Addr // sorted; at least one
 }
 
 // LinkInfo is what the data plane tells of a device.
@@ -104,3 +112,4 @@ func (RouteChanged) event() {}
 func (ObjectGone) event()   {}
 func (NeighborMiss) event() {}
 func (HairpinFound) event() {}
+func (PeersUsed) event()    {}

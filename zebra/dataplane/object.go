@@ -18,6 +18,7 @@ const (
 	KindMSSClamp                      // an MSSClamp
 	KindMulticast                     // a Multicast
 	KindHairpin                       // a Hairpin
+	KindPeerUse                       // a PeerUse
 	KindAddr                          // an Addr
 	KindRoute                         // a Route
 	KindNeighbor                      // a Neighbor
@@ -28,7 +29,7 @@ const (
 var kindNames = [numKinds]string{
 	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
 	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
-	KindHairpin: "hairpin detector", KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
+	KindHairpin: "hairpin detector", KindPeerUse: "watch of peer use", KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
 }
 
 // String returns the name of the kind as operators read it.
@@ -64,7 +65,7 @@ func (k Key) Device() string {
 	switch k.Kind {
 	case KindSysctl:
 		return sysctlDevice(k.Name)
-	case KindMSSClamp, KindMulticast, KindHairpin, KindAddr, KindNeighbor, KindMulticastPeer:
+	case KindMSSClamp, KindMulticast, KindHairpin, KindPeerUse, KindAddr, KindNeighbor, KindMulticastPeer:
 		return k.Name
 	}
 	return ""
@@ -79,7 +80,7 @@ func (k Key) String() string {
 		return "MSS clamp on " + k.Name
 	case KindAddr:
 		return fmt.Sprintf("address %v on %s", k.Prefix, k.Name)
-	case KindMulticast, KindHairpin:
+	case KindMulticast, KindHairpin, KindPeerUse:
 		return k.Kind.String() + " on " + k.Name
 	case KindMulticastPeer:
 		return fmt.Sprintf("multicast peer %v on %s", k.Prefix.Addr(), k.Name)
@@ -90,8 +91,8 @@ func (k Key) String() string {
 }
 
 // Object is something that can be in force in the data plane. The set is
-// closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Hairpin, Addr, Route, Neighbor,
-// MulticastPeer. Objects are values; once handed over they are not changed.
+// closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Hairpin, PeerUse, Addr, Route,
+// Neighbor, MulticastPeer. Objects are values; once handed over they are not changed.
 type Object interface {
 	Key() Key
 	// Equal reports whether other asks for the same under the same key.
@@ -258,6 +259,22 @@ func (h Hairpin) Key() Key { return Key{Kind: KindHairpin, Name: h.Device} }
 // Equal implements Object.
 func (h Hairpin) Equal(other Object) bool { o, ok := other.(Hairpin); return ok && h == o }
 
+// PeerUse has it told, by PeersUsed, to which NBMA addresses data packets leave by a
+// multipoint tunnel: all but those of NHRP and those for many. The packets go their
+// way.
+type PeerUse struct {
+	Device string
+	// Outdated is set by Dump where what is in force is of another life, whose
+	// notes nobody reads.
+	Outdated bool
+}
+
+// Key implements Object.
+func (u PeerUse) Key() Key { return Key{Kind: KindPeerUse, Name: u.Device} }
+
+// Equal implements Object.
+func (u PeerUse) Equal(other Object) bool { o, ok := other.(PeerUse); return ok && u == o }
+
 // Addr is an address of a device.
 type Addr struct {
 	Device string
@@ -360,6 +377,7 @@ func (Tunnel) object()        {}
 func (MSSClamp) object()      {}
 func (Multicast) object()     {}
 func (Hairpin) object()       {}
+func (PeerUse) object()       {}
 func (MulticastPeer) object() {}
 func (Addr) object()          {}
 func (Route) object()         {}

@@ -49,6 +49,7 @@ type Caps struct {
 	MSSClamp      bool   // MSSClamps
 	Multicast     bool   // Multicast and MulticastPeers
 	Hairpin       bool   // Hairpins and HairpinFound events
+	PeerUse       bool   // PeerUse and PeersUsed events
 	ESP           bool   // security associations and policies
 	IPv6Transport bool   // tunnels over IPv6
 	MaxNextHops   int    // next hops of one route

@@ -156,6 +156,8 @@ func (e *Engine) event(ev dataplane.Event) {
 		e.start.links = true
 	case dataplane.HairpinFound:
 		e.foundHairpin(ev)
+	case dataplane.PeersUsed:
+		e.peersUsed(ev)
 	case dataplane.NeighborMiss:
 		miss := librib.NeighborMiss{Interface: e.iface.Name(ev.Device), Addr: ev.Addr}
 		for _, name := range e.names() {

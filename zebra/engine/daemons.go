@@ -25,10 +25,10 @@ type daemon struct {
 	hold     time.Duration
 	enabled  bool
 	attached bool
-	epoch    uint64                  // of the attachment
-	ended    bool                    // has come to an end of replay in this life of zebra
-	misses   map[string]bool         // interfaces whose neighbour misses it wants
-	hairpins map[string]hairpinWatch // by interface
+	epoch    uint64          // of the attachment
+	ended    bool            // has come to an end of replay in this life of zebra
+	misses   map[string]bool // interfaces whose neighbour misses it wants
+	taps     map[tap]tapped
 	counters []session.Counter
 }
 
@@ -46,7 +46,7 @@ func (e *Engine) names() []string { return slices.Sorted(maps.Keys(e.daemons)) }
 func (e *Engine) daemon(name string) *daemon {
 	d := e.daemons[name]
 	if d == nil {
-		d = &daemon{hold: DefaultHold, misses: map[string]bool{}, hairpins: map[string]hairpinWatch{}}
+		d = &daemon{hold: DefaultHold, misses: map[string]bool{}, taps: map[tap]tapped{}}
 		e.daemons[name] = d
 	}
 	return d
@@ -94,7 +94,7 @@ func (e *Engine) Enabled(names []string) {
 		for _, name := range e.names() {
 			if d := e.daemons[name]; d.enabled && !slices.Contains(names, name) {
 				d.enabled = false
-				e.dropHairpins(d)
+				e.dropTaps(d)
 				e.rib.Step(e.Now(), rib.OwnerLost{Owner: name})
 				e.hub.Withdraw(name)
 				e.replayed(name)
@@ -167,7 +167,7 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 	}
 	switch up := up.(type) {
 	case session.Begin:
-		d.beginHairpins()
+		d.beginTaps()
 		e.rib.Step(now, rib.OwnerLost{Owner: owner, Limit: d.hold})
 	case session.Put:
 		e.rib.Step(now, rib.Put{Owner: owner, Seq: up.Seq, Object: up.Object})
@@ -177,17 +177,17 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 		if up.Watch.Kind == librib.WatchNeighborMiss {
 			d.misses[up.Watch.Interface] = true
 		}
-		e.watchHairpin(d, up.Watch)
+		e.addTap(d, up.Watch)
 		e.rib.Step(now, rib.WatchAdd{Owner: owner, Watch: up.Watch})
 	case session.WatchDel:
 		if up.Watch.Kind == librib.WatchNeighborMiss {
 			delete(d.misses, up.Watch.Interface)
 		}
-		e.unwatchHairpin(d, up.Watch)
+		e.deleteTap(d, up.Watch)
 		e.rib.Step(now, rib.WatchDel{Owner: owner, Watch: up.Watch})
 	case session.EndOfReplay:
 		e.rib.Step(now, rib.EndOfReplay{Owner: owner})
-		e.endHairpins(d)
+		e.endTaps(d)
 		e.replayed(owner)
 	case session.Log:
 		e.logged(owner, up)
@@ -201,7 +201,7 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 func (e *Engine) holdEnded(name string) {
 	if d := e.daemons[name]; d == nil || !d.attached {
 		e.hub.Withdraw(name)
-		e.dropHairpins(e.daemon(name))
+		e.dropTaps(e.daemon(name))
 	}
 	e.replayed(name)
 }

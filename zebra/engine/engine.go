@@ -41,24 +41,24 @@ type Engine struct {
 	stopped chan struct{}
 
 	// Of the engine's goroutine only.
-	fib      FIB
-	hub      Hub
-	rib      *rib.Core
-	iface    *iface.Core
-	static   map[librib.Key]librib.Route
-	seq      uint64 // of the built-in owners
-	daemons  map[string]*daemon
-	start    starting
-	holds    clock.Heap[string] // by daemon: when its earlier life is forgotten
-	gens     map[dataplane.Key]pending
-	waiting  map[librib.Key]rib.FIBPut           // routes whose VRF does not exist
-	detected map[dataplane.Key]dataplane.Hairpin // hairpin detectors that fib has
-	hairpins bool                                // hairpin detectors have to be looked at
-	foreign  foreign                             // routes that somebody else installed
-	refused  map[dataplane.Key]string            // objects of the configuration that failed: why, as logged
-	effects  []rib.Effect
-	change   change
-	results  []rib.Result
+	fib     FIB
+	hub     Hub
+	rib     *rib.Core
+	iface   *iface.Core
+	static  map[librib.Key]librib.Route
+	seq     uint64 // of the built-in owners
+	daemons map[string]*daemon
+	start   starting
+	holds   clock.Heap[string] // by daemon: when its earlier life is forgotten
+	gens    map[dataplane.Key]pending
+	waiting map[librib.Key]rib.FIBPut          // routes whose VRF does not exist
+	tapping map[dataplane.Key]dataplane.Object // what fib has for taps
+	retap   bool                               // taps have to be looked at
+	foreign foreign                            // routes that somebody else installed
+	refused map[dataplane.Key]string           // objects of the configuration that failed: why, as logged
+	effects []rib.Effect
+	change  change
+	results []rib.Result
 }
 
 // pending is the last operation of the RIB on a key that fib has.
@@ -83,7 +83,7 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		inbox: make(chan func(), inboxSize), stopped: make(chan struct{}),
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
 		refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
-		gens: map[dataplane.Key]pending{}, waiting: map[librib.Key]rib.FIBPut{}, detected: map[dataplane.Key]dataplane.Hairpin{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
+		gens: map[dataplane.Key]pending{}, waiting: map[librib.Key]rib.FIBPut{}, tapping: map[dataplane.Key]dataplane.Object{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
 
@@ -188,7 +188,7 @@ func (e *Engine) settle() {
 	for e.settleInterfaces() || e.settleRIB() {
 	}
 	e.putWaiting()
-	e.settleHairpins()
+	e.settleTaps()
 	e.sweepConfigured()
 }
 
@@ -210,7 +210,7 @@ func (e *Engine) settleInterfaces() bool {
 			e.hub.Broadcast(librib.InterfaceGone{Name: eff.Name})
 		}
 	}
-	e.hairpins = e.hairpins || len(effects) > 0
+	e.retap = e.retap || len(effects) > 0
 	return len(effects) > 0
 }
 

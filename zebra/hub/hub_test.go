@@ -79,6 +79,9 @@ func TestQueueCoalesces(t *testing.T) {
 		{"topic by topic and key",
 			[]rib.Event{rib.TopicMessage{Topic: "t", Key: "a", Payload: []byte("1")}, rib.TopicMessage{Topic: "t", Key: "b"}, rib.TopicMessage{Topic: "t", Key: "a"}},
 			[]rib.Event{rib.TopicMessage{Topic: "t", Key: "b"}, rib.TopicMessage{Topic: "t", Key: "a"}}},
+		{"use of peers is joined by interface",
+			[]rib.Event{used("a", "192.0.2.9", "192.0.2.7"), used("b", "192.0.2.7"), used("a", "192.0.2.8", "192.0.2.9")},
+			[]rib.Event{used("a", "192.0.2.7", "192.0.2.8", "192.0.2.9"), used("b", "192.0.2.7")}},
 		{"hairpins are all kept", []rib.Event{rib.Hairpin{In: "a"}, rib.Hairpin{In: "a"}}, []rib.Event{rib.Hairpin{In: "a"}, rib.Hairpin{In: "a"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -93,6 +96,30 @@ func TestQueueCoalesces(t *testing.T) {
 				t.Errorf("empty queue keeps %+v", q)
 			}
 		})
+	}
+}
+
+func used(ifname string, nbma ...string) rib.PeersUsed {
+	u := rib.PeersUsed{Interface: ifname}
+	for _, a := range nbma {
+		u.NBMA = append(u.NBMA, netip.MustParseAddr(a))
+	}
+	return u
+}
+
+// TestQueueUse joins no more addresses than a message may have.
+func TestQueueUse(t *testing.T) {
+	q := openQueue()
+	for n := range 4 {
+		u := rib.PeersUsed{Interface: "a"}
+		for i := range session.MaxUsed {
+			u.NBMA = append(u.NBMA, netip.AddrFrom4([4]byte{10, byte(n), byte(i >> 8), byte(i)}))
+		}
+		q.put(u)
+	}
+	got := drain(q)
+	if len(got) != 1 || len(got[0].(rib.PeersUsed).NBMA) != session.MaxUsed {
+		t.Errorf("%d events", len(got))
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	aboutRoute
 	aboutTopic
 	aboutMiss
+	aboutUse
 	aboutAck
 	aboutMarker
 	aboutSample // events that nothing replaces
@@ -96,6 +97,12 @@ func (q *queue) add(e rib.Event) {
 	case aboutAck:
 		q.addAck(e.(rib.Ack))
 		return
+	case aboutUse:
+		if el := q.by[s]; el != nil {
+			last := el.Value.(*queued)
+			last.event = joinUsed(last.event.(rib.PeersUsed), e.(rib.PeersUsed))
+			return
+		}
 	case aboutMarker:
 		q.era++
 		q.replace(s, e)
@@ -149,6 +156,14 @@ func (q *queue) addAck(a rib.Ack) {
 		a.Failures = joinFailures(old.Failures, a.Failures)
 		last.event = a
 	}
+}
+
+// joinUsed returns the addresses of both, as many as a message may have.
+func joinUsed(old, later rib.PeersUsed) rib.PeersUsed {
+	all := slices.Concat(old.NBMA, later.NBMA)
+	slices.SortFunc(all, netip.Addr.Compare)
+	all = slices.Compact(all)
+	return rib.PeersUsed{Interface: old.Interface, NBMA: all[:min(len(all), session.MaxUsed)]}
 }
 
 // joinFailures returns the later failure for each key, in order of last report.
@@ -219,6 +234,8 @@ func bytesOf(e rib.Event) int {
 		return len(e.Packet)
 	case rib.Ack:
 		return 128 * len(e.Failures)
+	case rib.PeersUsed:
+		return 32 * len(e.NBMA)
 	case rib.RouteChanged:
 		return 64 * len(e.Route.NextHops)
 	case rib.NextHopChanged:
@@ -241,6 +258,8 @@ func about(e rib.Event) subject {
 		return subject{kind: aboutTopic, name: e.Topic, key: e.Key}
 	case rib.NeighborMiss:
 		return subject{kind: aboutMiss, name: e.Interface, addr: e.Addr}
+	case rib.PeersUsed:
+		return subject{kind: aboutUse, name: e.Interface}
 	case rib.Ack:
 		return subject{kind: aboutAck}
 	case rib.InterfacesKnown:

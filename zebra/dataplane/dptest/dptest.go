@@ -23,12 +23,14 @@ type Env interface {
 	// Changes returns how many changes of the data plane were seen by somebody
 	// else since the last call.
 	Changes() int
-	// Remove removes a route, neighbour, MSS clamp, multicast replicator or hairpin
-	// detector behind the provider's back.
+	// Remove removes a route, neighbour, MSS clamp, multicast replicator, hairpin
+	// detector or watch of peer use behind the provider's back.
 	Remove(dataplane.Object)
 	// AddRoute adds a route as somebody else, replacing one with its key.
 	AddRoute(dataplane.Route)
 	SetUp(device string, up bool)
+	// Send has the machine send a packet to a neighbour on a tunnel.
+	Send(device string, to netip.Addr)
 	AddDevice(name string)
 	RemoveDevice(name string)
 }
@@ -61,6 +63,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"multicast", testMulticast}, {"multicast refused", testMulticastRefused}, {"multicast of a tunnel", testMulticastTunnel},
 		{"multicast gone", testMulticastGone}, {"multicast of a device that goes", testMulticastDevice}, {"multicast and mss clamp", testMulticastClamp},
 		{"hairpin", testHairpin}, {"hairpin gone", testHairpinGone}, {"hairpin and other filters", testHairpinOthers},
+		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use gone", testPeerUseGone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := make(t)

@@ -2,6 +2,7 @@ package dptest
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
 )
@@ -58,15 +59,21 @@ func testHairpinOthers(t *T) {
 	c := dataplane.MSSClamp{Device: "Tunnel0", MSS: 1360}
 	t.put(mgre())
 	all := []dataplane.Object{detector, replicator, c}
-	for i := range all {
-		first, second, third := all[i], all[(i+1)%3], all[(i+2)%3]
-		t.put(first, second, third)
-		t.drop(first)
-		t.wants(second, third)
+	if t.p.Caps().PeerUse {
+		all = append(all, usage)
+	}
+	for i, first := range all {
+		others := slices.Concat(all[i+1:], all[:i])
 		t.put(first)
-		t.drop(second, third)
+		t.put(others...)
+		t.drop(first)
+		t.wants(others...)
+		t.put(first)
+		t.drop(others...)
 		t.wants(first)
-		t.gone(second.Key(), third.Key())
+		for _, o := range others {
+			t.gone(o.Key())
+		}
 		t.drop(first)
 		t.gone(first.Key())
 	}

@@ -48,6 +48,13 @@ func (p *Provider) apply(op dataplane.Op) error {
 		if err := p.usable(o.Device, false); err != nil {
 			return err
 		}
+	case dataplane.PeerUse:
+		if o.Outdated {
+			return fmt.Errorf("%v: %w", op.Key, dataplane.ErrInvalid)
+		}
+		if err := p.multipoint(o.Device); err != nil {
+			return err
+		}
 	case dataplane.Multicast:
 		if err := p.multipoint(o.Device); err != nil {
 			return err

@@ -1,6 +1,10 @@
 package fake
 
-import "github.com/godmvpn/godmvpn/zebra/dataplane"
+import (
+	"net/netip"
+
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+)
 
 // These methods act as somebody else on the machine.
 
@@ -26,7 +30,7 @@ func (p *Provider) Forget(f func()) {
 	p.mu.Unlock()
 }
 
-// Steal removes an address, route, neighbour, clamp, replicator or detector of ours, and tells so.
+// Steal removes an address, route, neighbour, clamp, replicator, detector or watch of ours, and tells so.
 func (p *Provider) Steal(k dataplane.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,5 +103,15 @@ func (p *Provider) Forward(in, out string, packet []byte) {
 	o, ook := p.objects[dataplane.Hairpin{Device: out}.Key()].(dataplane.Hairpin)
 	if iok && ook && (in == out || i.Group == o.Group && o.Group != 0) {
 		p.emit(dataplane.HairpinFound{In: in, Out: out, Packet: packet})
+	}
+}
+
+// Send sends a data packet to a neighbour: it is told if its use is watched.
+func (p *Provider) Send(device string, to netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, ok := p.objects[dataplane.Neighbor{Device: device, Addr: to}.Key()].(dataplane.Neighbor)
+	if ok && p.objects[dataplane.PeerUse{Device: device}.Key()] != nil {
+		p.emit(dataplane.PeersUsed{Device: device, NBMA: []netip.Addr{n.NBMA}})
 	}
 }

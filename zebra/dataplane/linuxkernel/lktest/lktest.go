@@ -6,6 +6,7 @@ package lktest
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"syscall"
@@ -181,7 +182,7 @@ func (e *Env) Remove(o dataplane.Object) {
 		e.must(e.Handle.RouteDel(e.route(o)))
 	case dataplane.Neighbor:
 		e.must(e.Handle.NeighDel(&netlink.Neigh{LinkIndex: e.Link(o.Device).Attrs().Index, IP: o.Addr.AsSlice()}))
-	case dataplane.MSSClamp, dataplane.Multicast, dataplane.Hairpin:
+	case dataplane.MSSClamp, dataplane.Multicast, dataplane.Hairpin, dataplane.PeerUse:
 		for _, parent := range []uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS} {
 			filters, err := e.Handle.FilterList(e.Link(o.Key().Name), parent)
 			e.must(err)
@@ -208,6 +209,20 @@ func (e *Env) SetUp(device string, up bool) {
 	} else {
 		e.must(e.Handle.LinkSetDown(e.Link(device)))
 	}
+}
+
+// Send implements dptest.Env.
+func (e *Env) Send(device string, to netip.Addr) {
+	e.t.Helper()
+	e.Do(func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		const discard = 9 // RFC 863
+		return errors.Join(unix.BindToDevice(fd, device), unix.Sendto(fd, []byte("data"), 0, &unix.SockaddrInet4{Port: discard, Addr: to.As4()}))
+	})
 }
 
 // AddDevice implements dptest.Env.

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +93,67 @@ func TestHairpinsOutliveDaemon(t *testing.T) {
 		w.expect("dead", w.detectors(), "lan 7; ")
 		time.Sleep(time.Hour)
 		w.expect("after its hold time", w.detectors(), "")
+	})
+}
+
+func uses(ifname string) librib.Watch {
+	return librib.Watch{Kind: librib.WatchPeerUse, Interface: ifname}
+}
+
+// watched returns the devices whose peers' use the FIB is to watch.
+func (w *world) watched() (text string) {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, device := range []string{"GigabitEthernet1", "eth0", "lan"} {
+		if w.want[dataplane.PeerUse{Device: device}.Key()] == (dataplane.PeerUse{Device: device}) {
+			text += device + "; "
+		}
+	}
+	return text
+}
+
+// used returns the use of peers that a daemon was told of since the last call.
+func (w *world) used(owner string) (text string) {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.sent[owner] {
+		if u, ok := e.(librib.PeersUsed); ok {
+			text += fmt.Sprintf("%s %v; ", u.Interface, u.NBMA)
+		}
+	}
+	delete(w.sent, owner)
+	return text
+}
+
+// TestPeerUse: a watch has the data plane look at a tunnel, beside hairpins, until
+// the last daemon that watches has gone.
+func TestPeerUse(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.ready()
+		w.engine.Enabled([]string{"a", "nhrpd"})
+		w.attach("a", session.Begin{}, session.EndOfReplay{})
+		w.attach("nhrpd", session.Begin{}, session.WatchAdd{Watch: uses("GigabitEthernet1")},
+			session.WatchAdd{Watch: hairpins("GigabitEthernet1", 7)}, session.WatchAdd{Watch: uses("lan")}, session.EndOfReplay{})
+		w.expect("two", w.watched(), "eth0; lan; ")
+		w.expect("hairpins beside", w.detectors(), "eth0 7; ")
+		ev := dataplane.PeersUsed{Device: "eth0", NBMA: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.8")}}
+		w.engine.Event(ev)
+		w.expect("told", w.used("nhrpd"), "GigabitEthernet1 [192.0.2.7 192.0.2.8]; ")
+		w.expect("not a", w.used("a"), "")
+		w.say("nhrpd", session.WatchDel{Watch: uses("GigabitEthernet1")})
+		w.expect("one", w.watched(), "lan; ")
+		w.expect("hairpins stay", w.detectors(), "eth0 7; ")
+		w.engine.Event(ev)
+		w.expect("told no more", w.used("nhrpd"), "")
+		w.detach("nhrpd")
+		w.attach("nhrpd", session.Begin{}, session.WatchAdd{Watch: uses("GigabitEthernet1")})
+		w.expect("in the replay", w.watched(), "eth0; lan; ")
+		w.say("nhrpd", session.EndOfReplay{})
+		w.expect("after the replay", w.watched(), "eth0; ")
+		w.engine.Enabled([]string{"a"})
+		w.expect("disabled", w.watched(), "")
 	})
 }
 
