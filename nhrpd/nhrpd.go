@@ -18,7 +18,6 @@ import (
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/privilege"
 	"github.com/godmvpn/godmvpn/lib/rawsock"
-	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/nhrpd/cli"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
@@ -96,11 +95,12 @@ func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) er
 		return err
 	}
 	a := cmd.Args
+	id, family := cli.Split(cmd.ID)
 	ask := func(kind core.ReportKind) (core.Report, error) {
-		return d.edge.Ask(ctx, core.Query{Kind: kind, Interface: a.String("ifname"), Family: rib.IPv4})
+		return d.edge.Ask(ctx, core.Query{Kind: kind, Interface: a.String("ifname"), Family: family})
 	}
 	var o libcli.Output
-	switch cmd.ID {
+	switch id {
 	case cli.ExecNHRP, cli.ExecNHRPAddr:
 		r, err := ask(core.ReportCache)
 		if err != nil {
@@ -126,6 +126,7 @@ func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) er
 		}
 		o = cli.ShowMulticast(r.(*core.MulticastReport))
 	case cli.ExecDMVPN:
+		family = cli.FamilyNamed(a.String("family"))
 		r, err := ask(core.ReportPeers)
 		if err != nil {
 			return err
@@ -133,12 +134,12 @@ func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) er
 		o = cli.ShowDMVPN(r.(*core.PeerReport), a.Has("detail"))
 	case cli.ExecClear:
 		target := netip.Prefix{}
-		if p, ok := a.MaskedPrefix("addr", "mask"); ok {
+		if p, ok := cli.Target(a); ok {
 			target = p.Masked()
 		}
-		return d.edge.Clear(ctx, core.Clear{Entries: true, Interface: a.String("ifname"), Family: rib.IPv4, Target: target})
+		return d.edge.Clear(ctx, core.Clear{Entries: true, Interface: a.String("ifname"), Family: family, Target: target})
 	case cli.ExecClearCounters:
-		return d.edge.Clear(ctx, core.Clear{Counters: true, Interface: a.String("ifname"), Family: rib.IPv4})
+		return d.edge.Clear(ctx, core.Clear{Counters: true, Interface: a.String("ifname"), Family: family})
 	default:
 		return fmt.Errorf("nhrpd does not know the command %s", cmd.ID)
 	}

@@ -336,3 +336,36 @@ func TestPointToPoint(t *testing.T) {
 		same(t, "neighbours", hub.neighbors()+spoke.neighbors(), "")
 	})
 }
+
+// TestIPv6: the same with IPv6 in the tunnel, beside IPv4; each family by itself.
+func TestIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke1, spoke2 := cloud(t)
+		for i, s := range []*station{hub, spoke1, spoke2} {
+			tunnel := &s.interfaces[1]
+			tunnel.Addresses = append(tunnel.Addresses,
+				rib.Address{Prefix: netip.MustParsePrefix([]string{"2001:db8::1/64", "2001:db8::11/64", "2001:db8::12/64"}[i])})
+		}
+		const at4 = "172.31.0.1 at 192.0.2.1; "
+		const config = "interface Tunnel0\n ip nhrp network-id 1\n ipv6 nhrp network-id 1\n ipv6 nhrp authentication S3CRET\n"
+		hub.start(config)
+		spoke := config + " ip nhrp nhs 172.31.0.1 nbma 192.0.2.1\n ipv6 nhrp nhs 2001:db8::1 nbma 192.0.2.1\n"
+		spoke1.start(spoke)
+		spoke2.start(spoke)
+		same(t, "spoke1", spoke1.neighbors(), at4+"2001:db8::1 at 192.0.2.1")
+		spoke1.miss("2001:db8::12")
+		same(t, "spoke1, after a packet", spoke1.neighbors(), at4+"2001:db8::1 at 192.0.2.1; 2001:db8::12 at 203.0.113.1")
+		for _, line := range []string{"show ipv6 nhrp", "show ipv6 nhrp brief", "show ipv6 nhrp 2001:db8::12", "show ipv6 nhrp nhs", "show ipv6 nhrp traffic",
+			"show ipv6 nhrp multicast", "show dmvpn ipv6", "show dmvpn ipv6 detail", "show dmvpn"} {
+			golden(t, "six-"+strings.NewReplacer(" ", "-", ":", "-").Replace(strings.TrimPrefix(line, "show "))+".txt", spoke1.exec(line, false))
+			if out := spoke1.exec(line, true); !json.Valid([]byte(out)) || !strings.HasPrefix(out, "{") {
+				t.Errorf("%s: no JSON: %s", line, out)
+			}
+		}
+		golden(t, "six-dmvpn.json", spoke1.exec("show dmvpn ipv6", true))
+		spoke1.exec("clear ip nhrp", false)
+		same(t, "spoke1, after clearing IPv4", spoke1.neighbors(), at4+"2001:db8::1 at 192.0.2.1; 2001:db8::12 at 203.0.113.1")
+		spoke1.exec("clear ipv6 nhrp 2001:db8::12/128", false)
+		same(t, "spoke1, after clearing it", spoke1.neighbors(), at4+"2001:db8::1 at 192.0.2.1")
+	})
+}

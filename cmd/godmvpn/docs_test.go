@@ -13,6 +13,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/rib"
 	nhrpcli "github.com/godmvpn/godmvpn/nhrpd/cli"
 	ripcli "github.com/godmvpn/godmvpn/ripd/cli"
 	zcli "github.com/godmvpn/godmvpn/zebra/cli"
@@ -220,6 +221,12 @@ func TestConfigurationIsComplete(t *testing.T) {
 	for _, owned := range append(trees(), cli.Owned{Owner: cli.SessionOwner, Tree: cli.SessionTree()}) {
 		for _, c := range owned.Tree.Commands {
 			if c.Hidden {
+				continue
+			}
+			if _, f := nhrpcli.Split(c.ID); f == rib.IPv6 { // the document has what is about IPv4, and says how that is about IPv6
+				if twins := "are there with `ipv6 nhrp` in the place of `ip nhrp`"; !strings.Contains(text[c.Mode], twins) {
+					t.Errorf("docs/configuration.md, mode %s: it does not say which lines %s", c.Mode, twins)
+				}
 				continue
 			}
 			want := written(c.Pattern)

@@ -40,12 +40,12 @@ const weight = 50
 // Grammar returns what nhrpd adds to the command line.
 func Grammar() cli.Tree {
 	tree := cli.Tree{Help: cli.Help{
-		"ip": "Internet Protocol", "nhrp": "Next Hop Resolution Protocol", "show": "Show running system information",
+		"ip": "Internet Protocol", "ipv6": "Internet Protocol version 6", "nhrp": "Next Hop Resolution Protocol", "show": "Show running system information",
 		"map": "Static mapping", "multicast": "Multicast packets", "registration": "Registration with the next hop servers",
 		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
-		"detail": "In full", "addr": "Protocol address",
+		"detail": "In full", "addr": "Protocol address", "prefix": "Protocol address and prefix length",
 	}}
-	tree.Commands = slices.Concat(configCommands(), groupCommands(), execCommands(), plugin.DebugCommands(Facilities))
+	tree.Commands = slices.Concat(bothFamilies(configCommands()), groupCommands(), bothFamilies(execCommands()), plugin.DebugCommands(Facilities))
 	return tree
 }
 
@@ -99,7 +99,7 @@ func execCommands() []cli.Command {
 		exec(ExecNHS, "show ip nhrp nhs [detail]", cli.Help{"nhs": "Next hop servers"}),
 		exec(ExecTraffic, "show ip nhrp traffic [interface ifname:IFNAME] [detail]", cli.Help{"traffic": "Packets sent, received and dropped"}),
 		exec(ExecMulticast, "show ip nhrp multicast", cli.Help{"multicast": "Where multicast packets go"}),
-		exec(ExecDMVPN, "show dmvpn [interface ifname:IFNAME] [detail]", nil),
+		exec(ExecDMVPN, "show dmvpn [family:{ipv4|ipv6}] [interface ifname:IFNAME] [detail]", cli.Help{"ipv4": "IPv4 in the tunnels", "ipv6": "IPv6 in the tunnels"}),
 		clear(ExecClear, "clear ip nhrp [interface ifname:IFNAME] [addr:A.B.C.D [mask:MASK]]", cli.Help{"mask": "Network mask"}),
 		clear(ExecClearCounters, "clear ip nhrp counters [interface ifname:IFNAME]", cli.Help{"counters": "Packet counters"}),
 	}

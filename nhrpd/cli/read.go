@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,27 +22,36 @@ func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 		if block.Enters != "interface" {
 			continue
 		}
-		name := block.Args.String("name")
-		c := core.DefaultInterfaceConfig(name, rib.IPv4)
-		any := false
-		for _, n := range block.Nodes {
-			if n.Owner != Owner {
-				continue
+		for _, family := range []rib.Family{rib.IPv4, rib.IPv6} {
+			if c, configured := readBlock(block, family, &errs); configured {
+				cfg.Interfaces = append(cfg.Interfaces, c)
 			}
-			any = true
-			msg := name + " is no tunnel; NHRP is for tunnels"
-			if isTunnel(name) {
-				msg = readLine(&c, n)
-			}
-			if msg != "" {
-				errs = append(errs, plugin.LineError{Path: []string{block.Key, n.Key}, Msg: msg})
-			}
-		}
-		if any {
-			cfg.Interfaces = append(cfg.Interfaces, c)
 		}
 	}
 	return cfg, errs
+}
+
+// readBlock reads the lines of an interface that concern a family; configured tells
+// whether there are some, for IPv6 some of its own.
+func readBlock(block *conf.Node, family rib.Family, errs *[]plugin.LineError) (c core.InterfaceConfig, configured bool) {
+	name := block.Args.String("name")
+	c = core.DefaultInterfaceConfig(name, family)
+	for _, n := range block.Nodes {
+		if n.Owner != Owner || !concerns(n, family) {
+			continue
+		}
+		_, of := Split(n.ID)
+		configured = configured || of == family
+		msg := name + " is no tunnel; NHRP is for tunnels"
+		if isTunnel(name) {
+			msg = readLine(&c, n)
+		}
+		said := func(e plugin.LineError) bool { return e.Msg == msg && slices.Equal(e.Path, []string{block.Key, n.Key}) }
+		if msg != "" && !slices.ContainsFunc(*errs, said) { // a line may concern both families
+			*errs = append(*errs, plugin.LineError{Path: []string{block.Key, n.Key}, Msg: msg})
+		}
+	}
+	return c, configured
 }
 
 // isTunnel reports whether an interface is a tunnel by its name: what it is in
@@ -56,7 +66,7 @@ func isTunnel(name string) bool {
 func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 	a := n.Args
 	seconds := func() time.Duration { return time.Duration(a.Uint("seconds")) * time.Second }
-	switch n.ID {
+	switch id, _ := Split(n.ID); id {
 	case CmdNetworkID:
 		c.NetworkID = uint32(a.Uint("id"))
 	case CmdAuth:
@@ -90,7 +100,7 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 }
 
 func readMap(c *core.InterfaceConfig, n *conf.Node) string {
-	p, _ := n.Args.MaskedPrefix("addr", "mask")
+	p, _ := Target(n.Args)
 	if p.Addr().IsMulticast() || p.Addr().IsUnspecified() {
 		return "not the protocol address of a station"
 	}

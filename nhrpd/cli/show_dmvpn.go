@@ -22,6 +22,7 @@ type peerJSON struct {
 
 type dmvpnJSON struct {
 	Interface   string     `json:"interface"`
+	Family      string     `json:"family"`
 	Type        string     `json:"type"`
 	Up          bool       `json:"up"`
 	Address     string     `json:"address,omitempty"`
@@ -38,7 +39,7 @@ type dmvpnJSON struct {
 func ShowDMVPN(r *core.PeerReport, detail bool) cli.Output {
 	list := []dmvpnJSON{}
 	for _, i := range r.Interfaces {
-		d := dmvpnJSON{Interface: i.Interface, Type: i.Role.String(), Up: i.Up, Address: text(i.Addr), VRF: i.VRF,
+		d := dmvpnJSON{Interface: i.Interface, Family: strings.ToLower(familyName(i.Family)), Type: i.Role.String(), Up: i.Up, Address: text(i.Addr), VRF: i.VRF,
 			Source: text(i.Source), Destination: text(i.Destination), NetworkID: i.NetworkID, PeerCount: i.NBMAPeers,
 			Peers: []peerJSON{}, Servers: []nhsJSON{}}
 		for _, p := range i.Peers {
@@ -61,7 +62,11 @@ func ShowDMVPN(r *core.PeerReport, detail bool) cli.Output {
 				fmt.Fprintf(w, "Interface: %s, %s NHRP Details \n", i.Interface, familyName(i.Family))
 				fmt.Fprintf(w, "Type:%s, NHRP Peers:%d, \n\n", i.Role, i.NBMAPeers)
 			}
-			peerRows(w, i.Peers, detail)
+			if i.Family == rib.IPv6 {
+				peerBlocks(w, i.Peers)
+			} else {
+				peerRows(w, i.Peers, detail)
+			}
 			fmt.Fprintln(w)
 		}
 	}}
@@ -157,6 +162,30 @@ func peerRows(w io.Writer, peers []core.Peer, detail bool) {
 		table.Row(values...)
 		if detail && p.Group != "" {
 			fmt.Fprintf(w, "NHRP group: %s\n", p.Group)
+		}
+	}
+}
+
+// peerBlocks prints what peerRows does about IPv6, whose addresses fit in no table:
+// a numbered block for each NBMA address, and in it one for each of its entries.
+func peerBlocks(w io.Writer, peers []core.Peer) {
+	number := 0
+	for i, p := range peers {
+		count := 0
+		if i == 0 || peers[i-1].NBMA != p.NBMA || !p.NBMA.IsValid() {
+			number++
+			count = entries(peers[i:])
+			nbma := text(p.NBMA)
+			if nbma == "" {
+				nbma = "UNKNOWN"
+			}
+			fmt.Fprintf(w, "%5d.Peer NBMA Address: %s\n", number, nbma)
+		}
+		fmt.Fprintf(w, "        Tunnel IPv6 Address: %s\n", text(p.Tunnel))
+		fmt.Fprintf(w, "        IPv6 Target Network: %v\n", p.Target)
+		fmt.Fprintf(w, "        # Ent: %d, Status: %s, UpDn Time: %s, Cache Attrib: %s\n", count, p.State, cli.Duration(p.Since), p.Attributes)
+		if p.Group != "" {
+			fmt.Fprintf(w, "        NHRP group: %s\n", p.Group)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func ViewOf(a cli.Args) View {
 	case a.Has("local"):
 		v.Type = core.EntryLocal
 	}
-	if p, ok := a.MaskedPrefix("addr", "mask"); ok {
+	if p, ok := Target(a); ok {
 		v.Target, v.Detail = p.Masked(), true
 	}
 	return v
