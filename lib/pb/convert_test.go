@@ -75,7 +75,7 @@ func genRoute(t *rapid.T) rib.Route {
 }
 
 func genObject(t *rapid.T) rib.Object {
-	switch rapid.IntRange(0, 3).Draw(t, "object") {
+	switch rapid.IntRange(0, 4).Draw(t, "object") {
 	case 0:
 		return rib.Neighbor{Interface: names.Draw(t, "ifname"), Addr: genAddr(t), NBMA: genAddr(t)}
 	case 1:
@@ -83,6 +83,8 @@ func genObject(t *rapid.T) rib.Object {
 			Distance: rapid.Uint8().Draw(t, "distance"), NextHop: genNextHop(t)}
 	case 2:
 		return rib.MulticastPeer{Interface: names.Draw(t, "ifname"), NBMA: netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "nbma")})}
+	case 3:
+		return rib.LineProtocol{Interface: names.Draw(t, "ifname"), Down: rapid.Bool().Draw(t, "down")}
 	}
 	return genRoute(t)
 }
@@ -270,6 +272,8 @@ func TestRefused(t *testing.T) {
 		"peer":               {What: &Up_MulticastPeer{&MulticastPeer{Interface: "x"}}},
 		"peer is a group":    {What: &Up_MulticastPeer{&MulticastPeer{Interface: "x", Nbma: []byte{224, 0, 0, 5}}}},
 		"peer on nothing":    {What: &Up_MulticastPeer{&MulticastPeer{Nbma: []byte{192, 0, 2, 1}}}},
+		"line of nothing":    {What: &Up_LineProtocol{&LineProtocol{Down: true}}},
+		"line with address":  {What: &Up_Delete{&Key{Kind: uint32(rib.KindLineProtocol), Interface: "x", Addr: []byte{192, 0, 2, 1}}}},
 		"override":           {What: &Up_Override{&Override{Prefix: []byte{10, 0, 0, 0, 8}}}},
 		"kind":               {What: &Up_Delete{&Key{Kind: 77}}},
 		"nil key":            {What: &Up_Delete{nil}},
@@ -310,6 +314,7 @@ func FuzzToUps(f *testing.F) {
 		session.Put{Seq: 1, Object: rib.Route{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Protocol: rib.RIP, NextHops: []rib.NextHop{{Interface: "x"}}}},
 		session.Put{Seq: 2, Object: rib.Neighbor{Interface: "x", Addr: netip.MustParseAddr("::1"), NBMA: netip.MustParseAddr("1.2.3.4")}},
 		session.Put{Seq: 3, Object: rib.MulticastPeer{Interface: "x", NBMA: netip.MustParseAddr("1.2.3.4")}},
+		session.Put{Seq: 4, Object: rib.LineProtocol{Interface: "x", Down: true}},
 	}
 	b, err := proto.Marshal(FromUps(seed))
 	if err != nil {

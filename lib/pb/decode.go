@@ -40,7 +40,7 @@ func toUp(m *Up) (session.Up, error) {
 	switch w := m.GetWhat().(type) {
 	case *Up_Begin:
 		return session.Begin{Replay: w.Begin.GetReplay()}, nil
-	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_Override:
+	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_LineProtocol, *Up_Override:
 		return toPut(m)
 	case *Up_Delete:
 		k, err := toKey(w.Delete)
@@ -76,6 +76,8 @@ func toPut(m *Up) (session.Up, error) {
 	case *Up_MulticastPeer:
 		p := w.MulticastPeer
 		obj = rib.MulticastPeer{Interface: p.GetInterface(), NBMA: d.addr(p.GetNbma())}
+	case *Up_LineProtocol:
+		obj = rib.LineProtocol{Interface: w.LineProtocol.GetInterface(), Down: w.LineProtocol.GetDown()}
 	case *Up_Override:
 		o := w.Override
 		obj = rib.Override{
@@ -294,7 +296,7 @@ func (d *decoder) route(r *Route) rib.Route {
 
 func (d *decoder) key(k *Key) rib.Key {
 	return rib.Key{
-		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindMulticastPeer))), VRF: k.GetVrf(),
+		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindLineProtocol))), VRF: k.GetVrf(),
 		Prefix: d.prefix(k.GetPrefix()), Protocol: d.protocol(k.GetProtocol()), Instance: k.GetInstance(),
 		Interface: k.GetInterface(), Addr: d.addr(k.GetAddr()),
 	}
@@ -312,7 +314,7 @@ func (d *decoder) iface(i *Interface) rib.Interface {
 	out := rib.Interface{
 		Name: i.GetName(), KernelName: i.GetKernelName(), Index: int(d.limit("index", i.GetIndex(), math.MaxInt32)),
 		Type: rib.InterfaceType(d.limit("interface type", i.GetType(), uint32(rib.TypePointToPoint))), VRF: i.GetVrf(),
-		AdminUp: i.GetAdminUp(), Up: i.GetUp(), Multicast: i.GetMulticast(), MTU: int(d.limit("MTU", i.GetMtu(), math.MaxInt32)),
+		AdminUp: i.GetAdminUp(), Up: i.GetUp(), HeldDown: i.GetHeldDown(), Multicast: i.GetMulticast(), MTU: int(d.limit("MTU", i.GetMtu(), math.MaxInt32)),
 		Bandwidth: i.GetBandwidth(), Delay: i.GetDelay(), Description: i.GetDescription(),
 	}
 	for _, a := range i.GetAddresses() {

@@ -51,6 +51,8 @@ func fromPut(m session.Put) *Up {
 			Interface: o.Interface, Addr: fromAddr(o.Addr), Nbma: fromAddr(o.NBMA)}}}
 	case rib.MulticastPeer:
 		return &Up{Seq: m.Seq, What: &Up_MulticastPeer{&MulticastPeer{Interface: o.Interface, Nbma: fromAddr(o.NBMA)}}}
+	case rib.LineProtocol:
+		return &Up{Seq: m.Seq, What: &Up_LineProtocol{&LineProtocol{Interface: o.Interface, Down: o.Down}}}
 	case rib.Override:
 		return &Up{Seq: m.Seq, What: &Up_Override{&Override{
 			Vrf: o.VRF, Prefix: fromPrefix(o.Prefix), Protocol: uint32(o.Protocol),
@@ -145,7 +147,7 @@ func fromAck(a rib.Ack) *Ack {
 func fromInterface(i rib.Interface) *Interface {
 	out := &Interface{
 		Name: text(i.Name), KernelName: text(i.KernelName), Index: uint32(i.Index), Type: uint32(i.Type), Vrf: i.VRF,
-		AdminUp: i.AdminUp, Up: i.Up, Multicast: i.Multicast, Mtu: uint32(i.MTU),
+		AdminUp: i.AdminUp, Up: i.Up, HeldDown: i.HeldDown, Multicast: i.Multicast, Mtu: uint32(i.MTU),
 		Bandwidth: i.Bandwidth, Delay: i.Delay, Description: text(i.Description),
 	}
 	for _, a := range i.Addresses {

@@ -346,6 +346,58 @@ func (x *MulticastPeer) GetNbma() []byte {
 	return nil
 }
 
+type LineProtocol struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Interface     string                 `protobuf:"bytes,1,opt,name=interface,proto3" json:"interface,omitempty"`
+	Down          bool                   `protobuf:"varint,2,opt,name=down,proto3" json:"down,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LineProtocol) Reset() {
+	*x = LineProtocol{}
+	mi := &file_rib_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LineProtocol) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LineProtocol) ProtoMessage() {}
+
+func (x *LineProtocol) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LineProtocol.ProtoReflect.Descriptor instead.
+func (*LineProtocol) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *LineProtocol) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *LineProtocol) GetDown() bool {
+	if x != nil {
+		return x.Down
+	}
+	return false
+}
+
 type Override struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Vrf           string                 `protobuf:"bytes,1,opt,name=vrf,proto3" json:"vrf,omitempty"`
@@ -359,7 +411,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_rib_proto_msgTypes[4]
+	mi := &file_rib_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +423,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[4]
+	mi := &file_rib_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +436,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{4}
+	return file_rib_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Override) GetVrf() string {
@@ -437,7 +489,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_rib_proto_msgTypes[5]
+	mi := &file_rib_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +501,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[5]
+	mi := &file_rib_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +514,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{5}
+	return file_rib_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Key) GetKind() uint32 {
@@ -530,7 +582,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +594,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +607,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{6}
+	return file_rib_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Watch) GetKind() uint32 {
@@ -630,13 +682,14 @@ type Interface struct {
 	Description   string                 `protobuf:"bytes,12,opt,name=description,proto3" json:"description,omitempty"`
 	Addresses     []*InterfaceAddress    `protobuf:"bytes,13,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	Tunnel        *Tunnel                `protobuf:"bytes,14,opt,name=tunnel,proto3" json:"tunnel,omitempty"`
+	HeldDown      bool                   `protobuf:"varint,15,opt,name=held_down,json=heldDown,proto3" json:"held_down,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -648,7 +701,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -661,7 +714,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{7}
+	return file_rib_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Interface) GetName() string {
@@ -762,6 +815,13 @@ func (x *Interface) GetTunnel() *Tunnel {
 	return nil
 }
 
+func (x *Interface) GetHeldDown() bool {
+	if x != nil {
+		return x.HeldDown
+	}
+	return false
+}
+
 type InterfaceAddress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Prefix        []byte                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -773,7 +833,7 @@ type InterfaceAddress struct {
 
 func (x *InterfaceAddress) Reset() {
 	*x = InterfaceAddress{}
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +845,7 @@ func (x *InterfaceAddress) String() string {
 func (*InterfaceAddress) ProtoMessage() {}
 
 func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +858,7 @@ func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InterfaceAddress.ProtoReflect.Descriptor instead.
 func (*InterfaceAddress) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{8}
+	return file_rib_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *InterfaceAddress) GetPrefix() []byte {
@@ -838,7 +898,7 @@ type Tunnel struct {
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +910,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +923,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{9}
+	return file_rib_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Tunnel) GetMode() uint32 {
@@ -946,7 +1006,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -958,7 +1018,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -971,7 +1031,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{10}
+	return file_rib_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Event) GetWhat() isEvent_What {
@@ -1173,7 +1233,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1245,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1258,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{11}
+	return file_rib_proto_rawDescGZIP(), []int{12}
 }
 
 type Attached struct {
@@ -1211,7 +1271,7 @@ type Attached struct {
 
 func (x *Attached) Reset() {
 	*x = Attached{}
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1283,7 @@ func (x *Attached) String() string {
 func (*Attached) ProtoMessage() {}
 
 func (x *Attached) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1296,7 @@ func (x *Attached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attached.ProtoReflect.Descriptor instead.
 func (*Attached) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{12}
+	return file_rib_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Attached) GetEpoch() uint64 {
@@ -1267,7 +1327,7 @@ type NextHopChanged struct {
 
 func (x *NextHopChanged) Reset() {
 	*x = NextHopChanged{}
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1279,7 +1339,7 @@ func (x *NextHopChanged) String() string {
 func (*NextHopChanged) ProtoMessage() {}
 
 func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1292,7 +1352,7 @@ func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextHopChanged.ProtoReflect.Descriptor instead.
 func (*NextHopChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{13}
+	return file_rib_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NextHopChanged) GetWatch() *Watch {
@@ -1348,7 +1408,7 @@ type RouteChanged struct {
 
 func (x *RouteChanged) Reset() {
 	*x = RouteChanged{}
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1420,7 @@ func (x *RouteChanged) String() string {
 func (*RouteChanged) ProtoMessage() {}
 
 func (x *RouteChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1433,7 @@ func (x *RouteChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteChanged.ProtoReflect.Descriptor instead.
 func (*RouteChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{14}
+	return file_rib_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RouteChanged) GetWatch() *Watch {
@@ -1408,7 +1468,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1480,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1493,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{15}
+	return file_rib_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -1468,7 +1528,7 @@ type Hairpin struct {
 
 func (x *Hairpin) Reset() {
 	*x = Hairpin{}
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1540,7 @@ func (x *Hairpin) String() string {
 func (*Hairpin) ProtoMessage() {}
 
 func (x *Hairpin) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1553,7 @@ func (x *Hairpin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hairpin.ProtoReflect.Descriptor instead.
 func (*Hairpin) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{16}
+	return file_rib_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Hairpin) GetIn() string {
@@ -1527,7 +1587,7 @@ type NeighborMiss struct {
 
 func (x *NeighborMiss) Reset() {
 	*x = NeighborMiss{}
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1599,7 @@ func (x *NeighborMiss) String() string {
 func (*NeighborMiss) ProtoMessage() {}
 
 func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1612,7 @@ func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeighborMiss.ProtoReflect.Descriptor instead.
 func (*NeighborMiss) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{17}
+	return file_rib_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NeighborMiss) GetInterface() string {
@@ -1579,7 +1639,7 @@ type PeersUsed struct {
 
 func (x *PeersUsed) Reset() {
 	*x = PeersUsed{}
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1651,7 @@ func (x *PeersUsed) String() string {
 func (*PeersUsed) ProtoMessage() {}
 
 func (x *PeersUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1664,7 @@ func (x *PeersUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeersUsed.ProtoReflect.Descriptor instead.
 func (*PeersUsed) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{18}
+	return file_rib_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PeersUsed) GetInterface() string {
@@ -1631,7 +1691,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1703,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1716,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{19}
+	return file_rib_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Ack) GetSeq() uint64 {
@@ -1683,7 +1743,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1755,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1768,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{20}
+	return file_rib_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Failure) GetKey() *Key {
@@ -1757,7 +1817,10 @@ const file_rib_proto_rawDesc = "" +
 	"\x04nbma\x18\x03 \x01(\fR\x04nbma\"A\n" +
 	"\rMulticastPeer\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04nbma\x18\x02 \x01(\fR\x04nbma\"\x9c\x01\n" +
+	"\x04nbma\x18\x02 \x01(\fR\x04nbma\"@\n" +
+	"\fLineProtocol\x12\x1c\n" +
+	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
+	"\x04down\x18\x02 \x01(\bR\x04down\"\x9c\x01\n" +
 	"\bOverride\x12\x10\n" +
 	"\x03vrf\x18\x01 \x01(\tR\x03vrf\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\fR\x06prefix\x12\x1a\n" +
@@ -1780,7 +1843,7 @@ const file_rib_proto_rawDesc = "" +
 	"\bprotocol\x18\x05 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\binstance\x18\x06 \x01(\rR\binstance\x12\x1c\n" +
 	"\tinterface\x18\a \x01(\tR\tinterface\x12\x14\n" +
-	"\x05topic\x18\b \x01(\tR\x05topic\"\x95\x03\n" +
+	"\x05topic\x18\b \x01(\tR\x05topic\"\xb2\x03\n" +
 	"\tInterface\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
 	"\vkernel_name\x18\x02 \x01(\tR\n" +
@@ -1797,7 +1860,8 @@ const file_rib_proto_rawDesc = "" +
 	"\x05delay\x18\v \x01(\rR\x05delay\x12 \n" +
 	"\vdescription\x18\f \x01(\tR\vdescription\x12:\n" +
 	"\taddresses\x18\r \x03(\v2\x1c.godmvpn.v1.InterfaceAddressR\taddresses\x12*\n" +
-	"\x06tunnel\x18\x0e \x01(\v2\x12.godmvpn.v1.TunnelR\x06tunnel\"\\\n" +
+	"\x06tunnel\x18\x0e \x01(\v2\x12.godmvpn.v1.TunnelR\x06tunnel\x12\x1b\n" +
+	"\theld_down\x18\x0f \x01(\bR\bheldDown\"\\\n" +
 	"\x10InterfaceAddress\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\fR\x06prefix\x12\x12\n" +
 	"\x04peer\x18\x02 \x01(\fR\x04peer\x12\x1c\n" +
@@ -1877,52 +1941,53 @@ func file_rib_proto_rawDescGZIP() []byte {
 	return file_rib_proto_rawDescData
 }
 
-var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_rib_proto_goTypes = []any{
 	(*NextHop)(nil),          // 0: godmvpn.v1.NextHop
 	(*Route)(nil),            // 1: godmvpn.v1.Route
 	(*Neighbor)(nil),         // 2: godmvpn.v1.Neighbor
 	(*MulticastPeer)(nil),    // 3: godmvpn.v1.MulticastPeer
-	(*Override)(nil),         // 4: godmvpn.v1.Override
-	(*Key)(nil),              // 5: godmvpn.v1.Key
-	(*Watch)(nil),            // 6: godmvpn.v1.Watch
-	(*Interface)(nil),        // 7: godmvpn.v1.Interface
-	(*InterfaceAddress)(nil), // 8: godmvpn.v1.InterfaceAddress
-	(*Tunnel)(nil),           // 9: godmvpn.v1.Tunnel
-	(*Event)(nil),            // 10: godmvpn.v1.Event
-	(*Empty)(nil),            // 11: godmvpn.v1.Empty
-	(*Attached)(nil),         // 12: godmvpn.v1.Attached
-	(*NextHopChanged)(nil),   // 13: godmvpn.v1.NextHopChanged
-	(*RouteChanged)(nil),     // 14: godmvpn.v1.RouteChanged
-	(*TopicMessage)(nil),     // 15: godmvpn.v1.TopicMessage
-	(*Hairpin)(nil),          // 16: godmvpn.v1.Hairpin
-	(*NeighborMiss)(nil),     // 17: godmvpn.v1.NeighborMiss
-	(*PeersUsed)(nil),        // 18: godmvpn.v1.PeersUsed
-	(*Ack)(nil),              // 19: godmvpn.v1.Ack
-	(*Failure)(nil),          // 20: godmvpn.v1.Failure
+	(*LineProtocol)(nil),     // 4: godmvpn.v1.LineProtocol
+	(*Override)(nil),         // 5: godmvpn.v1.Override
+	(*Key)(nil),              // 6: godmvpn.v1.Key
+	(*Watch)(nil),            // 7: godmvpn.v1.Watch
+	(*Interface)(nil),        // 8: godmvpn.v1.Interface
+	(*InterfaceAddress)(nil), // 9: godmvpn.v1.InterfaceAddress
+	(*Tunnel)(nil),           // 10: godmvpn.v1.Tunnel
+	(*Event)(nil),            // 11: godmvpn.v1.Event
+	(*Empty)(nil),            // 12: godmvpn.v1.Empty
+	(*Attached)(nil),         // 13: godmvpn.v1.Attached
+	(*NextHopChanged)(nil),   // 14: godmvpn.v1.NextHopChanged
+	(*RouteChanged)(nil),     // 15: godmvpn.v1.RouteChanged
+	(*TopicMessage)(nil),     // 16: godmvpn.v1.TopicMessage
+	(*Hairpin)(nil),          // 17: godmvpn.v1.Hairpin
+	(*NeighborMiss)(nil),     // 18: godmvpn.v1.NeighborMiss
+	(*PeersUsed)(nil),        // 19: godmvpn.v1.PeersUsed
+	(*Ack)(nil),              // 20: godmvpn.v1.Ack
+	(*Failure)(nil),          // 21: godmvpn.v1.Failure
 }
 var file_rib_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.Route.next_hops:type_name -> godmvpn.v1.NextHop
 	0,  // 1: godmvpn.v1.Override.next_hop:type_name -> godmvpn.v1.NextHop
-	8,  // 2: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
-	9,  // 3: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
-	12, // 4: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
-	7,  // 5: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
-	11, // 6: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
-	13, // 7: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
-	14, // 8: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
-	6,  // 9: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
-	15, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
-	16, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
-	17, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
-	19, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
-	18, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
-	6,  // 15: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
+	9,  // 2: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
+	10, // 3: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
+	13, // 4: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
+	8,  // 5: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
+	12, // 6: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
+	14, // 7: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
+	15, // 8: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
+	7,  // 9: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
+	16, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
+	17, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
+	18, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
+	20, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
+	19, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
+	7,  // 15: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
 	0,  // 16: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
-	6,  // 17: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
+	7,  // 17: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
 	1,  // 18: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
-	20, // 19: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
-	5,  // 20: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
+	21, // 19: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
+	6,  // 20: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
 	21, // [21:21] is the sub-list for method output_type
 	21, // [21:21] is the sub-list for method input_type
 	21, // [21:21] is the sub-list for extension type_name
@@ -1935,7 +2000,7 @@ func file_rib_proto_init() {
 	if File_rib_proto != nil {
 		return
 	}
-	file_rib_proto_msgTypes[10].OneofWrappers = []any{
+	file_rib_proto_msgTypes[11].OneofWrappers = []any{
 		(*Event_Attached)(nil),
 		(*Event_InterfaceChanged)(nil),
 		(*Event_InterfaceGone)(nil),
@@ -1949,14 +2014,14 @@ func file_rib_proto_init() {
 		(*Event_Ack)(nil),
 		(*Event_PeersUsed)(nil),
 	}
-	file_rib_proto_msgTypes[15].OneofWrappers = []any{}
+	file_rib_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rib_proto_rawDesc), len(file_rib_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

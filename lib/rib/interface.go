@@ -27,6 +27,7 @@ type Interface struct {
 	VRF         string
 	AdminUp     bool
 	Up          bool // line protocol: up and running
+	HeldDown    bool // not Up, but only since a LineProtocol says so: the device sends and receives
 	Multicast   bool
 	MTU         int    // bytes of IP packet that fit
 	Bandwidth   uint64 // kbit/s, configured or the default of the type
@@ -40,7 +41,7 @@ type Interface struct {
 func (i Interface) Equal(o Interface) bool {
 	switch {
 	case i.Name != o.Name, i.KernelName != o.KernelName, i.Index != o.Index, i.Type != o.Type, i.VRF != o.VRF,
-		i.AdminUp != o.AdminUp, i.Up != o.Up, i.Multicast != o.Multicast, i.MTU != o.MTU,
+		i.AdminUp != o.AdminUp, i.Up != o.Up, i.HeldDown != o.HeldDown, i.Multicast != o.Multicast, i.MTU != o.MTU,
 		i.Bandwidth != o.Bandwidth, i.Delay != o.Delay, i.Description != o.Description,
 		(i.Tunnel == nil) != (o.Tunnel == nil):
 		return false

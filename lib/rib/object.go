@@ -14,6 +14,7 @@ const (
 	KindNeighbor                      // a Neighbor
 	KindOverride                      // an Override
 	KindMulticastPeer                 // a MulticastPeer
+	KindLineProtocol                  // a LineProtocol
 )
 
 // Key identifies an object within its owner. Which fields are in use depends
@@ -24,7 +25,7 @@ type Key struct {
 	Prefix    netip.Prefix // route, override; masked
 	Protocol  Protocol     // route
 	Instance  uint32       // route: AS or process number, 0 where there is one only
-	Interface string       // neighbour, multicast peer
+	Interface string       // neighbour, multicast peer, line protocol
 	Addr      netip.Addr   // neighbour; multicast peer: its NBMA address
 }
 
@@ -106,6 +107,22 @@ func (p MulticastPeer) Key() Key {
 
 // Equal implements Object.
 func (p MulticastPeer) Equal(other Object) bool { o, ok := other.(MulticastPeer); return ok && p == o }
+
+// LineProtocol says whether the line protocol of a tunnel may be up. Where it is
+// Down, zebra treats the tunnel as it does one without a carrier (its connected
+// routes and all that lead by it are withdrawn, Interface.Up is false for everyone)
+// but lets the device send and receive: Interface.HeldDown. Without a LineProtocol
+// the device alone decides.
+type LineProtocol struct {
+	Interface string
+	Down      bool
+}
+
+// Key implements Object.
+func (l LineProtocol) Key() Key { return Key{Kind: KindLineProtocol, Interface: l.Interface} }
+
+// Equal implements Object.
+func (l LineProtocol) Equal(other Object) bool { o, ok := other.(LineProtocol); return ok && l == o }
 
 // Override replaces the next hops with which the best route for exactly this
 // prefix is forwarded, and leaves that route selected (next-hop override,

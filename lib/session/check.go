@@ -37,6 +37,11 @@ func Check(obj rib.Object) error {
 			return invalid("multicast peer %v on %q", o.NBMA, cut(o.Interface, MaxName))
 		}
 		return errors.Join(checkName("interface", o.Interface), checkAddr(o.NBMA))
+	case rib.LineProtocol:
+		if o.Interface == "" {
+			return invalid("line protocol of no interface")
+		}
+		return checkName("interface", o.Interface)
 	case rib.Override:
 		if o.Protocol > rib.NHRP {
 			return invalid("override of protocol %d", o.Protocol)
@@ -115,6 +120,11 @@ func CheckKey(k rib.Key) error {
 			return invalid("key %+v", k)
 		}
 		return errors.Join(checkName("interface", k.Interface), checkAddr(k.Addr))
+	case rib.KindLineProtocol:
+		if k.Interface == "" || k != (rib.Key{Kind: k.Kind, Interface: k.Interface}) {
+			return invalid("key %+v", k)
+		}
+		return checkName("interface", k.Interface)
 	}
 	return invalid("kind %d", k.Kind)
 }
