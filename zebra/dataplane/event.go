@@ -79,6 +79,7 @@ type LinkInfo struct {
 	Up           bool   // administratively
 	Running      bool   // IFF_RUNNING: the line protocol
 	LowerUp      bool   // there is a carrier
+	Dormant      bool   // not Running, since it waits for something: see Tunnel
 	NoARP        bool
 	Multicast    bool
 	Broadcast    bool

@@ -167,6 +167,10 @@ type Tunnel struct {
 	// Resolve has the kernel ask us, by NeighborMiss, for neighbours that it
 	// does not know (multipoint only). Without it unknown neighbours fail.
 	Resolve bool
+	// Dormant has the device say that it waits for something (RFC 2863 section
+	// 3.1.14): it sends and receives, but is not Running, and has no routes that
+	// follow from its addresses.
+	Dormant bool
 	Attrs
 }
 

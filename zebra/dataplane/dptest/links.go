@@ -137,6 +137,9 @@ func testTunnelChange(t *T) {
 		{"no underlay", func(m *dataplane.Tunnel) { m.Underlay = "" }},
 		{"MTU", func(m *dataplane.Tunnel) { m.MTU = 1360 }},
 		{"resolution", func(m *dataplane.Tunnel) { m.Resolve = false }},
+		{"dormant", func(m *dataplane.Tunnel) { m.Dormant = true }},
+		{"MTU of a dormant one", func(m *dataplane.Tunnel) { m.MTU = 1350 }},
+		{"awake", func(m *dataplane.Tunnel) { m.Dormant, m.MTU = false, 1360 }},
 	} {
 		c.change(&m)
 		t.put(m)

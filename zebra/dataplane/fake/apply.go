@@ -208,6 +208,7 @@ func (p *Provider) putTunnel(op dataplane.Op, t dataplane.Tunnel) error {
 		d.tunnel.GREKey = 0
 	}
 	d.tunnel.Resolve = t.Resolve && t.Multipoint()
+	d.info.Dormant, d.info.Running = t.Dormant, !t.Dormant
 	p.attrs(d, t.Attrs)
 	p.changed(op, d, old != d.info || was != *d.tunnel)
 	for _, a := range kept {

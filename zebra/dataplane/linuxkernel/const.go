@@ -11,6 +11,12 @@ const (
 	ndtpaUcast     = 10 // NDTPA_UCAST_PROBES
 	ndtpaMcast     = 11 // NDTPA_MCAST_PROBES
 
+	// RFC 2863 operational states and link modes, linux/if.h.
+	operDormant = 5 // IF_OPER_DORMANT
+	operUp      = 6 // IF_OPER_UP
+	modeDefault = 0 // IF_LINK_MODE_DEFAULT
+	modeDormant = 1 // IF_LINK_MODE_DORMANT
+
 	greLink     = 1 // IFLA_GRE_LINK, linux/if_tunnel.h
 	greIflags   = 2
 	greOflags   = 3

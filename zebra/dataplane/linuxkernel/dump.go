@@ -274,7 +274,7 @@ func (p *Provider) tunnelObject(l dataplane.LinkInfo) (dataplane.Tunnel, error) 
 	g := l.GRE
 	t := dataplane.Tunnel{
 		Name: l.Name, Local: g.Local, Remote: g.Remote, HasKey: g.HasKey, GREKey: g.Key, TTL: g.TTL, TOS: g.TOS,
-		PathMTUDiscovery: g.PathMTUDiscovery, Underlay: g.Underlay, Attrs: p.attrsOf(l),
+		PathMTUDiscovery: g.PathMTUDiscovery, Underlay: g.Underlay, Dormant: l.Dormant, Attrs: p.attrsOf(l),
 	}
 	if !t.Multipoint() {
 		return t, nil

@@ -42,6 +42,8 @@ func parseLink(m message) (d device, ok bool) {
 			} else {
 				d.Alias = a
 			}
+		case unix.IFLA_OPERSTATE:
+			d.Dormant = getU8(v) == operDormant
 		case unix.IFLA_ADDRESS:
 			d.HardwareAddr = hardwareText(hw, v)
 		case unix.IFLA_BROADCAST:

@@ -55,7 +55,10 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	if err := p.putProbes(d.Index, t.Multipoint(), t.Resolve); err != nil {
 		return err
 	}
-	return p.putAttrs(d, t.Attrs, true)
+	if err := p.putAttrs(d, t.Attrs, true); err != nil {
+		return err
+	}
+	return p.putDormant(d, t)
 }
 
 func checkTunnel(t dataplane.Tunnel) error {
