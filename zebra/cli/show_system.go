@@ -28,6 +28,7 @@ type interfaceJSON struct {
 	Index       int         `json:"index,omitempty"`
 	AdminUp     bool        `json:"adminUp"`
 	Up          bool        `json:"up"`
+	HeldDown    bool        `json:"heldDown,omitempty"`
 	VRF         string      `json:"vrf"`
 	MTU         int         `json:"mtu"`
 	Bandwidth   uint64      `json:"bandwidthKbit"`
@@ -47,7 +48,7 @@ type tunnelJSON struct {
 }
 
 func interfaceOf(i librib.Interface) interfaceJSON {
-	j := interfaceJSON{Name: i.Name, Kernel: i.KernelName, Index: i.Index, AdminUp: i.AdminUp, Up: i.Up, VRF: i.VRF, MTU: i.MTU,
+	j := interfaceJSON{Name: i.Name, Kernel: i.KernelName, Index: i.Index, AdminUp: i.AdminUp, Up: i.Up, HeldDown: i.HeldDown, VRF: i.VRF, MTU: i.MTU,
 		Bandwidth: i.Bandwidth, Delay: i.Delay, Description: i.Description, Addresses: []string{}}
 	for _, a := range i.Addresses {
 		j.Addresses = append(j.Addresses, a.Prefix.String())
@@ -103,6 +104,9 @@ func printInterface(w io.Writer, i librib.Interface) {
 		admin = "not there"
 	}
 	fmt.Fprintf(w, "%s is %s, line protocol is %s\n", i.Name, admin, upDown(i.Up))
+	if i.HeldDown {
+		fmt.Fprintln(w, "  Held down by a daemon (if-state): the device sends and receives")
+	}
 	if i.KernelName == "" {
 		hint := " (interface-alias names one for it)"
 		if i.Type == librib.TypeTunnel || i.Type == librib.TypeLoopback {

@@ -238,6 +238,7 @@ func (e *Engine) sweepRest() {
 		}
 	}
 	e.start.done = true
+	e.iface.Settled() // nobody is left who could say that a tunnel is to stay down
 	e.fib.Sweep(nil)
 }
 

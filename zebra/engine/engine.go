@@ -55,6 +55,7 @@ type Engine struct {
 	tapping map[dataplane.Key]dataplane.Object // what fib has for taps
 	retap   bool                               // taps have to be looked at
 	foreign foreign                            // routes that somebody else installed
+	lines   map[string]bool                    // interfaces: whether the line protocol is up, as logged
 	refused map[dataplane.Key]string           // objects of the configuration that failed: why, as logged
 	effects []rib.Effect
 	change  change
@@ -82,7 +83,7 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		log: log, logged: logged, origin: time.Now(),
 		inbox: make(chan func(), inboxSize), stopped: make(chan struct{}),
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
-		refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
+		lines: map[string]bool{}, refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
 		gens: map[dataplane.Key]pending{}, waiting: map[librib.Key]rib.FIBPut{}, tapping: map[dataplane.Key]dataplane.Object{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
@@ -203,9 +204,11 @@ func (e *Engine) settleInterfaces() bool {
 				e.fib.Put(eff.Op.Object)
 			}
 		case iface.Changed:
+			e.lineProtocol(eff.Interface)
 			e.rib.Step(e.Now(), rib.InterfaceChanged{Interface: eff.Interface})
 			e.hub.Broadcast(librib.InterfaceChanged{Interface: eff.Interface})
 		case iface.Gone:
+			delete(e.lines, eff.Name)
 			e.rib.Step(e.Now(), rib.InterfaceGone{Name: eff.Name})
 			e.hub.Broadcast(librib.InterfaceGone{Name: eff.Name})
 		}
@@ -235,6 +238,12 @@ func (e *Engine) settleRIB() bool {
 			e.change.delete(e.neighborKey(eff))
 		case rib.PeerDelete:
 			e.change.delete(e.peerKey(eff))
+		case rib.LinePut:
+			e.iface.SetLineProtocol(eff.Line.Interface, eff.Line.Down)
+			e.results = append(e.results, rib.Result{Key: eff.Key(), Gen: eff.Gen})
+		case rib.LineDelete:
+			e.iface.ClearLineProtocol(eff.Interface)
+			e.results = append(e.results, rib.Result{Key: eff.Key(), Gen: eff.Gen})
 		case rib.ToOwner:
 			e.hub.Send(eff.Owner, eff.Event)
 		case rib.Trace:

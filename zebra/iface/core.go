@@ -40,6 +40,9 @@ type Core struct {
 	resync  map[string]bool // kernel names not repeated since a Resync; nil outside of one
 	desired map[dataplane.Key]dataplane.Object
 	told    map[string]rib.Interface
+
+	lines   map[string]bool // by configuration name: whether the line protocol is held down, where somebody says
+	settled bool            // who does not say now does not mean to
 }
 
 type link struct {
@@ -56,7 +59,7 @@ type address struct {
 // New returns a core without configuration and links.
 func New() *Core {
 	c := &Core{links: map[string]*link{}, tables: map[string]uint32{},
-		desired: map[dataplane.Key]dataplane.Object{}, told: map[string]rib.Interface{}}
+		desired: map[dataplane.Key]dataplane.Object{}, told: map[string]rib.Interface{}, lines: map[string]bool{}}
 	c.SetConfig(Config{})
 	return c
 }
@@ -71,6 +74,35 @@ func (c *Core) SetConfig(cfg Config) {
 	for name, kernel := range cfg.Aliases {
 		c.byAlias[kernel] = name
 	}
+}
+
+// SetLineProtocol says whether the line protocol of an interface is held down,
+// whatever its device says.
+func (c *Core) SetLineProtocol(name string, down bool) {
+	if was, ok := c.lines[name]; !ok || was != down {
+		c.lines[name], c.dirty = down, true
+	}
+}
+
+// ClearLineProtocol takes a SetLineProtocol back: the device alone decides.
+func (c *Core) ClearLineProtocol(name string) {
+	if _, ok := c.lines[name]; ok {
+		delete(c.lines, name)
+		c.dirty = true
+	}
+}
+
+// Settled says that all line protocols that are to be held down were set. Until
+// then a tunnel that an earlier zebra held down stays so.
+func (c *Core) Settled() { c.settled, c.dirty = true, true }
+
+// heldDown reports whether the line protocol of an interface is to be held down; l
+// may be nil.
+func (c *Core) heldDown(name string, l *link) bool {
+	if down, ok := c.lines[name]; ok || c.settled {
+		return down
+	}
+	return l != nil && l.info.Dormant
 }
 
 // Kernel returns the kernel name for a configuration name.

@@ -55,6 +55,10 @@ func (c *Core) describe(name string, cfg *Interface, l *link) rib.Interface {
 	i.KernelName, i.Index, i.MTU = l.info.Name, l.info.Index, l.info.MTU
 	i.AdminUp, i.Multicast = l.info.Up, l.info.Multicast
 	i.Up = l.info.Up && l.info.Running
+	if i.Type == rib.TypeTunnel && l.info.Up && (l.info.Running || l.info.Dormant) {
+		i.HeldDown = l.info.Dormant || c.heldDown(name, l) // the kernel may be late
+		i.Up = !i.HeldDown
+	}
 	i.VRF = ""
 	if m := c.links[l.info.Master]; m != nil && m.info.Kind == "vrf" {
 		i.VRF = c.Name(l.info.Master)
@@ -100,8 +104,9 @@ func (c *Core) resolveTunnels(now map[string]rib.Interface) {
 			}
 			side.Source = tunnelSource(t, now)
 			i.Tunnel = side
-			if i.Up && !side.Source.IsValid() {
-				i.Up, again = false, true
+			if !side.Source.IsValid() {
+				again = again || i.Up
+				i.Up, i.HeldDown = false, false
 			}
 			now[name] = i
 		}
@@ -226,6 +231,7 @@ func (c *Core) wantedTunnel(cfg *Interface, kernel string, attrs dataplane.Attrs
 		}
 		o.Remote = t.Destination
 	}
+	o.Dormant = c.heldDown(cfg.Name, c.links[kernel])
 	if o.Local = c.told[cfg.Name].Tunnel.Source; !o.Local.IsValid() {
 		last, known := c.desired[o.Key()].(dataplane.Tunnel)
 		if !known {

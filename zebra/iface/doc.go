@@ -19,6 +19,11 @@
 // down, the tunnel is left in the kernel as it was and its line protocol is
 // reported as down.
 //
+// A daemon may hold the line protocol of a tunnel down (rib.LineProtocol). The
+// device is then made dormant in the kernel, where it goes on to send and receive,
+// and is told to be held down. The kernel is the memory of that: a new zebra finds
+// the tunnel dormant and leaves it so until it is known what the daemons want.
+//
 // Inputs may come in any order and in any number; the effects are worked out
 // once, when they are drained, from the whole picture. That is simple, and fast
 // enough for thousands of interfaces, since events arrive in batches.

@@ -61,6 +61,19 @@ type PeerDelete struct {
 	Peer rib.MulticastPeer
 }
 
+// LinePut says whether the line protocol of an interface may be up. That takes
+// effect by InterfaceChanged.
+type LinePut struct {
+	Gen  uint64
+	Line rib.LineProtocol
+}
+
+// LineDelete takes back a LinePut.
+type LineDelete struct {
+	Gen       uint64
+	Interface string
+}
+
 // ToOwner is an event for a daemon or a built-in owner: an Ack, an answer to
 // a watch.
 //
@@ -131,6 +144,12 @@ func (e PeerPut) Key() rib.Key { return e.Peer.Key() }
 // Key returns the key under which the FIB gives its verdict.
 func (e PeerDelete) Key() rib.Key { return e.Peer.Key() }
 
+// Key returns the key under which the verdict is given.
+func (e LinePut) Key() rib.Key { return e.Line.Key() }
+
+// Key returns the key under which the verdict is given.
+func (e LineDelete) Key() rib.Key { return rib.LineProtocol{Interface: e.Interface}.Key() }
+
 func fibKey(vrf string, p netip.Prefix) rib.Key {
 	return rib.Key{Kind: rib.KindRoute, VRF: vrf, Prefix: p}
 }
@@ -141,5 +160,7 @@ func (NeighborPut) effect()    {}
 func (NeighborDelete) effect() {}
 func (PeerPut) effect()        {}
 func (PeerDelete) effect()     {}
+func (LinePut) effect()        {}
+func (LineDelete) effect()     {}
 func (ToOwner) effect()        {}
 func (Trace) effect()          {}

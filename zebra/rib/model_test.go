@@ -130,9 +130,11 @@ func (w *world) hop(t *rapid.T) lib.NextHop {
 func (w *world) object(t *rapid.T, owner string) lib.Object {
 	vrf, prefix := pick(t, "VRF", modelVRFs), netip.MustParsePrefix(pick(t, "prefix", modelNets))
 	if owner == "nhrpd" {
-		switch rapid.IntRange(0, 4).Draw(t, "neighbor") {
+		switch rapid.IntRange(0, 5).Draw(t, "neighbor") {
 		case 0:
 			return lib.MulticastPeer{Interface: pick(t, "on", modelIfs), NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts))}
+		case 5:
+			return lib.LineProtocol{Interface: pick(t, "on", modelIfs), Down: rapid.Bool().Draw(t, "down")}
 		case 1:
 			return lib.Neighbor{
 				Interface: pick(t, "on", modelIfs), Addr: netip.MustParseAddr(pick(t, "neighbor", modelHosts)),
@@ -336,6 +338,12 @@ func (w *world) believe(e rib.Effect) {
 	case rib.PeerDelete:
 		delete(w.nbrs, e.Key())
 		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.LinePut:
+		w.nbrs[e.Key()] = e.Line
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.LineDelete:
+		delete(w.nbrs, e.Key())
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
 	case rib.ToOwner:
 		w.hear(e)
 	case rib.Trace:
@@ -465,7 +473,7 @@ func (w *world) checkEffects(t *rapid.T, state map[place]choice, entries map[pla
 	nbrs := map[lib.Key]lib.Object{}
 	for _, objs := range w.model.objects {
 		for k, obj := range objs {
-			if k.Kind == lib.KindNeighbor || k.Kind == lib.KindMulticastPeer {
+			if k.Kind == lib.KindNeighbor || k.Kind == lib.KindMulticastPeer || k.Kind == lib.KindLineProtocol {
 				nbrs[k] = obj
 			}
 		}

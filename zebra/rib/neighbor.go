@@ -10,12 +10,13 @@ import (
 
 // neighbor is an interface and protocol address for which somebody states a
 // link-layer address, or an interface and link-layer address to which somebody
-// wants multicast to go. If several owners do, the first by name is in force.
+// wants multicast to go; or an interface whose line protocol somebody wants up or
+// down. If several owners do, the first by name is in force.
 type neighbor struct {
 	key    rib.Key
 	claims []*claim // by owner's name
 	fib    fibEntry
-	put    rib.Object // last asked of the FIB, while fib.put: a rib.Neighbor or a rib.MulticastPeer
+	put    rib.Object // last asked of the FIB, while fib.put: a rib.Neighbor, rib.MulticastPeer or rib.LineProtocol
 }
 
 // claim is what one owner states about a neighbour.
@@ -37,10 +38,10 @@ func (nb *neighbor) claim(o *owner) *claim {
 
 // isNeighbor reports whether a key is that of a neighbor.
 func isNeighbor(k rib.Key) bool {
-	return k.Kind == rib.KindNeighbor || k.Kind == rib.KindMulticastPeer
+	return k.Kind == rib.KindNeighbor || k.Kind == rib.KindMulticastPeer || k.Kind == rib.KindLineProtocol
 }
 
-// putNeighbor enters a neighbour or multicast peer and returns its FIB entry.
+// putNeighbor enters a neighbour, multicast peer or line protocol and returns its FIB entry.
 func (c *Core) putNeighbor(now clock.Instant, o *owner, v rib.Object) *fibEntry {
 	key := v.Key()
 	nb := c.neighbors[key]
@@ -92,15 +93,21 @@ func (c *Core) tellNeighbor(nb *neighbor) {
 }
 
 func putOf(o rib.Object, gen uint64) Effect {
-	if p, ok := o.(rib.MulticastPeer); ok {
-		return PeerPut{Gen: gen, Peer: p}
+	switch o := o.(type) {
+	case rib.MulticastPeer:
+		return PeerPut{Gen: gen, Peer: o}
+	case rib.LineProtocol:
+		return LinePut{Gen: gen, Line: o}
 	}
 	n, _ := o.(rib.Neighbor)
 	return NeighborPut{Gen: gen, Neighbor: n}
 }
 
 func deleteOf(k rib.Key, gen uint64) Effect {
-	if k.Kind == rib.KindMulticastPeer {
+	switch k.Kind {
+	case rib.KindLineProtocol:
+		return LineDelete{Gen: gen, Interface: k.Interface}
+	case rib.KindMulticastPeer:
 		return PeerDelete{Gen: gen, Peer: rib.MulticastPeer{Interface: k.Interface, NBMA: k.Addr}}
 	}
 	return NeighborDelete{Gen: gen, Interface: k.Interface, Addr: k.Addr}

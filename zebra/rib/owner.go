@@ -110,7 +110,7 @@ func (c *Core) put(now clock.Instant, in Put) {
 		f = c.putRoute(now, o, obj, false)
 	case rib.Override:
 		f = c.putRoute(now, o, routeOf(obj), true)
-	case rib.Neighbor, rib.MulticastPeer:
+	case rib.Neighbor, rib.MulticastPeer, rib.LineProtocol:
 		f = c.putNeighbor(now, o, obj)
 	}
 	o.decided(in.Seq, f)
@@ -329,6 +329,11 @@ func validate(obj rib.Object) error {
 	case rib.MulticastPeer:
 		if obj.Interface == "" || !obj.NBMA.IsValid() {
 			return errors.New("a multicast peer needs an interface and an address")
+		}
+		return nil
+	case rib.LineProtocol:
+		if obj.Interface == "" {
+			return errors.New("a line protocol needs an interface")
 		}
 		return nil
 	}

@@ -118,6 +118,10 @@ func (s *scriptRun) drain() []rib.Result {
 			verdict(e.Key(), e.Gen, e.Peer.NBMA.String())
 		case rib.PeerDelete:
 			verdict(e.Key(), e.Gen, e.Peer.NBMA.String())
+		case rib.LinePut:
+			verdict(e.Key(), e.Gen, e.Line.Interface)
+		case rib.LineDelete:
+			verdict(e.Key(), e.Gen, e.Interface)
 		}
 	}
 	return results
@@ -175,7 +179,7 @@ func (s *scriptRun) parseInterface(line string, f []string) lib.Interface {
 	return i
 }
 
-// object reads put|del OWNER route|override|neighbor|multicast ….
+// object reads put|del OWNER route|override|neighbor|multicast|line ….
 func (s *scriptRun) object(line string, f []string) {
 	owner := f[1]
 	var obj lib.Object
@@ -197,6 +201,8 @@ func (s *scriptRun) object(line string, f []string) {
 		obj = n
 	case "multicast":
 		obj = lib.MulticastPeer{Interface: f[3], NBMA: netip.MustParseAddr(f[4])}
+	case "line":
+		obj = lib.LineProtocol{Interface: f[3], Down: f[len(f)-1] == "down"}
 	default:
 		s.t.Fatalf("%q: unknown object", line)
 	}
@@ -385,6 +391,10 @@ func formatEffect(e rib.Effect) string {
 		return fmt.Sprintf("multicast put %d %s %v", e.Gen, e.Peer.Interface, e.Peer.NBMA)
 	case rib.PeerDelete:
 		return fmt.Sprintf("multicast delete %d %s %v", e.Gen, e.Peer.Interface, e.Peer.NBMA)
+	case rib.LinePut:
+		return fmt.Sprintf("line put %d %s down=%v", e.Gen, e.Line.Interface, e.Line.Down)
+	case rib.LineDelete:
+		return fmt.Sprintf("line delete %d %s", e.Gen, e.Interface)
 	case rib.ToOwner:
 		return e.Owner + ": " + formatEvent(e.Event)
 	}
