@@ -8,10 +8,7 @@ package nhrpd
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	libcli "github.com/godmvpn/godmvpn/lib/cli"
@@ -20,7 +17,6 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/nhrpd/cli"
-	"github.com/godmvpn/godmvpn/nhrpd/core"
 	"github.com/godmvpn/godmvpn/nhrpd/edge"
 )
 
@@ -88,60 +84,3 @@ func (d *Daemon) Alive(ctx context.Context) error { return d.edge.Alive(ctx) }
 
 // Shutdown implements plugin.Daemon.
 func (d *Daemon) Shutdown(ctx context.Context) error { return d.edge.Goodbye(ctx) }
-
-// Exec implements plugin.Daemon.
-func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) error {
-	if done, err := plugin.ExecDebug(d.edge.Debug(), cmd, out); done {
-		return err
-	}
-	a := cmd.Args
-	id, family := cli.Split(cmd.ID)
-	ask := func(kind core.ReportKind) (core.Report, error) {
-		return d.edge.Ask(ctx, core.Query{Kind: kind, Interface: a.String("ifname"), Family: family})
-	}
-	var o libcli.Output
-	switch id {
-	case cli.ExecNHRP, cli.ExecNHRPAddr:
-		r, err := ask(core.ReportCache)
-		if err != nil {
-			return err
-		}
-		o = cli.ShowNHRP(r.(*core.CacheReport), cli.ViewOf(a))
-	case cli.ExecNHS:
-		r, err := ask(core.ReportNHS)
-		if err != nil {
-			return err
-		}
-		o = cli.ShowNHS(r.(*core.NHSReport), a.Has("detail"))
-	case cli.ExecTraffic:
-		r, err := ask(core.ReportTraffic)
-		if err != nil {
-			return err
-		}
-		o = cli.ShowTraffic(r.(*core.TrafficReport), a.Has("detail"))
-	case cli.ExecMulticast:
-		r, err := ask(core.ReportMulticast)
-		if err != nil {
-			return err
-		}
-		o = cli.ShowMulticast(r.(*core.MulticastReport))
-	case cli.ExecDMVPN:
-		family = cli.FamilyNamed(a.String("family"))
-		r, err := ask(core.ReportPeers)
-		if err != nil {
-			return err
-		}
-		o = cli.ShowDMVPN(r.(*core.PeerReport), a.Has("detail"))
-	case cli.ExecClear:
-		target := netip.Prefix{}
-		if p, ok := cli.Target(a); ok {
-			target = p.Masked()
-		}
-		return d.edge.Clear(ctx, core.Clear{Entries: true, Interface: a.String("ifname"), Family: family, Target: target})
-	case cli.ExecClearCounters:
-		return d.edge.Clear(ctx, core.Clear{Counters: true, Interface: a.String("ifname"), Family: family})
-	default:
-		return fmt.Errorf("nhrpd does not know the command %s", cmd.ID)
-	}
-	return o.Write(out, cmd.JSON)
-}

@@ -43,7 +43,9 @@ func TestRegistration(t *testing.T) {
 		time.Sleep(90 * time.Second)
 		for _, line := range []string{"show ip nhrp", "show ip nhrp brief", "show ip nhrp detail", "show ip nhrp dynamic", "show ip nhrp static",
 			"show ip nhrp 172.31.0.12", "show ip nhrp nhs", "show ip nhrp nhs detail", "show ip nhrp traffic", "show ip nhrp traffic detail",
-			"show ip nhrp multicast", "show dmvpn", "show dmvpn detail"} {
+			"show ip nhrp multicast", "show ip nhrp summary", "show ip nhrp self", "show ip nhrp shortcut", "show ip nhrp local detail", "show dmvpn",
+			"show dmvpn detail", "show dmvpn peer tunnel 172.31.0.12", "show dmvpn peer nbma 192.0.2.1 static",
+			"show dmvpn peer network 172.31.0.11 255.255.255.255", "show dmvpn vrf RED"} {
 			file := strings.ReplaceAll(strings.TrimPrefix(line, "show "), " ", "-")
 			golden(t, "hub-"+file+".txt", hub.exec(line, false))
 			golden(t, "spoke-"+file+".txt", spoke1.exec(line, false))
@@ -222,7 +224,17 @@ func TestClear(t *testing.T) {
 		same(t, "one cleared", hub.neighbors(), "172.31.0.12 at 203.0.113.1")
 		hub.exec("clear ip nhrp", false)
 		same(t, "all cleared", hub.neighbors(), "")
-		hub.exec("clear ip nhrp counters", false)
+		hub.exec("clear ip nhrp vrf RED", false)
+		spoke1.exec("clear dmvpn session peer nbma 192.0.2.1", false)
+		same(t, "spoke1 has to register again", hub.neighbors(), "172.31.0.11 at 198.51.100.1")
+		spoke2.exec("clear dmvpn session", false)
+		same(t, "spoke2 has nothing learnt", hub.neighbors(), "172.31.0.11 at 198.51.100.1")
+		spoke2.exec("clear dmvpn session interface Tunnel0 static", false)
+		same(t, "spoke2 has to register again", hub.neighbors(), atHub)
+		hub.exec("clear dmvpn session peer tunnel 172.31.0.12", false)
+		hub.exec("clear ip nhrp shortcut", false)
+		same(t, "one session ended", hub.neighbors(), "172.31.0.11 at 198.51.100.1")
+		hub.exec("clear dmvpn statistics", false)
 		if out := hub.exec("show ip nhrp traffic", false); !strings.Contains(out, "Rcvd: Total 0") {
 			t.Errorf("counters after clear:\n%s", out)
 		}

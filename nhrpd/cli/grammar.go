@@ -22,15 +22,6 @@ const (
 	CmdRegNoUnique = "nhrp.registration-no-unique"
 	CmdMaxSend     = "nhrp.max-send"
 	CmdGroup       = "nhrp.group"
-
-	ExecNHRP          = "nhrp.show"
-	ExecNHRPAddr      = "nhrp.show-address"
-	ExecNHS           = "nhrp.show-nhs"
-	ExecTraffic       = "nhrp.show-traffic"
-	ExecMulticast     = "nhrp.show-multicast"
-	ExecDMVPN         = "nhrp.show-dmvpn"
-	ExecClear         = "nhrp.clear"
-	ExecClearCounters = "nhrp.clear-counters"
 )
 
 // weight places the lines between "ip mtu" and "ip tcp adjust-mss" of the
@@ -43,9 +34,10 @@ func Grammar() cli.Tree {
 		"ip": "Internet Protocol", "ipv6": "Internet Protocol version 6", "nhrp": "Next Hop Resolution Protocol", "show": "Show running system information",
 		"map": "Static mapping", "multicast": "Multicast packets", "registration": "Registration with the next hop servers",
 		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
-		"detail": "In full", "addr": "Protocol address", "prefix": "Protocol address and prefix length",
+		"detail": "In full", "addr": "Protocol address", "prefix": "Protocol address and prefix length", "vrf": "Tunnels of one VRF",
 	}}
-	tree.Commands = slices.Concat(bothFamilies(configCommands()), groupCommands(), bothFamilies(execCommands()), plugin.DebugCommands(Facilities))
+	tree.Commands = slices.Concat(bothFamilies(configCommands()), groupCommands(), bothFamilies(execCommands()), bothFamilies(clearCommands()),
+		plugin.DebugCommands(Facilities))
 	return tree
 }
 
@@ -82,27 +74,6 @@ func groupCommands() []cli.Command {
 			Help: cli.Help{"group": "Group of this router, which the next hop servers are told", "name": "Name of the group"}}
 	}
 	return []cli.Command{group("nhrp group name:WORD(63)"), group("ip nhrp group name:WORD(63)")}
-}
-
-func execCommands() []cli.Command {
-	exec := func(id, pattern string, help cli.Help) cli.Command {
-		return cli.Command{ID: id, Mode: cli.ModeExec, Pattern: pattern, Help: help}
-	}
-	clear := func(id, pattern string, help cli.Help) cli.Command {
-		return cli.Command{ID: id, Mode: cli.ModeEnable, Pattern: pattern, Help: help}
-	}
-	return []cli.Command{
-		exec(ExecNHRP, "show ip nhrp [interface ifname:IFNAME] [view:{brief|detail|dynamic|static|incomplete|local}]",
-			cli.Help{"brief": "A line for each entry", "dynamic": "Learnt entries", "static": "Configured entries",
-				"incomplete": "Entries that are being resolved", "local": "Own entries"}),
-		exec(ExecNHRPAddr, "show ip nhrp addr:A.B.C.D [mask:MASK]", cli.Help{"mask": "Network mask"}),
-		exec(ExecNHS, "show ip nhrp nhs [detail]", cli.Help{"nhs": "Next hop servers"}),
-		exec(ExecTraffic, "show ip nhrp traffic [interface ifname:IFNAME] [detail]", cli.Help{"traffic": "Packets sent, received and dropped"}),
-		exec(ExecMulticast, "show ip nhrp multicast", cli.Help{"multicast": "Where multicast packets go"}),
-		exec(ExecDMVPN, "show dmvpn [family:{ipv4|ipv6}] [interface ifname:IFNAME] [detail]", cli.Help{"ipv4": "IPv4 in the tunnels", "ipv6": "IPv6 in the tunnels"}),
-		clear(ExecClear, "clear ip nhrp [interface ifname:IFNAME] [addr:A.B.C.D [mask:MASK]]", cli.Help{"mask": "Network mask"}),
-		clear(ExecClearCounters, "clear ip nhrp counters [interface ifname:IFNAME]", cli.Help{"counters": "Packet counters"}),
-	}
 }
 
 // The grammar above agrees on lengths with the core and with the packet.

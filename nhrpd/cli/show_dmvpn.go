@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/godmvpn/godmvpn/lib/cli"
@@ -35,10 +37,61 @@ type dmvpnJSON struct {
 	Servers     []nhsJSON  `json:"servers"`
 }
 
-// ShowDMVPN prints the DMVPN view: `show dmvpn`.
-func ShowDMVPN(r *core.PeerReport, detail bool) cli.Output {
-	list := []dmvpnJSON{}
+// PeerView selects what `show dmvpn` shows.
+type PeerView struct {
+	Detail  bool
+	Static  bool         // only configured entries
+	NBMA    netip.Addr   // only the peer there; the zero Addr: all
+	Tunnel  netip.Addr   // only the peer with this tunnel address; the zero Addr: all
+	Network netip.Prefix // only the entry for exactly this network; the zero Prefix: all
+}
+
+// PeersOf reads the arguments of `show dmvpn`.
+func PeersOf(a cli.Args) PeerView {
+	v := PeerView{Detail: a.Has("detail"), Static: a.Has("static"), NBMA: a.Addr("nbma"), Tunnel: a.Addr("tunnel")}
+	if p, ok := a.MaskedPrefix("network", "mask"); ok {
+		v.Network = p.Masked()
+	}
+	return v
+}
+
+// filtered reports whether some peers may be left out.
+func (v PeerView) filtered() bool {
+	return v.Static || v.NBMA.IsValid() || v.Tunnel.IsValid() || v.Network.IsValid()
+}
+
+func (v PeerView) shows(p core.Peer) bool {
+	return (!v.Static || strings.HasPrefix(p.Attributes, "S")) && (!v.NBMA.IsValid() || p.NBMA == v.NBMA) &&
+		(!v.Tunnel.IsValid() || p.Tunnel == v.Tunnel) && (!v.Network.IsValid() || p.Target == v.Network)
+}
+
+// choose returns the report with the peers that a view shows, and the interfaces
+// that have any if not all are shown.
+func (v PeerView) choose(r *core.PeerReport) []core.InterfacePeers {
+	if !v.filtered() {
+		return r.Interfaces
+	}
+	var out []core.InterfacePeers
 	for _, i := range r.Interfaces {
+		i.Peers = slices.DeleteFunc(slices.Clone(i.Peers), func(p core.Peer) bool { return !v.shows(p) })
+		at := map[netip.Addr]bool{}
+		for _, p := range i.Peers {
+			if p.NBMA.IsValid() && !p.Local {
+				at[p.NBMA] = true
+			}
+		}
+		if i.NBMAPeers = len(at); len(i.Peers) > 0 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// ShowDMVPN prints the DMVPN view: `show dmvpn`.
+func ShowDMVPN(r *core.PeerReport, v PeerView) cli.Output {
+	chosen := v.choose(r)
+	list := []dmvpnJSON{}
+	for _, i := range chosen {
 		d := dmvpnJSON{Interface: i.Interface, Family: strings.ToLower(familyName(i.Family)), Type: i.Role.String(), Up: i.Up, Address: text(i.Addr), VRF: i.VRF,
 			Source: text(i.Source), Destination: text(i.Destination), NetworkID: i.NetworkID, PeerCount: i.NBMAPeers,
 			Peers: []peerJSON{}, Servers: []nhsJSON{}}
@@ -52,24 +105,35 @@ func ShowDMVPN(r *core.PeerReport, detail bool) cli.Output {
 	}
 	return cli.Output{JSON: map[string]any{"interfaces": list}, Text: func(w io.Writer) {
 		legend(w)
-		for _, i := range r.Interfaces {
-			if len(i.Peers) == 0 && !detail {
+		for _, i := range chosen {
+			if v.Detail {
+				detailHead(w, i)
+				printPeers(w, i.Family, i.Peers, true)
+				fmt.Fprintln(w)
 				continue
 			}
-			if detail {
-				detailHead(w, i)
-			} else {
-				fmt.Fprintf(w, "Interface: %s, %s NHRP Details \n", i.Interface, familyName(i.Family))
-				fmt.Fprintf(w, "Type:%s, NHRP Peers:%d, \n\n", i.Role, i.NBMAPeers)
+			// What this router told others of itself is no peer.
+			peers := slices.DeleteFunc(slices.Clone(i.Peers), func(p core.Peer) bool { return p.Local })
+			if len(peers) == 0 {
+				continue
 			}
-			if i.Family == rib.IPv6 {
-				peerBlocks(w, i.Peers)
-			} else {
-				peerRows(w, i.Peers, detail)
-			}
+			fmt.Fprintf(w, "Interface: %s, %s NHRP Details \n", i.Interface, familyName(i.Family))
+			fmt.Fprintf(w, "Type:%s, NHRP Peers:%d, \n\n", i.Role, i.NBMAPeers)
+			printPeers(w, i.Family, peers, false)
 			fmt.Fprintln(w)
 		}
+		if v.Detail { // there is no IPsec
+			fmt.Fprintf(w, "Crypto Session Details: \n%s\n\nPending DMVPN Sessions:\n\n", strings.Repeat("-", 80))
+		}
 	}}
+}
+
+func printPeers(w io.Writer, family rib.Family, peers []core.Peer, detail bool) {
+	if family == rib.IPv6 {
+		peerBlocks(w, peers)
+	} else {
+		peerRows(w, peers, detail)
+	}
 }
 
 func legend(w io.Writer) {
@@ -121,6 +185,9 @@ func detailHead(w io.Writer, i core.InterfacePeers) {
 	fmt.Fprintf(w, "Type:%s, Total NBMA Peers (v4/v6): %d\n\n", i.Role, i.NBMAPeers)
 }
 
+// nbmaColumn is the width of the column of NBMA addresses.
+const nbmaColumn = 15
+
 // peerRows prints the table. Further entries of an NBMA address stand below its
 // first one, which has the count.
 func peerRows(w io.Writer, peers []core.Peer, detail bool) {
@@ -154,6 +221,10 @@ func peerRows(w io.Writer, peers []core.Peer, detail bool) {
 			if !detail {
 				shown = ""
 			}
+		}
+		if len(shown) > nbmaColumn { // an IPv6 address stands alone
+			fmt.Fprintf(w, strings.SplitAfter(table.Format, "s ")[0]+"%s\n", count, shown)
+			count, shown = "", ""
 		}
 		values := []any{count, shown, text(p.Tunnel), p.State.String(), cli.Duration(p.Since), p.Attributes}
 		if detail {

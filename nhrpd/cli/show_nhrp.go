@@ -16,6 +16,7 @@ import (
 type View struct {
 	Brief, Detail bool
 	Type          core.EntryType // 0: all
+	Shortcut      bool           // only entries with a route of their own or an overridden next hop
 	Target        netip.Prefix   // only the entries that cover or lie in it; zero: all
 }
 
@@ -32,6 +33,7 @@ func ViewOf(a cli.Args) View {
 	case a.Has("local"):
 		v.Type = core.EntryLocal
 	}
+	v.Shortcut = a.Has("shortcut")
 	if p, ok := Target(a); ok {
 		v.Target, v.Detail = p.Masked(), true
 	}
@@ -40,6 +42,9 @@ func ViewOf(a cli.Args) View {
 
 func (v View) shows(e core.CacheEntry) bool {
 	if v.Brief && (e.Type == core.EntryIncomplete || e.Type == core.EntryLocal) {
+		return false
+	}
+	if v.Shortcut && e.Flags&(core.FlagRIB|core.FlagNHO) == 0 {
 		return false
 	}
 	return (v.Type == 0 || v.Type == e.Type) && (!v.Target.IsValid() || v.Target.Overlaps(e.Target))
@@ -63,6 +68,45 @@ type entryJSON struct {
 	RequestID   uint32   `json:"requestId,omitempty"`
 	Refreshed   uint64   `json:"refreshed"`
 	CacheHits   uint64   `json:"cacheHits,omitempty"`
+	VRF         string   `json:"vrf,omitempty"`
+
+	Requesters []requesterJSON `json:"requesters,omitempty"`
+	LastError  *troubleJSON    `json:"lastError,omitempty"`
+}
+
+// requesterJSON is a station that was told of an entry.
+type requesterJSON struct {
+	Station   string  `json:"station"`
+	NBMA      string  `json:"nbma"`
+	RequestID uint32  `json:"requestId"`
+	Expires   float64 `json:"expires"`
+}
+
+// troubleJSON is what went wrong last. Times are in seconds.
+type troubleJSON struct {
+	Text  string  `json:"text"`
+	Since float64 `json:"since"`
+	Last  float64 `json:"last"`
+}
+
+func troubleOf(t core.Trouble) *troubleJSON {
+	if t.Text == "" {
+		return nil
+	}
+	return &troubleJSON{t.Text, t.Since.Seconds(), t.Last.Seconds()}
+}
+
+func entryOf(e core.CacheEntry) entryJSON {
+	j := entryJSON{
+		Interface: e.Interface, Target: e.Target.String(), NextHop: text(e.NextHop), NBMA: text(e.NBMA),
+		ClaimedNBMA: text(e.Claimed), Type: e.Type.String(), Flags: append([]string{}, strings.Fields(e.Flags.String())...),
+		Created: e.Age.Seconds(), Expires: expires(e.Expires), Holdtime: e.Holdtime.Seconds(), Preference: e.Preference,
+		Group: e.Group, Requester: text(e.Requester), RequestID: e.RequestID, Refreshed: e.Refreshed, CacheHits: e.Hits,
+		VRF: e.VRF, LastError: troubleOf(e.Trouble)}
+	for _, t := range e.Told {
+		j.Requesters = append(j.Requesters, requesterJSON{t.Station.String(), text(t.NBMA), t.RequestID, t.Ends.Seconds()})
+	}
+	return j
 }
 
 // expires is nil for never.
@@ -95,11 +139,7 @@ func ShowNHRP(r *core.CacheReport, v View) cli.Output {
 	})
 	list := []entryJSON{}
 	for _, e := range entries {
-		list = append(list, entryJSON{
-			Interface: e.Interface, Target: e.Target.String(), NextHop: text(e.NextHop), NBMA: text(e.NBMA),
-			ClaimedNBMA: text(e.Claimed), Type: e.Type.String(), Flags: append([]string{}, strings.Fields(e.Flags.String())...),
-			Created: e.Age.Seconds(), Expires: expires(e.Expires), Holdtime: e.Holdtime.Seconds(), Preference: e.Preference,
-			Group: e.Group, Requester: text(e.Requester), RequestID: e.RequestID, Refreshed: e.Refreshed, CacheHits: e.Hits})
+		list = append(list, entryOf(e))
 	}
 	return cli.Output{JSON: map[string]any{"entries": list}, Text: func(w io.Writer) {
 		if v.Brief {
@@ -151,26 +191,29 @@ func printEntry(w io.Writer, e core.CacheEntry, detail bool) {
 	if e.Group != "" {
 		fmt.Fprintf(w, "   Group: %s\n", e.Group)
 	}
-	if !detail {
-		return
+	if detail {
+		entryDetail(w, e)
 	}
-	if e.Requester.IsValid() {
-		fmt.Fprintf(w, "  Requester: %v Request ID: %d\n", e.Requester, e.RequestID)
-	}
-	fmt.Fprintf(w, "   Preference: %d\n", e.Preference)
-	if e.Holdtime > 0 {
-		fmt.Fprintf(w, "   Holding time: %v, refreshed %d times\n", e.Holdtime, e.Refreshed)
+	if t := e.Trouble; t.Text != "" && (detail || e.Type == core.EntryIncomplete) {
+		fmt.Fprintf(w, "   Last error: %s, %s ago\n", t.Text, cli.Duration(t.Last))
 	}
 }
 
-// short abbreviates the name of an interface as IOS does in narrow tables.
-func short(name string) string {
-	for _, p := range []struct{ long, short string }{{"Tunnel", "Tu"}, {"GigabitEthernet", "Gi"}, {"Loopback", "Lo"}, {"Ethernet", "Et"}} {
-		if rest, ok := strings.CutPrefix(name, p.long); ok {
-			return p.short + rest
-		}
+// entryDetail prints who was told of an entry, and what only those want to know who
+// look closely.
+func entryDetail(w io.Writer, e core.CacheEntry) {
+	for _, t := range e.Told {
+		fmt.Fprintf(w, "  Requester: %v Request ID: %d\n", t.Station, t.RequestID)
 	}
-	return name
+	fmt.Fprintf(w, "   Preference: %d\n", e.Preference)
+	if e.Holdtime <= 0 {
+		return
+	}
+	fmt.Fprintf(w, "   Holding time: %s", cli.Duration(e.Holdtime))
+	if e.Flags&core.FlagRegistered != 0 {
+		fmt.Fprintf(w, ", registered by %v (Request ID %d), %d times", e.Requester, e.RequestID, e.Refreshed)
+	}
+	fmt.Fprintln(w)
 }
 
 // briefFlags are the letters of `show ip nhrp brief`.
@@ -204,7 +247,7 @@ func briefEntries(w io.Writer, entries []core.CacheEntry) {
 	table.Row("", "Target Network", "T/Flag", "")
 	fmt.Fprintln(w, strings.Repeat("-", 8), strings.Repeat("-", 43), strings.Repeat("-", 6), strings.Repeat("-", 16))
 	for _, e := range entries {
-		table.Row(short(e.Interface), e.NextHop, "", text(e.NBMA))
+		table.Row(cli.ShortInterfaceName(e.Interface), e.NextHop, "", text(e.NBMA))
 		table.Row("", e.Target, briefFlags(e), "")
 	}
 }
@@ -229,6 +272,8 @@ type nhsJSON struct {
 	Retry      float64  `json:"retry"`
 	NextSend   *float64 `json:"nextSend"`
 	LastError  string   `json:"lastError,omitempty"`
+	ErrorSince float64  `json:"lastErrorSince,omitempty"`
+	VRF        string   `json:"vrf,omitempty"`
 	Translated string   `json:"ownNbmaSeenByServer,omitempty"`
 }
 
@@ -236,7 +281,8 @@ func nhsOf(s core.NHSEntry) nhsJSON {
 	return nhsJSON{Interface: s.Interface, Addr: s.Addr.String(), NBMA: text(s.NBMA), Name: s.Name, State: s.State.String(),
 		Up: s.State == core.NHSResponding, Since: s.Since.Seconds(), Priority: s.Priority, Cluster: s.Cluster,
 		Sent: s.Sent, Failed: s.Failed, Received: s.Received, LastReply: expires(s.LastReply), Pending: s.Pending,
-		RequestID: s.RequestID, Retry: s.Retry.Seconds(), NextSend: expires(s.NextSend), LastError: s.LastError, Translated: text(s.Translated)}
+		RequestID: s.RequestID, Retry: s.Retry.Seconds(), NextSend: expires(s.NextSend), LastError: s.Trouble.Text,
+		ErrorSince: s.Trouble.Since.Seconds(), VRF: s.VRF, Translated: text(s.Translated)}
 }
 
 // nhsLine is the line of a server, as in `show ip nhrp nhs` and `show dmvpn detail`.
@@ -277,8 +323,8 @@ func ShowNHS(r *core.NHSReport, detail bool) cli.Output {
 			if detail && s.Translated.IsValid() {
 				fmt.Fprintf(w, "   Own NBMA address as the server sees it: %v\n", s.Translated)
 			}
-			if detail && s.LastError != "" {
-				fmt.Fprintf(w, "   Last error: %s\n", s.LastError)
+			if detail && s.Trouble.Text != "" {
+				fmt.Fprintf(w, "   Last error: %s, since %s\n", s.Trouble.Text, cli.Duration(s.Trouble.Since))
 			}
 		}
 		if detail {
@@ -297,7 +343,7 @@ func pendingRequests(w io.Writer, servers []core.NHSEntry) {
 			fmt.Fprintln(w, "Pending Registration Requests:")
 			title = true
 		}
-		fmt.Fprintf(w, "Registration Request: Reqid %d, Ret %d  NHS %v (%s)\n", s.RequestID, int(s.Retry.Seconds()), s.Addr, short(s.Interface))
+		fmt.Fprintf(w, "Registration Request: Reqid %d, Ret %d  NHS %v (%s)\n", s.RequestID, int(s.Retry.Seconds()), s.Addr, cli.ShortInterfaceName(s.Interface))
 	}
 }
 

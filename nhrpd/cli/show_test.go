@@ -3,7 +3,10 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +41,29 @@ func check(t *testing.T, what string, o libcli.Output, from, want string) {
 	}
 }
 
+var rewrite = flag.Bool("rewrite", false, "write the golden files")
+
+// golden compares an output, as text and as JSON, with files of testdata.
+func golden(t *testing.T, name string, o libcli.Output) {
+	t.Helper()
+	for _, ext := range []string{".txt", ".json"} {
+		var out bytes.Buffer
+		if err := o.Write(&out, ext == ".json"); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join("testdata", name+ext)
+		if *rewrite {
+			if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if diff := cmp.Diff(string(want), out.String()); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", file, err, diff)
+		}
+	}
+}
+
 // spoke is a spoke with a shortcut to another one and its own answered prefix.
 func spoke() *core.PeerReport {
 	peer := func(nbma, tunnel, target, attributes string, state core.PeerState, since time.Duration) core.Peer {
@@ -56,6 +82,9 @@ func spoke() *core.PeerReport {
 		peer("", "172.31.0.13", "172.31.0.13/32", "IX", core.PeerNHRP, up),
 	}
 	peers[2].Group = "GOLD"
+	own := peer("198.51.100.1", "172.31.0.11", "10.11.0.0/24", "DLX", core.PeerUp, up)
+	own.Local = true
+	peers = append(peers, own, peer("2001:db8:ffff:ffff:ffff:ffff:ffff:fff1", "172.31.0.14", "172.31.0.14/32", "DN", core.PeerUp, up))
 	return &core.PeerReport{Interfaces: []core.InterfacePeers{
 		{Interface: "Tunnel0", Family: rib.IPv4, Role: core.RoleSpoke, NBMAPeers: 2, AdminUp: true, LineUp: true, Up: true, Addr: addr("172.31.0.11"),
 			Source: addr("198.51.100.1"), Mode: rib.TunnelGREMultipoint, Peers: peers},
@@ -63,7 +92,7 @@ func spoke() *core.PeerReport {
 }
 
 func TestShowDMVPN(t *testing.T) {
-	check(t, "show dmvpn", cli.ShowDMVPN(spoke(), false), "Interface:", `Interface: Tunnel0, IPv4 NHRP Details 
+	check(t, "show dmvpn", cli.ShowDMVPN(spoke(), cli.PeerView{}), "Interface:", `Interface: Tunnel0, IPv4 NHRP Details 
 Type:Spoke, NHRP Peers:2, 
 
  # Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb
@@ -72,35 +101,17 @@ Type:Spoke, NHRP Peers:2,
      2 203.0.113.1         172.31.0.12    UP 00:00:09   DT1
                            172.31.0.12    UP 00:00:09   DT2
      1 UNKNOWN             172.31.0.13  NHRP 00:00:09    IX
+     1 2001:db8:ffff:ffff:ffff:ffff:ffff:fff1
+                           172.31.0.14    UP 00:00:09    DN
 
 `)
-	check(t, "show dmvpn detail", cli.ShowDMVPN(spoke(), true), "Interface Tunnel0", `Interface Tunnel0 is up/up, Addr. is 172.31.0.11, VRF "global"
-   Tunnel Src./Dest. addr: 198.51.100.1/Multipoint, Tunnel VRF "global"
-   Protocol/Transport: "multi-GRE/IP", Protect ""
-   Interface State Control: Disabled
-   nhrp event-publisher : Disabled
-
-Type:Spoke, Total NBMA Peers (v4/v6): 2
-
-# Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb    Target Network
------ --------------- --------------- ----- -------- ----- -----------------
-    1 192.0.2.1            172.31.0.1    UP 00:12:26     S      172.31.0.1/32
-    2 203.0.113.1         172.31.0.12    UP 00:00:09   DT1     172.31.0.12/32
-      203.0.113.1         172.31.0.12    UP 00:00:09   DT2       10.12.0.0/24
-NHRP group: GOLD
-    1 UNKNOWN             172.31.0.13  NHRP 00:00:09    IX     172.31.0.13/32
-
-Interface Tunnel1 is down/down, Addr. is , VRF "RED"
-   Tunnel Src./Dest. addr: /192.0.2.9, Tunnel VRF "INET"
-   Protocol/Transport: "GRE/IP", Protect ""
-   Interface State Control: Disabled
-   nhrp event-publisher : Disabled
-
-Type:Hub, Total NBMA Peers (v4/v6): 0
-
-
-`)
-	check(t, "show dmvpn without peers", cli.ShowDMVPN(&core.PeerReport{}, false), strings.Repeat("=", 74), strings.Repeat("=", 74)+"\n\n")
+	golden(t, "dmvpn", cli.ShowDMVPN(spoke(), cli.PeerView{}))
+	golden(t, "dmvpn-detail", cli.ShowDMVPN(spoke(), cli.PeerView{Detail: true}))
+	for name, v := range map[string]cli.PeerView{"static": {Static: true}, "nbma": {NBMA: addr("203.0.113.1")}, "tunnel": {Tunnel: addr("172.31.0.12"), Detail: true},
+		"network": {Network: prefix("10.12.0.0/24")}, "nobody": {NBMA: addr("203.0.113.99"), Detail: true}} {
+		golden(t, "dmvpn-"+name, cli.ShowDMVPN(spoke(), v))
+	}
+	check(t, "show dmvpn without peers", cli.ShowDMVPN(&core.PeerReport{}, cli.PeerView{}), strings.Repeat("=", 74), strings.Repeat("=", 74)+"\n\n")
 }
 
 // cache has an entry of each type.
@@ -113,9 +124,12 @@ func cache() *core.CacheReport {
 			Flags: core.FlagUsed, Age: age, Expires: core.NoExpiry, Preference: 255},
 		{Interface: "Tunnel0", Target: prefix("172.31.0.13/32"), NextHop: addr("172.31.0.13"), NBMA: addr("203.0.113.7"), Claimed: addr("192.168.1.2"), Type: core.EntryDynamic,
 			Flags: core.FlagUnique | core.FlagRegistered | core.FlagNexthop, Age: age, Expires: left, Group: "GOLD"},
-		{Interface: "Tunnel0", Target: prefix("192.0.2.77/32"), Type: core.EntryIncomplete, Flags: core.FlagNegative, Age: age, Expires: time.Minute, Hits: 3},
+		{Interface: "Tunnel0", Target: prefix("192.0.2.77/32"), Type: core.EntryIncomplete, Flags: core.FlagNegative, Age: age, Expires: time.Minute, Hits: 3,
+			Trouble: core.Trouble{Text: "No Internetworking Layer Address to NBMA Address Binding Exists (12)", Since: age, Last: 4 * time.Second}},
 		{Interface: "Tunnel0", Target: prefix("10.11.0.0/24"), NextHop: addr("172.31.0.11"), NBMA: addr("198.51.100.1"), Type: core.EntryLocal,
-			Flags: core.FlagRouter | core.FlagUnique | core.FlagLocal, Age: age, Expires: left, Requester: addr("172.31.0.12"), RequestID: 2, Preference: 255},
+			Flags: core.FlagRouter | core.FlagUnique | core.FlagLocal, Age: age, Expires: left, Requester: addr("172.31.0.12"), RequestID: 2, Preference: 255,
+			Told: []core.ToldStation{{Station: addr("172.31.0.12"), NBMA: addr("203.0.113.1"), RequestID: 2, Ends: left},
+				{Station: addr("172.31.0.13"), NBMA: addr("203.0.113.7"), RequestID: 9, Ends: time.Minute}}},
 	}}
 }
 
@@ -147,8 +161,13 @@ func TestShowNHRP(t *testing.T) {
    Tunnel0 created 00:00:09, expire 00:01:00
    Type: incomplete, Flags: negative
    Cache hits: 3
+   Last error: No Internetworking Layer Address to NBMA Address Binding Exists (12), 00:00:04 ago
 `+localEntry)
-	check(t, "local", cli.ShowNHRP(cache(), cli.View{Type: core.EntryLocal, Detail: true}), "", localEntry+"  Requester: 172.31.0.12 Request ID: 2\n   Preference: 255\n")
+	check(t, "local", cli.ShowNHRP(cache(), cli.View{Type: core.EntryLocal, Detail: true}), "", localEntry+"  Requester: 172.31.0.12 Request ID: 2\n  Requester: 172.31.0.13 Request ID: 9\n   Preference: 255\n")
+	for name, v := range map[string]cli.View{"nhrp": {}, "nhrp-detail": {Detail: true}, "nhrp-shortcut": {Shortcut: true}, "nhrp-static": {Type: core.EntryStatic}} {
+		golden(t, name, cli.ShowNHRP(cache(), v))
+	}
+	golden(t, "nhrp-summary", cli.ShowSummary(cache()))
 	check(t, "one address", cli.ShowNHRP(cache(), cli.View{Target: prefix("10.12.0.7/32")}), "", dynamicEntry)
 	check(t, "brief", cli.ShowNHRP(cache(), cli.View{Brief: true}), "Intf", `Intf     NextHop Address                                    NBMA Address
          Target Network                              T/Flag
@@ -160,4 +179,15 @@ Tu0      172.31.0.1                                         192.0.2.1
 Tu0      172.31.0.13                                        203.0.113.7
          172.31.0.13/32                              D/urc
 `)
+}
+
+// TestShowSelf has a tunnel whose address a NAT changes, one that is registered
+// nowhere, and one without an address.
+func TestShowSelf(t *testing.T) {
+	r := spoke()
+	r.Interfaces[0].Servers = []core.NHSEntry{
+		{Interface: "Tunnel0", Addr: addr("172.31.0.1"), State: core.NHSResponding, Translated: addr("192.0.2.66")},
+		{Interface: "Tunnel0", Addr: addr("172.31.0.2"), State: core.NHSResponding}, {Interface: "Tunnel0", Addr: addr("172.31.0.3"), State: core.NHSDown}}
+	r.Interfaces[0].NetworkID = 1
+	golden(t, "nhrp-self", cli.ShowSelf(r))
 }

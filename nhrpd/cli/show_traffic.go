@@ -15,6 +15,7 @@ var messages = [core.NumMessageTypes]string{"Unknown", "Resolution Request", "Re
 
 type trafficJSON struct {
 	Interface string            `json:"interface"`
+	VRF       string            `json:"vrf,omitempty"`
 	MaxSend   int               `json:"maxSend"`
 	Interval  float64           `json:"maxSendInterval"`
 	Usage     int               `json:"usagePercent"`
@@ -45,7 +46,7 @@ func ShowTraffic(r *core.TrafficReport, detail bool) cli.Output {
 	list := []trafficJSON{}
 	for i := range r.Interfaces {
 		t := &r.Interfaces[i]
-		list = append(list, trafficJSON{t.Interface, t.MaxSend, t.MaxSendInterval.Seconds(), t.Usage,
+		list = append(list, trafficJSON{t.Interface, t.VRF, t.MaxSend, t.MaxSendInterval.Seconds(), t.Usage,
 			named(t.Counters.Sent), named(t.Counters.Received), named(t.Counters.Forwarded), drops(&t.Counters)})
 	}
 	return cli.Output{JSON: map[string]any{"interfaces": list, "otherDrops": drops(&r.Other)}, Text: func(w io.Writer) {

@@ -37,6 +37,7 @@ type entry struct {
 	multicast  netip.Addr          // where multicast goes for its sake; zero if nowhere
 	told       map[netip.Addr]told // who was told of it, by protocol address
 	ask        *asking             // until it is resolved; nil for what needs no resolution
+	trouble    *trouble            // nil: none so far
 }
 
 // cache holds the entries of an instance by prefix.
@@ -128,7 +129,7 @@ func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason
 	c.placeMulticast(e, true)
 	c.dropNeighbor(e)
 	c.forget(e)
-	c.traceEntry(event, e)
+	c.traceEntryWhy(event, e, reason)
 	switch {
 	case e.flags&FlagRegistered != 0:
 		c.logClient(e, "NHRP_NHC_DOWN", "is DOWN", reason)
@@ -143,12 +144,15 @@ func (c *Core) expire(now clock.Instant, e *entry) {
 	c.removeEntry(now, e, TraceEntryExpired, "Expired")
 }
 
-func (c *Core) traceEntry(event TraceEvent, e *entry) {
+func (c *Core) traceEntry(event TraceEvent, e *entry) { c.traceEntryWhy(event, e, "") }
+
+func (c *Core) traceEntryWhy(event TraceEvent, e *entry, reason string) {
 	if event == TraceEntryRefresh && !c.tracing {
 		return
 	}
 	c.trace(Trace{
-		Event: event, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: e.requestID,
+		Event: event, Interface: e.iface.key.name, Peer: e.target.Addr(), Target: e.target, NBMA: e.nbma, RequestID: e.requestID,
+		Reason: reason,
 	})
 }
 
@@ -219,7 +223,7 @@ func (c *Core) syncStatic(now clock.Instant, i *iface) {
 		w, ok := wanted[e.target]
 		switch {
 		case e.kind == EntryStatic && (!ok || w.nextHop != e.nextHop):
-			c.removeEntry(now, e, TraceEntryDeleted, "")
+			c.removeEntry(now, e, TraceEntryDeleted, "Unconfigured")
 		case e.kind != EntryStatic && (ok || hosts[e.target]):
 			c.removeEntry(now, e, TraceEntryDeleted, "Static map")
 		}

@@ -200,33 +200,6 @@ func (k ifaceKey) compare(o ifaceKey) int {
 	return cmp.Compare(k.family, o.family)
 }
 
-// clear implements `clear ip nhrp`.
-func (c *Core) clear(now clock.Instant, in Clear) {
-	for _, i := range c.order {
-		if !i.key.matches(in.Interface, in.Family) {
-			continue
-		}
-		if in.Counters {
-			i.counters = Counters{}
-			for _, s := range i.servers {
-				s.sent, s.failed, s.received = 0, 0, 0
-			}
-		}
-		if !in.Entries {
-			continue
-		}
-		for _, e := range i.cache.sorted() {
-			if e.kind == EntryStatic || (in.Target.IsValid() && e.target != in.Target.Masked()) {
-				continue
-			}
-			c.removeEntry(now, e, TraceEntryDeleted, "Cleared")
-		}
-	}
-	if in.Counters && in.Interface == "" {
-		c.other = Counters{}
-	}
-}
-
 // shutdown takes back the registrations, and what others were told of this node.
 func (c *Core) shutdown(now clock.Instant) {
 	for _, i := range c.order {

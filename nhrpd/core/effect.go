@@ -82,12 +82,14 @@ type Log struct {
 type Trace struct {
 	Event     TraceEvent
 	Interface string
-	Peer      netip.Addr // protocol address, if known
-	NBMA      netip.Addr // if known
-	Message   uint8      // NHRP packet type, if the event is about a packet
-	Code      uint16     // CIE or error code, if there is one
-	Drop      DropReason // for TraceDropped
-	RequestID uint32     // if there is one
+	Peer      netip.Addr   // protocol address, if known
+	Target    netip.Prefix // of the entry, if the event is about one
+	NBMA      netip.Addr   // if known
+	Message   uint8        // NHRP packet type, if the event is about a packet
+	Code      uint16       // CIE or error code, if there is one
+	Drop      DropReason   // for TraceDropped
+	RequestID uint32       // if there is one
+	Reason    string       // why it came to this, where that is known
 }
 
 // Answer answers a Query.

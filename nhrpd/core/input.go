@@ -64,14 +64,21 @@ type NeighborMiss struct {
 	Addr      netip.Addr // protocol address
 }
 
-// Clear removes dynamic entries (`clear ip nhrp`), counters, or both. Static
-// entries stay.
+// Clear removes dynamic entries (`clear ip nhrp`), counters, or both; or it ends
+// sessions with peers (`clear dmvpn session`): what was learnt of them is
+// forgotten, and servers are registered with anew. Static entries stay.
 type Clear struct {
 	Entries   bool
 	Counters  bool
+	Sessions  bool
+	Shortcuts bool         // of entries: only those with a route of their own or an overridden next hop
+	Static    bool         // of sessions: those with all servers as well, not only with the peer below
 	Interface string       // "" for all
+	VRF       string       // of the tunnel; "" for all
 	Family    rib.Family   // 0 for both
 	Target    netip.Prefix // only the entry for exactly this prefix; the zero Prefix for all
+	Tunnel    netip.Addr   // only the peer with this protocol address; the zero Addr for all
+	NBMA      netip.Addr   // only the peer with this NBMA address; the zero Addr for all
 }
 
 // Query asks for a report; the effect Answer with the same ID follows within
@@ -81,6 +88,7 @@ type Query struct {
 	Kind      ReportKind
 	Interface string     // "" for all
 	Family    rib.Family // 0 for both
+	VRF       string     // of the tunnel; "" for all
 }
 
 // Tracing turns the Trace effects that every packet causes on or off: received,

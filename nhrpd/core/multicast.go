@@ -125,7 +125,7 @@ func (i *iface) multicastTable() []MulticastEntry {
 	add := func(nbma netip.Addr, dynamic bool) {
 		if !seen[nbma] {
 			seen[nbma] = true
-			all = append(all, MulticastEntry{Interface: i.key.name, Family: i.key.family, NBMA: nbma, Dynamic: dynamic})
+			all = append(all, MulticastEntry{Interface: i.key.name, VRF: i.link.VRF, Family: i.key.family, NBMA: nbma, Dynamic: dynamic})
 		}
 	}
 	for _, a := range i.multicastStatic() {

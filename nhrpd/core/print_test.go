@@ -71,6 +71,9 @@ func traceText(t core.Trace) string {
 	if t.RequestID != 0 {
 		parts = append(parts, fmt.Sprintf("id=%d", t.RequestID))
 	}
+	if t.Reason != "" {
+		parts = append(parts, fmt.Sprintf("why=%q", t.Reason))
+	}
 	return strings.Join(parts, " ")
 }
 
@@ -125,7 +128,8 @@ func (w *world) show(a scripttest.Args) {
 		"multicast": core.ReportMulticast, "peers": core.ReportPeers,
 	}[a.Word(1)]
 	w.queries++
-	w.Step(core.Query{ID: w.queries, Kind: kind, Interface: a.Get("if", "")})
+	w.full = a.Has("full")
+	w.Step(core.Query{ID: w.queries, Kind: kind, Interface: a.Get("if", ""), VRF: a.Get("vrf", "")})
 }
 
 func life(d time.Duration) string {
@@ -149,6 +153,14 @@ func (w *world) report(r core.Report) {
 			w.Printf("%s/%d %v via %s nbma %s claimed %s %v [%v] age %v expires %s hold %v requester %s id %d refreshed %d%s", e.Interface,
 				e.Family, e.Target, addr(e.NextHop), addr(e.NBMA), addr(e.Claimed), e.Type, e.Flags, e.Age, life(e.Expires), e.Holdtime,
 				addr(e.Requester), e.RequestID, e.Refreshed, hits)
+			for _, t := range e.Told {
+				if w.full {
+					w.Printf("  told %v at %v id %d ends %v", t.Station, t.NBMA, t.RequestID, t.Ends)
+				}
+			}
+			if w.full && e.Trouble.Text != "" {
+				w.Printf("  trouble %q since %v last %v", e.Trouble.Text, e.Trouble.Since, e.Trouble.Last)
+			}
 		}
 	case *core.NHSReport:
 		for _, s := range r.Servers {
@@ -184,7 +196,7 @@ func (w *world) server(s core.NHSEntry) {
 	next := life(s.NextSend)
 	w.Printf("%s/%d %v %v nbma %s since %v sent %d failed %d received %d last-reply %s pending %v id %d retry %v next %s error %q translated %s name %q",
 		s.Interface, s.Family, s.Addr, s.State, addr(s.NBMA), s.Since, s.Sent, s.Failed, s.Received, life(s.LastReply), s.Pending,
-		s.RequestID, s.Retry, next, s.LastError, addr(s.Translated), s.Name)
+		s.RequestID, s.Retry, next, s.Trouble.Text, addr(s.Translated), s.Name)
 }
 
 func (w *world) counters(c core.Counters) {

@@ -28,6 +28,7 @@ const (
 // told is a station that was told of an entry.
 type told struct {
 	nbma  netip.Addr    // where its request came from
+	id    uint32        // Request ID of that
 	until clock.Instant // when what it was told ends by itself
 }
 
@@ -49,7 +50,7 @@ func (c *Core) remember(now clock.Instant, e *entry, from netip.Addr) bool {
 	if e.told == nil {
 		e.told = make(map[netip.Addr]told)
 	}
-	e.told[station] = told{from, e.expires}
+	e.told[station] = told{from, c.in.RequestID, e.expires}
 	return true
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -99,8 +100,10 @@ func (c *Core) registerCIE(now clock.Instant, i *iface, nbma netip.Addr, cie *pa
 		if e.nbma == nbma {
 			return packet.CodeSuccess // the map says the same, and stays
 		}
+		e.troubled(now, fmt.Sprintf("%v (%d) to NBMA %v: static map", packet.CodeAdministrativelyProhibited, packet.CodeAdministrativelyProhibited, nbma))
 		return packet.CodeAdministrativelyProhibited
 	case e != nil && e.flags&FlagUnique != 0 && e.nbma != nbma:
+		e.troubled(now, fmt.Sprintf("%v (%d) to NBMA %v", packet.CodeUniqueAddressAlreadyPresent, packet.CodeUniqueAddressAlreadyPresent, nbma))
 		return packet.CodeUniqueAddressAlreadyPresent
 	case e == nil && i.cache.dynamic >= MaxEntries:
 		return packet.CodeInsufficientResources

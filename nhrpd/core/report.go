@@ -105,10 +105,22 @@ type CacheEntry struct {
 	Preference uint8
 	MTU        uint16
 	Group      string     // NHRP group that the peer sent; "" for none
-	Requester  netip.Addr // protocol address of the station that registered it; zero if static
-	RequestID  uint32     // of the last registration
+	Requester  netip.Addr // protocol address of the station that registered it, or asked for it last; zero if static
+	RequestID  uint32     // of the last registration or answer
 	Refreshed  uint64     // registrations since it was made
 	Hits       uint64     // packets that waited for it, as the kernel tells; incomplete and temporary entries
+	Told       []ToldStation
+	Trouble    Trouble
+	VRF        string // of the tunnel
+}
+
+// ToldStation is a station that was told of an entry, and will be sent a Purge
+// Request if the entry ceases to be true.
+type ToldStation struct {
+	Station   netip.Addr // protocol address
+	NBMA      netip.Addr // where its request came from
+	RequestID uint32
+	Ends      time.Duration // until what it was told ends by itself
 }
 
 // CacheReport is the NHRP cache.
@@ -143,6 +155,7 @@ func (s NHSState) String() string {
 // NHSEntry is a Next Hop Server that this node registers with.
 type NHSEntry struct {
 	Interface string
+	VRF       string // of the tunnel
 	Family    rib.Family
 	Addr      netip.Addr
 	NBMA      netip.Addr // zero while unknown
@@ -161,7 +174,7 @@ type NHSEntry struct {
 	RequestID  uint32        // of the last request
 	Retry      time.Duration // nominal interval of the retry that is armed, if Pending
 	NextSend   time.Duration // until the next request; NoExpiry if none is armed
-	LastError  string        // of the last refusal or error indication; "" if none since the last acceptance
+	Trouble    Trouble       // the last refusal or error indication since the last acceptance
 	Translated netip.Addr    // own NBMA address as the server sees it, if a NAT changed it
 }
 
@@ -173,6 +186,7 @@ type NHSReport struct {
 // InterfaceTraffic is the traffic of an interface.
 type InterfaceTraffic struct {
 	Interface       string
+	VRF             string // of the tunnel
 	Family          rib.Family
 	MaxSend         int
 	MaxSendInterval time.Duration
@@ -191,6 +205,7 @@ type TrafficReport struct {
 // copied.
 type MulticastEntry struct {
 	Interface string
+	VRF       string // of the tunnel
 	Family    rib.Family
 	NBMA      netip.Addr
 	Dynamic   bool // by `map multicast dynamic`; otherwise configured
@@ -238,7 +253,8 @@ type Peer struct {
 	Target     netip.Prefix
 	State      PeerState
 	Since      time.Duration // in this state
-	Attributes string        // Cisco's letters: S D I N L X T1 T2
+	Attributes string        // Cisco's letters: S D I N L X T1 T2 I2
+	Local      bool          // of this node itself: what it told others; its State says nothing
 	Group      string
 }
 

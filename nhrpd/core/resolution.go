@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -115,6 +116,7 @@ func (c *Core) ask(now clock.Instant, e *entry) {
 	a.server, a.pending, a.retry = s, false, 0
 	c.timers.Clear(timerKey{kind: timerAsk, entry: e})
 	if s == nil {
+		e.troubled(now, "No Next Hop Server responds")
 		e.kind, e.flags = EntryIncomplete, FlagNegative
 		e.nextHop, e.nbma, e.since = netip.Addr{}, netip.Addr{}, now
 		c.dropNeighbor(e)
@@ -151,7 +153,8 @@ func (c *Core) askDue(now clock.Instant, e *entry) {
 	if a.retry >= lastAsk {
 		a.pending, a.retry = false, 0
 		e.kind, e.flags = EntryIncomplete, FlagTemporary|FlagNegative
-		c.trace(Trace{Event: TraceUnresolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: a.id})
+		e.troubled(now, "No Reply of "+text(a.server.cfg.Addr))
+		c.trace(Trace{Event: TraceUnresolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: a.id, Reason: e.trouble.text})
 		return
 	}
 	a.retry *= 2
@@ -298,6 +301,7 @@ func natAddress(m *packet.Message, station netip.Addr) netip.Addr {
 func (c *Core) resolved(now clock.Instant, e *entry, b binding) {
 	m := &c.in
 	c.stopAsking(e)
+	e.trouble = nil
 	e.kind, e.flags = EntryDynamic, FlagUsed|FlagNexthop
 	for _, f := range [...]struct {
 		bit  packet.Flags
@@ -327,9 +331,10 @@ func (c *Core) unresolved(now clock.Instant, e *entry, code packet.CIECode) {
 	a.pending, a.retry = false, 0
 	c.timers.Clear(timerKey{kind: timerAsk, entry: e})
 	e.kind, e.flags = EntryIncomplete, FlagTemporary|FlagNegative
+	e.troubled(now, fmt.Sprintf("%v (%d)", code, uint8(code)))
 	c.live(now, e, negativeLife)
 	c.trace(Trace{
-		Event: TraceUnresolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, Code: uint16(code), RequestID: a.id,
+		Event: TraceUnresolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, Code: uint16(code), RequestID: a.id, Reason: e.trouble.text,
 	})
 }
 

@@ -51,10 +51,11 @@ func (c *Core) nameResolved(now clock.Instant, in NameResolved) {
 			}
 			addrs := usable(in.Addrs, i.linked && i.link.Tunnel.IPv6Transport)
 			if len(addrs) == 0 {
-				s.lastError = "Cannot resolve " + in.Name
+				text := "Cannot resolve " + in.Name
 				if in.Error != "" {
-					s.lastError += ": " + in.Error
+					text += ": " + in.Error
 				}
+				s.trouble.note(now, text)
 				continue // asked again when timerResolve comes
 			}
 			c.timers.Clear(timerKey{kind: timerResolve, server: s})

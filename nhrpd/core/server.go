@@ -44,7 +44,7 @@ type server struct {
 
 	sent, failed, received uint64
 	lastReply              clock.Instant
-	lastError              string
+	trouble                trouble
 	translated             netip.Addr // own NBMA address as the server sees it
 	registered             netip.Addr // own protocol address that it accepted; zero: none
 
@@ -267,14 +267,14 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 		}
 	}
 	s.registered, s.retry = i.addr.Addr(), 0
-	s.translated, s.lastError = c.translation(i), ""
+	s.translated, s.trouble = c.translation(i), trouble{}
 	c.timers.Set(timerKey{kind: timerSend, server: s}, now.Add(i.cfg.RegistrationTimeout))
 	if s.state == NHSResponding {
 		return
 	}
 	s.announced = false
 	c.setServerState(now, s, NHSResponding)
-	c.trace(Trace{Event: TraceNHSUp, Interface: i.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID})
+	c.trace(Trace{Event: TraceNHSUp, Interface: i.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID, Reason: "Registration Reply"})
 	c.logServer(s, "NHRP_NHS_UP", "is UP", "Registration Reply")
 	c.askAgain(now, i)
 }
@@ -309,11 +309,11 @@ func (c *Core) translation(i *iface) netip.Addr {
 func (c *Core) refused(now clock.Instant, s *server, code packet.CIECode) {
 	s.failed++
 	s.registered = netip.Addr{}
-	s.lastError = fmt.Sprintf("%v (%d)", code, uint8(code))
+	s.trouble.note(now, fmt.Sprintf("%v (%d)", code, uint8(code)))
 	c.trace(Trace{Event: TraceRefused, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, Code: uint16(code), RequestID: s.requestID})
 	c.logError(now, s.iface, s.nbma, packet.RegistrationReply, code.String(), uint16(code))
 	if !s.announced {
-		c.serverDown(now, s, "Registration Refused: "+s.lastError)
+		c.serverDown(now, s, "Registration Refused: "+s.trouble.text)
 	}
 }
 
@@ -321,7 +321,7 @@ func (c *Core) refused(now clock.Instant, s *server, code packet.CIECode) {
 func (c *Core) serverDown(now clock.Instant, s *server, reason string) {
 	s.announced = true
 	c.setServerState(now, s, NHSDown)
-	c.trace(Trace{Event: TraceNHSDown, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID})
+	c.trace(Trace{Event: TraceNHSDown, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID, Reason: reason})
 	c.logServer(s, "NHRP_NHS_DOWN", "is DOWN", reason)
 	c.askAgain(now, s.iface)
 }

@@ -12,7 +12,7 @@ import (
 func (c *Core) answer(now clock.Instant, q Query) Report {
 	var chosen []*iface
 	for _, i := range c.order {
-		if i.key.matches(q.Interface, q.Family) {
+		if i.key.matches(q.Interface, q.Family) && (q.VRF == "" || q.VRF == i.link.VRF) {
 			chosen = append(chosen, i)
 		}
 	}
@@ -27,7 +27,7 @@ func (c *Core) answer(now clock.Instant, q Query) Report {
 		r := &TrafficReport{Other: c.other}
 		for _, i := range chosen {
 			r.Interfaces = append(r.Interfaces, InterfaceTraffic{
-				Interface: i.key.name, Family: i.key.family, MaxSend: i.cfg.MaxSend,
+				Interface: i.key.name, Family: i.key.family, VRF: i.link.VRF, MaxSend: i.cfg.MaxSend,
 				MaxSendInterval: i.cfg.MaxSendInterval, Usage: i.usage(now), Counters: i.counters,
 			})
 		}
@@ -59,7 +59,7 @@ func (e *entry) report(now clock.Instant) CacheEntry {
 		Interface: e.iface.key.name, Family: e.iface.key.family, Target: e.target, NextHop: e.nextHop, NBMA: e.nbma,
 		Claimed: e.claimed, Type: e.kind, Flags: e.flags, Age: now.Sub(e.created), Expires: NoExpiry, Holdtime: e.holdtime,
 		Preference: e.preference, MTU: e.mtu, Group: e.group, Requester: e.requester, RequestID: e.requestID,
-		Refreshed: e.refreshed,
+		Refreshed: e.refreshed, Trouble: e.trouble.report(now), VRF: e.iface.link.VRF, Told: e.toldReport(now),
 	}
 	if e.ask != nil {
 		r.Hits = e.ask.hits
@@ -71,6 +71,19 @@ func (e *entry) report(now clock.Instant) CacheEntry {
 		r.Flags |= FlagUsed
 	}
 	return r
+}
+
+// toldReport lists who was told of an entry and still may believe it.
+func (e *entry) toldReport(now clock.Instant) []ToldStation {
+	var all []ToldStation
+	// unordered: sorted below
+	for station, t := range e.told {
+		if t.until > now {
+			all = append(all, ToldStation{Station: station, NBMA: t.nbma, RequestID: t.id, Ends: t.until.Sub(now)})
+		}
+	}
+	slices.SortFunc(all, func(a, b ToldStation) int { return a.Station.Compare(b.Station) })
+	return all
 }
 
 // serverAt returns the server with a protocol address, or nil.
@@ -90,7 +103,7 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 			Interface: i.key.name, Family: i.key.family, Addr: s.cfg.Addr, NBMA: s.nbma, Name: s.cfg.Name,
 			State: s.state, Since: now.Sub(s.since), Priority: s.cfg.Priority, Cluster: s.cfg.Cluster,
 			Sent: s.sent, Failed: s.failed, Received: s.received, LastReply: NoExpiry,
-			Pending: s.retry > 0, RequestID: s.requestID, Retry: s.retry, NextSend: NoExpiry, LastError: s.lastError,
+			Pending: s.retry > 0, RequestID: s.requestID, Retry: s.retry, NextSend: NoExpiry, Trouble: s.trouble.report(now), VRF: i.link.VRF,
 			Translated: s.translated,
 		}
 		if s.received > 0 {
@@ -157,12 +170,18 @@ func (i *iface) peer(now clock.Instant, e *entry) Peer {
 			p.Attributes, p.State = "DI2", PeerNHRP // packets go by way of the server
 		}
 	case EntryIncomplete:
-		p.Attributes, p.State = "I", PeerNHRP
+		p.Attributes, p.State = "IX", PeerNHRP
 	case EntryLocal:
-		p.Attributes = "DLX"
+		p.Attributes, p.Local = "DLX", true
 	}
 	if e.flags&FlagNAT != 0 {
 		p.Attributes += "N"
+	}
+	switch {
+	case e.flags&FlagNHO != 0: // printed together with rib
+		p.Attributes += "T2"
+	case e.flags&FlagRIB != 0:
+		p.Attributes += "T1"
 	}
 	if !i.ready {
 		p.State = PeerInterface

@@ -26,6 +26,7 @@ type world struct {
 	queries uint64
 	sent    [][]byte // all packets sent
 	traces  bool
+	full    bool // of the last show: print who was told of entries, and their trouble
 }
 
 type saved struct {
@@ -79,7 +80,14 @@ func (w *world) Command(line string) {
 		}
 		w.Step(in)
 	case "clear":
-		in := core.Clear{Entries: a.Has("entries"), Counters: a.Has("counters"), Interface: a.Get("if", "")}
+		in := core.Clear{Entries: a.Has("entries"), Counters: a.Has("counters"), Interface: a.Get("if", ""),
+			Sessions: a.Has("sessions"), Shortcuts: a.Has("shortcuts"), Static: a.Has("static"), VRF: a.Get("vrf", "")}
+		if p := a.Get("tunnel", ""); p != "" {
+			in.Tunnel = netip.MustParseAddr(p)
+		}
+		if p := a.Get("nbma", ""); p != "" {
+			in.NBMA = netip.MustParseAddr(p)
+		}
 		if p := a.Get("target", ""); p != "" {
 			in.Target = netip.MustParsePrefix(p)
 		}
@@ -179,7 +187,7 @@ func (w *world) link(a scripttest.Args) {
 		t.Mode, t.Destination = rib.TunnelGRE, netip.MustParseAddr(d)
 	}
 	t.IPv6Transport = t.Source.Is6()
-	i := rib.Interface{Name: name, Type: rib.TypeTunnel, AdminUp: true, Up: a.Has("up"), MTU: 1472, Tunnel: t}
+	i := rib.Interface{Name: name, Type: rib.TypeTunnel, VRF: a.Get("in-vrf", ""), AdminUp: true, Up: a.Has("up"), MTU: 1472, Tunnel: t}
 	for _, v := range a.Pairs["addr"] {
 		i.Addresses = append(i.Addresses, rib.Address{Prefix: netip.MustParsePrefix(v)})
 	}
