@@ -180,7 +180,8 @@
 //
 // It redirects nothing and installs no shortcut: Traffic Indications are counted as
 // unsupported, and what is resolved are next hops on the tunnel. It registers one
-// protocol address for each tunnel and family. It does not join servers into
+// protocol address for each tunnel and family; for IPv6 the tunnel's link-local
+// addresses with it, unless it registers uniquely. It does not join servers into
 // clusters: all servers are registered with, and the priority decides which is asked. It
 // copies no multicast: it says where to, and the data plane does it. SCSP (RFC 2334) is out of scope.
 package core

@@ -156,19 +156,19 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	case was.ready && !i.ready:
 		c.trace(Trace{Event: TraceInterfaceDown, Interface: i.key.name})
 	}
-	changed := i.ready != was.ready || was.addr.Addr() != i.addr.Addr() || i.ready && *was.link.Tunnel != *i.link.Tunnel
+	changed := i.ready != was.ready || was.addr.Addr() != i.addr.Addr() || !slices.Equal(was.linkLocal(), i.linkLocal()) || i.ready && *was.link.Tunnel != *i.link.Tunnel
 	c.syncServers(now, i, changed)
 	c.restorePending(now, i)
 }
 
 // protocolAddress returns the address of the family by which a tunnel is known
-// in NHRP: its first that is not secondary, and not link-local if there is a
-// wider one.
+// in NHRP: its first that is not secondary; of IPv4 not a link-local one if there is
+// a wider one, of IPv6 never one, which comes before those that are configured.
 func protocolAddress(link rib.Interface, family rib.Family) netip.Prefix {
 	var best netip.Prefix
 	for _, a := range link.Addresses {
 		addr := a.Prefix.Addr()
-		if rib.FamilyOf(addr) != family || a.Secondary {
+		if rib.FamilyOf(addr) != family || a.Secondary || addr.Is6() && addr.IsLinkLocalUnicast() {
 			continue
 		}
 		if !best.IsValid() || best.Addr().IsLinkLocalUnicast() && !addr.IsLinkLocalUnicast() {
@@ -176,6 +176,23 @@ func protocolAddress(link rib.Interface, family rib.Family) netip.Prefix {
 		}
 	}
 	return best
+}
+
+// maxLinkLocal is how many link-local addresses of a tunnel are registered.
+const maxLinkLocal = 4
+
+// linkLocal returns the tunnel's link-local addresses of IPv6. Routing protocols have
+// them as next hops (RFC 2080 section 2.1.1, RFC 5340 section 2.5), so they are
+// registered as well.
+func (i *iface) linkLocal() []netip.Addr {
+	var all []netip.Addr
+	for _, x := range i.link.Addresses {
+		a := x.Prefix.Addr()
+		if i.key.family == rib.IPv6 && a.Is6() && a.IsLinkLocalUnicast() && len(all) < maxLinkLocal {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // flush removes the dynamic entries of an instance.

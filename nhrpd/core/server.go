@@ -234,6 +234,12 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 		cie.PrefixLength = packet.PrefixHost
 	}
 	m.CIEs = []packet.CIE{cie}
+	if !i.cfg.RegisterUnique { // with that bit there is but one CIE
+		for _, a := range i.linkLocal() {
+			cie.Protocol = a
+			m.CIEs = append(m.CIEs, cie)
+		}
+	}
 	m.Extensions = append(m.Extensions,
 		packet.Extension{Type: packet.ResponderAddress, Compulsory: true},
 		packet.Extension{Type: packet.ForwardTransitNHS, Compulsory: true},
@@ -260,10 +266,13 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 	}
 	s.received++
 	s.lastReply, s.pending = now, false
-	for _, cie := range m.CIEs {
+	if code := m.CIEs[0].Code; code != packet.CodeSuccess {
+		c.refused(now, s, code)
+		return
+	}
+	for _, cie := range m.CIEs[1:] { // link-local addresses: the server serves without them
 		if cie.Code != packet.CodeSuccess {
-			c.refused(now, s, cie.Code)
-			return
+			c.trace(Trace{Event: TraceRefused, Interface: i.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, Code: uint16(cie.Code), RequestID: s.requestID})
 		}
 	}
 	s.registered, s.retry = i.addr.Addr(), 0
@@ -346,6 +355,9 @@ func (c *Core) deregister(now clock.Instant, s *server) {
 		Type: packet.PurgeRequest, HopCount: registrationHops, RequestID: c.nextRequestID(),
 		Flags: packet.FlagPurgeNoReply, SrcProtocol: client, DstProtocol: s.cfg.Addr,
 		CIEs: []packet.CIE{{PrefixLength: uint8(client.BitLen()), Protocol: client}},
+	}
+	for _, a := range i.linkLocal() {
+		m.CIEs = append(m.CIEs, packet.CIE{PrefixLength: uint8(a.BitLen()), Protocol: a})
 	}
 	m.Extensions = i.authenticate(nil)
 	c.send(now, i, s.nbma, &m, sendOwn)
