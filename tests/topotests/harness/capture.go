@@ -29,17 +29,17 @@ type Frame struct {
 	decoded
 }
 
-// decoded is what matchers see: the outer IPv4 header and, in GRE, its header and
-// the inner packet.
+// decoded is what matchers see: the outer IP header and, in GRE, its header and the
+// inner packet.
 type decoded struct {
 	IP       bool
 	Src, Dst netip.Addr
-	Protocol int // of IPv4
+	Protocol int // of IPv4; of IPv6 that behind its extension headers
 	GRE      bool
 	GREKey   uint32
 	HasKey   bool
 	GREProto int    // 0x0800, 0x2001 …
-	Payload  []byte // what IPv4, or GRE, carries
+	Payload  []byte // what IP, or GRE, carries
 }
 
 // Capture records what passes a device.
@@ -122,16 +122,23 @@ func zeroEthernet(ip []byte) []byte {
 
 // decodeEthernet reads Ethernet and what decodeIP reads.
 func decodeEthernet(data []byte) decoded {
-	if len(data) < 14 || binary.BigEndian.Uint16(data[12:]) != etherTypeIPv4 {
+	if len(data) < 14 {
 		return decoded{}
 	}
-	return decodeIP(data[14:])
+	switch binary.BigEndian.Uint16(data[12:]) {
+	case etherTypeIPv4, etherTypeIPv6:
+		return decodeIP(data[14:])
+	}
+	return decoded{}
 }
 
-// decodeIP reads IPv4 and GRE (RFC 2784, RFC 2890); what is malformed stays
-// undecoded.
+// decodeIP reads IPv4 or IPv6 and GRE (RFC 2784, RFC 2890, RFC 7676); what is
+// malformed stays undecoded.
 func decodeIP(ip []byte) decoded {
 	var d decoded
+	if len(ip) > 0 && ip[0]>>4 == 6 {
+		return decodeIPv6(ip)
+	}
 	if len(ip) < 20 || ip[0]>>4 != 4 {
 		return d
 	}
@@ -143,6 +150,27 @@ func decodeIP(ip []byte) decoded {
 	d.Src, _ = netip.AddrFromSlice(ip[12:16])
 	d.Dst, _ = netip.AddrFromSlice(ip[16:20])
 	d.Payload = ip[header:total]
+	if d.Protocol == protoGRE {
+		d.decodeGRE(d.Payload)
+	}
+	return d
+}
+
+// decodeIPv6 reads IPv6 (RFC 8200), beyond hop-by-hop and destination options.
+func decodeIPv6(ip []byte) decoded {
+	const header, hopByHop, options = 40, 0, 60
+	if len(ip) < header || header+int(binary.BigEndian.Uint16(ip[4:])) > len(ip) {
+		return decoded{}
+	}
+	d := decoded{IP: true, Protocol: int(ip[6]), Payload: ip[header : header+int(binary.BigEndian.Uint16(ip[4:]))]}
+	d.Src, _ = netip.AddrFromSlice(ip[8:24])
+	d.Dst, _ = netip.AddrFromSlice(ip[24:40])
+	for d.Protocol == hopByHop || d.Protocol == options {
+		if len(d.Payload) < 8 || len(d.Payload) < 8*(1+int(d.Payload[1])) {
+			return decoded{}
+		}
+		d.Protocol, d.Payload = int(d.Payload[0]), d.Payload[8*(1+int(d.Payload[1])):]
+	}
 	if d.Protocol == protoGRE {
 		d.decodeGRE(d.Payload)
 	}
@@ -203,10 +231,10 @@ func (f Frame) udpPort(port uint16) bool {
 		(binary.BigEndian.Uint16(f.Payload) == port || binary.BigEndian.Uint16(f.Payload[2:]) == port)
 }
 
-// Inner is the IPv4 packet that the frame carries in GRE, and the frame itself
-// where there is none: what a router on the overlay sends.
+// Inner is the IP packet that the frame carries in GRE, and the frame itself where
+// there is none: what a router on the overlay sends.
 func (f Frame) Inner() Frame {
-	if f.GRE && f.GREProto == etherTypeIPv4 {
+	if f.GRE && (f.GREProto == etherTypeIPv4 || f.GREProto == etherTypeIPv6) {
 		return Frame{At: f.At, Data: f.Payload, decoded: decodeIP(f.Payload)}
 	}
 	return f

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,9 @@ func (n *Node) openEcho(dst, source string) (*echo, error) {
 	}
 	e := &echo{v6: to.Is6(), id: int((uint32(os.Getpid())<<4 + nextEcho.Add(1)) & 0xffff),
 		to: &net.IPAddr{IP: to.AsSlice()}}
+	if to.Zone() != "" { // a name has its index in the node's namespace
+		e.to.Zone = strconv.Itoa(n.link(to.Zone()).Attrs().Index)
+	}
 	network, any := "ip4:icmp", "0.0.0.0"
 	if e.v6 {
 		network, any = "ip6:ipv6-icmp", "::"
