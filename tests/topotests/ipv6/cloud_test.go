@@ -1,0 +1,183 @@
+package ipv6
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
+	"github.com/godmvpn/godmvpn/tests/topotests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// converge is how long a cloud may take until something has come to be.
+const converge = 60 * time.Second
+
+// family is what of a configuration depends on the family of the addresses.
+type family struct {
+	word   string // of Cisco's commands: "ip", "ipv6"
+	length int    // of prefixes
+	echo   int    // protocol number of ICMP
+}
+
+// plan are the addresses of a cloud: those of hub, spoke1 and spoke2.
+type plan struct {
+	over, under family
+	tunnel      [3]string // with their length
+	nbma        [3]string
+	uplink      int       // length
+	lan         [3]string // networks; the hub has none
+}
+
+var (
+	four = family{"ip", 24, 1}
+	six  = family{"ipv6", 64, 58}
+)
+
+// cloud is a running cloud.
+type cloud struct {
+	t       *testing.T
+	p       plan
+	routers [3]*harness.Node
+	hosts   [3]*harness.Node
+	wan     [3]*harness.Capture
+}
+
+// host is an address of a LAN.
+func (p *plan) host(i, number int) string {
+	a := netip.MustParsePrefix(p.lan[i]).Addr()
+	for range number {
+		a = a.Next()
+	}
+	return a.String()
+}
+
+// station is a tunnel address without its length.
+func (p *plan) station(i int) string { return netip.MustParsePrefix(p.tunnel[i]).Addr().String() }
+
+// config is the configuration of a router.
+func (p *plan) config(i int) string {
+	var b strings.Builder
+	ip := p.over.word
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("interface Tunnel0")
+	line("%s address %s", ip, p.tunnel[i])
+	line("ip mtu 1400")
+	line("%s nhrp network-id 1", ip)
+	line("%s nhrp authentication DMVPNKEY", ip)
+	if i == 0 {
+		line("%s nhrp map multicast dynamic", ip)
+	} else {
+		line("%s nhrp nhs %s nbma %s multicast", ip, p.station(0), p.nbma[0])
+	}
+	line("tunnel source wan")
+	line("tunnel key 100")
+	line("tunnel mode gre multipoint%s", map[bool]string{true: " ipv6"}[p.under == six])
+	for j := 1; j < 3; j++ {
+		if j != i {
+			line("%s route %s %s", ip, p.lan[j], p.station(j))
+		}
+	}
+	return b.String()
+}
+
+// build starts a cloud and waits until its spokes are registered.
+func build(t *testing.T, p plan) *cloud {
+	c := &cloud{t: t, p: p}
+	tp := harness.New(t)
+	inet := tp.Internet("inet")
+	for i, name := range []string{"hub", "spoke1", "spoke2"} {
+		c.routers[i] = tp.Node(name)
+		tp.Uplink(inet, c.routers[i], fmt.Sprintf("%s/%d", p.nbma[i], p.uplink))
+		if i > 0 {
+			c.hosts[i] = tp.Host(fmt.Sprint("lan", i), c.routers[i], fmt.Sprintf("%s/%d", p.host(i, 2), p.over.length), p.host(i, 1))
+		}
+		c.wan[i] = c.routers[i].Capture("wan")
+	}
+	for i, r := range c.routers {
+		r.StartZebra(p.config(i))
+	}
+	for i := 1; i < 3; i++ {
+		harness.Eventually(t, converge, func() error {
+			return c.routers[i].ShowJSON("show "+p.over.word+" nhrp nhs",
+				fmt.Sprintf(`{"servers": [{"address": "%s", "nbma": "%s", "up": true}]}`, p.station(0), p.nbma[0]))
+		})
+		c.want(i, 0)
+	}
+	c.want(0, 1, 2)
+	return c
+}
+
+// neighbors are the neighbours of the overlay's family on a router's tunnel, by the
+// kernel's own table; link-local ones and groups are left out.
+func (c *cloud) neighbors(i int) map[string]string {
+	got := map[string]string{}
+	for _, e := range c.routers[i].Neighbors("Tunnel0") {
+		if a := e.Address; a.Is6() == (c.p.over == six) && a.IsGlobalUnicast() && e.NBMA.IsValid() {
+			got[a.String()] = e.NBMA.String()
+		}
+	}
+	return got
+}
+
+// want waits until a router knows where these stations are, and of no others.
+func (c *cloud) want(i int, stations ...int) {
+	c.t.Helper()
+	want := map[string]string{}
+	for _, s := range stations {
+		want[c.p.station(s)] = c.p.nbma[s]
+	}
+	harness.Eventually(c.t, converge, func() error {
+		if diff := cmp.Diff(want, c.neighbors(i)); diff != "" {
+			return fmt.Errorf("neighbours of %s in the kernel (-want +got):\n%s", c.routers[i].Name(), diff)
+		}
+		return nil
+	})
+}
+
+// nhrp matches NHRP packets of a type between two stations.
+func (c *cloud) nhrp(t packet.Type, from, to int) harness.Match {
+	return harness.All(harness.IsNHRP, harness.Between(c.p.nbma[from], c.p.nbma[to]), func(f harness.Frame) bool {
+		m, err := packet.Parse(f.Payload)
+		return err == nil && m.Type == t
+	})
+}
+
+// echoes counts the pings in a tunnel between two stations, as seen by spoke1.
+func (c *cloud) echoes(from, to int) int {
+	return c.wan[1].Count(harness.All(harness.IsGRE, harness.Between(c.p.nbma[from], c.p.nbma[to]),
+		harness.Inside(harness.IsProtocol(c.p.over.echo))))
+}
+
+// toGroup sends a UDP packet to a group by a device of a node.
+func toGroup(n *harness.Node, device string, group netip.AddrPort) error {
+	return n.Do(func() error {
+		ifi, err := net.InterfaceByName(device)
+		if err != nil {
+			return err
+		}
+		conn, err := net.ListenUDP("udp", nil)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if group.Addr().Is4() {
+			err = ipv4.NewPacketConn(conn).SetMulticastInterface(ifi)
+		} else {
+			err = ipv6.NewPacketConn(conn).SetMulticastInterface(ifi)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = conn.WriteToUDPAddrPort([]byte("to all"), group)
+		return err
+	})
+}
