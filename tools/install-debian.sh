@@ -13,6 +13,7 @@ declare -A proof=(
 	[libc6-dev]=/usr/include/stdio.h
 	[kmod]=/usr/bin/lsmod
 	[iproute2]=/sbin/ip
+	[iptables]=/usr/sbin/iptables-legacy
 	[iputils-ping]=/bin/ping
 	[sysvinit-utils]=/bin/pidof
 	[tcpdump]=/usr/bin/tcpdump
@@ -21,7 +22,7 @@ declare -A proof=(
 	[bird2]=/usr/sbin/bird
 	[protobuf-compiler]=/usr/bin/protoc
 )
-test=(user-mode-linux gcc libc6-dev kmod iproute2 iputils-ping sysvinit-utils tcpdump tshark frr bird2)
+test=(user-mode-linux gcc libc6-dev kmod iproute2 iptables iputils-ping sysvinit-utils tcpdump tshark frr bird2)
 demo=(user-mode-linux gcc libc6-dev kmod iproute2 tcpdump)
 generate=(protobuf-compiler)
 

@@ -202,6 +202,22 @@ func (n *Node) Dummy(name string, addrs ...string) {
 	n.Up(name)
 }
 
+// Bridge adds a bridge, up, with an address in CIDR.
+func (n *Node) Bridge(name, addr string) {
+	n.t.Helper()
+	a := netlink.NewLinkAttrs()
+	a.Name = name
+	n.check(name, n.nl.LinkAdd(&netlink.Bridge{LinkAttrs: a}))
+	n.Addr(name, addr)
+	n.Up(name)
+}
+
+// Enslave makes a device a port of a bridge.
+func (n *Node) Enslave(device, bridge string) {
+	n.t.Helper()
+	n.check(device+" into "+bridge, n.nl.LinkSetMaster(n.link(device), n.link(bridge)))
+}
+
 // loss makes a device drop a percentage of what it sends.
 func (n *Node) loss(device string, percent float32) error {
 	l, err := n.nl.LinkByName(device)

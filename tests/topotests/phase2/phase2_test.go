@@ -2,6 +2,7 @@ package phase2
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,7 +15,14 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/lab1"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+// TestMain lets the clouds run side by side, also where there is one CPU: they wait
+// for timers most of the time.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "3"); err != nil {
+		panic(err) // package testing has this flag
+	}
+	harness.Main(m)
+}
 
 // converge is how long a cloud may take until something has come to be.
 const converge = 60 * time.Second
@@ -70,6 +78,7 @@ func want(t *testing.T, n *harness.Node, neighbor map[string]string) {
 // hub; what follows goes directly. An address that nobody has stays with the hub.
 // What the hub takes back by a Purge Request is resolved anew.
 func TestPhase2(t *testing.T) {
+	t.Parallel()
 	c := lab1.Build(harness.New(t))
 	wan := c.Spoke1.Capture("wan")
 	for _, r := range c.Routers() {

@@ -13,12 +13,13 @@ import (
 )
 
 // NetworkModules are what routing tests need: tunnels, virtual links, VRFs,
-// BPF filters, and the packet filter with its logging target.
+// BPF filters, and the packet filter with its logging target and with NAT.
 var NetworkModules = []string{
 	"ip_gre", "ip6_gre", "veth", "bridge", "dummy", "vrf", "tun", "8021q", "macvlan",
 	"sch_netem", "sch_htb", "sch_ingress", "cls_bpf",
 	"nfnetlink_log", "nf_log_syslog", "xt_NFLOG", "iptable_filter", "iptable_mangle",
 	"xt_limit", "xt_hashlimit", "xt_TCPMSS", "xt_tcpudp",
+	"iptable_nat", "xt_nat", "xt_MASQUERADE",
 }
 
 // IPsecModules are ESP with the algorithms that IKEv2 peers negotiate.
