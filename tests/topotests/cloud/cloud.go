@@ -47,6 +47,8 @@ type Site struct {
 	Router  string // address in the LAN
 	LAN     string // prefix
 	HostIP  string
+
+	uplinkBits int // prefix length of the uplink
 }
 
 // New makes a cloud without sites. The provider's router is "inet".
@@ -60,7 +62,7 @@ func New(t harness.TB) *Cloud {
 func (c *Cloud) Add(name, nbma, tunnel string, lan int) *Site {
 	c.T.Helper()
 	gateway := netip.MustParseAddr(nbma).Next().String()
-	s := c.site(name, nbma, gateway, tunnel, lan)
+	s := c.site(name, nbma, gateway, tunnel, lan, 30)
 	s.Uplink = c.Topology.Link(c.Inet, "to-"+name, gateway+"/30", s.Node, "wan", "")
 	return s
 }
@@ -69,15 +71,15 @@ func (c *Cloud) Add(name, nbma, tunnel string, lan int) *Site {
 // this address.
 func (c *Cloud) AddBehind(nat *harness.NAT, name, inside, tunnel string, lan int) *Site {
 	c.T.Helper()
-	s := c.site(name, inside, nat.Gateway(), tunnel, lan)
+	s := c.site(name, inside, nat.Gateway(), tunnel, lan, nat.InsideBits())
 	s.Uplink = nat.Attach(s.Node, "wan")
 	return s
 }
 
-func (c *Cloud) site(name, nbma, gateway, tunnel string, lan int) *Site {
+func (c *Cloud) site(name, nbma, gateway, tunnel string, lan, bits int) *Site {
 	s := &Site{
 		Node: c.Topology.Node(name), Host: c.Topology.Node(name + "-lan"), NBMA: nbma, Gateway: gateway, Tunnel: tunnel,
-		Router: fmt.Sprintf("10.%d.0.1", lan), LAN: fmt.Sprintf("10.%d.0.0/24", lan), HostIP: fmt.Sprintf("10.%d.0.10", lan),
+		Router: fmt.Sprintf("10.%d.0.1", lan), LAN: fmt.Sprintf("10.%d.0.0/24", lan), HostIP: fmt.Sprintf("10.%d.0.10", lan), uplinkBits: bits,
 	}
 	s.LANLink = c.Topology.Link(s.Host, "eth0", s.HostIP+"/24", s.Node, "lan", "")
 	s.Host.Route("default", s.Router)
@@ -101,16 +103,7 @@ interface Tunnel0
  ip mtu 1400
  ip tcp adjust-mss 1360
  tunnel source wan
-%s`, s.Name(), s.Gateway, s.NBMA, s.uplinkBits(), s.Router, s.Tunnel, lines)
-}
-
-// uplinkBits is the prefix length of the uplink: a /30 with the provider, or the
-// inside of a NAT.
-func (s *Site) uplinkBits() int {
-	if p := netip.PrefixFrom(netip.MustParseAddr(s.NBMA), 30).Masked(); p.Contains(netip.MustParseAddr(s.Gateway)) {
-		return 30
-	}
-	return 24
+%s`, s.Name(), s.Gateway, s.NBMA, s.uplinkBits, s.Router, s.Tunnel, lines)
 }
 
 // Lines of Tunnel0.

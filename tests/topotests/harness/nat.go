@@ -41,6 +41,9 @@ func (tp *Topology) NAT(name string, inet *Node, outside, inside string) *NAT {
 // Gateway is the router's address inside.
 func (n *NAT) Gateway() string { return n.inside.Addr().String() }
 
+// InsideBits is the prefix length of the network inside.
+func (n *NAT) InsideBits() int { return n.inside.Bits() }
+
 // Outside is the router's own address outside.
 func (n *NAT) Outside() string { return n.outside }
 
@@ -59,18 +62,22 @@ func (n *NAT) Attach(other *Node, device string) *Link {
 func (n *NAT) Static(inside, public string) {
 	n.t.Helper()
 	n.inet.Route(public+"/32", n.outside)
-	n.iptables("-A", "PREROUTING", "-d", public, "-j", "DNAT", "--to-destination", inside)
-	n.iptables("-I", "POSTROUTING", "-s", inside, "-j", "SNAT", "--to-source", public)
+	n.iptables("-t", "nat", "-A", "PREROUTING", "-d", public, "-j", "DNAT", "--to-destination", inside)
+	n.iptables("-t", "nat", "-I", "POSTROUTING", "-s", inside, "-j", "SNAT", "--to-source", public)
 }
 
-// Masquerade lets the hosts inside share the router's own address outside.
+// Masquerade lets the hosts inside share the router's own address outside. What comes
+// to that address and answers nothing is dropped, as by most such routers: if the
+// router took a packet of GRE for its own, it could not translate what a host inside
+// sends to that station any more, since the answers would be the same.
 func (n *NAT) Masquerade() {
 	n.t.Helper()
-	n.iptables("-A", "POSTROUTING", "-o", "wan", "-j", "MASQUERADE")
+	n.iptables("-t", "nat", "-A", "POSTROUTING", "-o", "wan", "-j", "MASQUERADE")
+	n.iptables("-A", "INPUT", "-i", "wan", "-j", "DROP")
 }
 
 func (n *NAT) iptables(args ...string) {
 	n.t.Helper()
-	_, err := n.Run(iptablesProgram, append([]string{"-w", "-t", "nat"}, args...)...)
+	_, err := n.Run(iptablesProgram, append([]string{"-w"}, args...)...)
 	n.check("NAT (Debian package iptables)", err)
 }
