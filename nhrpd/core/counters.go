@@ -27,6 +27,8 @@ const (
 	DropUnreachable                // no way to the destination protocol address
 	DropUnexpectedReply            // reply to nothing that was asked, or from another station than was asked
 	DropNotAllowed                 // asks for what its sender has no right to
+	DropUniqueAddress              // not registered: the address is uniquely another station's
+	DropResources                  // not registered: there is no room
 	DropUnsupported                // message type that is not handled
 	DropMaxSend                    // not sent: over `ip nhrp max-send`
 	DropErrorLimit                 // error indication not sent: over the limit of its destination
@@ -54,6 +56,8 @@ var dropNames = [numDropReasons]string{
 	DropUnreachable:     "destination unreachable",
 	DropUnexpectedReply: "unexpected reply",
 	DropNotAllowed:      "not allowed",
+	DropUniqueAddress:   "unique address of another station",
+	DropResources:       "insufficient resources",
 	DropUnsupported:     "unsupported message type",
 	DropMaxSend:         "max-send exceeded",
 	DropErrorLimit:      "error indication limit",

@@ -144,6 +144,7 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	}
 	c.dropOwn(now, i)
 	c.dropLocal(now, i)
+	c.dropElsewhere(now, i)
 	c.watchMisses(i, i.multipoint)
 	if was.addr.Addr() != i.addr.Addr() && was.ready {
 		for _, s := range i.servers {
@@ -211,6 +212,19 @@ func (c *Core) dropOwn(now clock.Instant, i *iface) {
 		e := i.cache.get(netip.PrefixFrom(addr, addr.BitLen()))
 		if e != nil && e.kind != EntryStatic && e.kind != EntryLocal {
 			c.removeEntry(now, e, TraceEntryDeleted, "Own address")
+		}
+	}
+}
+
+// dropElsewhere removes what was learnt of stations that a point-to-point tunnel does
+// not lead to: it was multipoint before, or led elsewhere.
+func (c *Core) dropElsewhere(now clock.Instant, i *iface) {
+	if i.multipoint || !i.dest.IsValid() {
+		return
+	}
+	for _, e := range i.cache.sorted() {
+		if (e.kind == EntryDynamic || e.kind == EntryIncomplete) && e.nbma != i.dest {
+			c.removeEntry(now, e, TraceEntryDeleted, "Tunnel Destination Changed")
 		}
 	}
 }

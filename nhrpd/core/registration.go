@@ -33,6 +33,7 @@ func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 		cie.Code = c.registerCIE(now, i, client, cie, unique)
 		if cie.Code != packet.CodeSuccess {
 			cie.HoldingTime = 0 // MUST be 0 on a NAK (section 5.2.0.1)
+			i.counters.Drops[refusalReason(cie.Code)]++
 			c.trace(Trace{
 				Event: TraceRefused, Interface: i.key.name, Peer: m.SrcProtocol, NBMA: client, Code: uint16(cie.Code),
 				RequestID: m.RequestID,
@@ -49,6 +50,17 @@ func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 	}
 	i.replyExtensions(m, client)
 	c.send(now, i, client, m, sendOwn)
+}
+
+// refusalReason is the counter of refused registrations with a code.
+func refusalReason(code packet.CIECode) DropReason {
+	switch code {
+	case packet.CodeUniqueAddressAlreadyPresent:
+		return DropUniqueAddress
+	case packet.CodeInsufficientResources:
+		return DropResources
+	}
+	return DropNotAllowed
 }
 
 // clientNBMA returns the NBMA address of the client that sent a request: the one
