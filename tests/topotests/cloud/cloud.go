@@ -278,3 +278,12 @@ func (c *Cloud) KillDaemon(s *Site, name string) {
 		return err
 	})
 }
+
+// KillSite kills all of a site that could say goodbye, as a power cut does.
+func (c *Cloud) KillSite(s *Site) {
+	c.T.Helper()
+	s.Zebra.Kill()
+	for _, pid := range s.Pids("") {
+		s.KillPid(pid)
+	}
+}
