@@ -92,7 +92,8 @@ func TestDebugErrors(t *testing.T) {
 		}
 		same(t, "answer", spoke1.exec("debug nhrp", false), "NHRP protocol debugging is on\n")
 		same(t, "shown", spoke1.exec("show debugging", false), "NHRP:\n  NHRP protocol debugging is on\n"+
-			"  NHRP activity debugging is on\n  NHRP cache debugging is on\n  NHRP errors debugging is on\n")
+			"  NHRP activity debugging is on\n  NHRP cache debugging is on\n  NHRP errors debugging is on\n"+
+			"  NHRP detail debugging is on\n  NHRP extension processing debugging is on\n  NHRP rate limiting debugging is on\n  NHRP tunnel debugging is on\n")
 		spoke1.configure(spokeConfig)
 		time.Sleep(time.Minute)
 		lines = strings.Join(spoke1.debugged(), "\n")
@@ -102,4 +103,128 @@ func TestDebugErrors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDebugConditions: only what is about one peer is told, until the condition is
+// gone.
+func TestDebugConditions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke1, spoke2 := cloud(t)
+		hub.level = slog.LevelInfo
+		hub.start(hubConfig)
+		same(t, "shown", hub.exec("show nhrp debug-condition", false), "No debug conditions: everything that is debugged is shown\n")
+		hub.exec("debug dmvpn condition peer nbma 203.0.113.1", false)
+		same(t, "answer", hub.exec("debug dmvpn packet nhrp", false), "NHRP activity debugging is on\n")
+		spoke1.start(spokeConfig)
+		spoke2.start(spokeConfig)
+		lines := strings.Join(hub.debugged(), "\n")
+		if strings.Contains(lines, "198.51.100.1") || strings.Count(lines, "203.0.113.1") != 2 {
+			t.Errorf("with a condition of NBMA address:\n%s", lines)
+		}
+		hub.exec("debug nhrp condition peer tunnel 172.31.0.11", false)
+		hub.exec("debug nhrp condition interface Tunnel7", false)
+		hub.exec("debug nhrp condition vrf RED", false)
+		hub.exec("debug nhrp condition unmatched", false)
+		hub.exec("no debug dmvpn condition peer nbma 203.0.113.1", false)
+		same(t, "shown", hub.exec("show nhrp debug-condition", false), "Debugging shows what meets one of these conditions:\n"+
+			"  peer tunnel 172.31.0.11\n  interface Tunnel7\n  vrf RED\n  unmatched\n")
+		time.Sleep(4 * time.Minute)
+		lines = strings.Join(hub.debugged(), "\n")
+		if strings.Contains(lines, "203.0.113.1") || !strings.Contains(lines, "Receive Registration Request via Tunnel0, source 172.31.0.11") {
+			t.Errorf("with a condition of tunnel address:\n%s", lines)
+		}
+		hub.exec("undebug nhrp condition peer tunnel 172.31.0.11", false)
+		time.Sleep(4 * time.Minute)
+		same(t, "with conditions that nothing meets", strings.Join(hub.debugged(), "\n"), "")
+		hub.exec("undebug dmvpn condition", false)
+		time.Sleep(4 * time.Minute)
+		if lines := strings.Join(hub.debugged(), "\n"); !strings.Contains(lines, "203.0.113.1") {
+			t.Errorf("without conditions:\n%s", lines)
+		}
+		hub.exec("debug dmvpn condition interface Tunnel7", false)
+		hub.exec("undebug all", false)
+		same(t, "after undebug all", hub.exec("show nhrp debug-condition", false), "No debug conditions: everything that is debugged is shown\n")
+	})
+}
+
+// TestDebugDMVPN turns several facilities on by one line, and is refused what needs
+// IPsec.
+func TestDebugDMVPN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _, _ := cloud(t)
+		hub.start(hubConfig)
+		same(t, "answer", hub.exec("debug dmvpn detail nhrp", false), "NHRP detail debugging is on\nNHRP cache debugging is on\n")
+		same(t, "answer", hub.exec("debug dmvpn error all", false), "NHRP errors debugging is on\nNHRP tunnel debugging is on\n")
+		same(t, "answer", hub.exec("no debug dmvpn error tunnel", false), "NHRP tunnel debugging is off\n")
+		same(t, "shown", hub.exec("show debugging", false), "NHRP:\n  NHRP cache debugging is on\n  NHRP errors debugging is on\n  NHRP detail debugging is on\n")
+		same(t, "answer", hub.exec("undebug dmvpn all all", false), "NHRP protocol debugging is off\nNHRP tunnel debugging is off\n")
+		same(t, "shown", hub.exec("show debugging", false), "")
+		for _, line := range []string{"debug dmvpn all crypto", "debug dmvpn error socket"} {
+			if err := hub.try(line); err == nil || !strings.Contains(err.Error(), "there is no IPsec yet") {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+	})
+}
+
+// TestDebugDetail has the contents of packets told, and no password.
+func TestDebugDetail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke1, spoke2 := cloud(t)
+		hub.level = slog.LevelInfo
+		hub.start(hubConfig)
+		hub.exec("debug nhrp extension", false)
+		spoke1.start(spokeConfig)
+		lines := strings.Join(hub.debugged(), "\n")
+		if !strings.Contains(lines, "NHRP: Receive Registration Request via Tunnel0, NBMA 198.51.100.1:\n Responder Address Extension(3, compulsory):\n") ||
+			strings.Contains(lines, "src protocol") || strings.Contains(lines, "S3CRET") {
+			t.Errorf("extensions:\n%s", lines)
+		}
+		hub.exec("debug nhrp detail", false)
+		spoke2.start(spokeConfig)
+		lines = strings.Join(hub.debugged(), "\n")
+		if !strings.Contains(lines, "NHRP: Send Registration Reply via Tunnel0, NBMA 203.0.113.1:") || !strings.Contains(lines, "src protocol: 172.31.0.12, dst protocol: 172.31.0.1") ||
+			strings.Contains(lines, "S3CRET") || strings.Contains(lines, "533343524554") {
+			t.Errorf("details:\n%s", lines)
+		}
+		hub.exec("debug nhrp condition interface Tunnel7", false)
+		time.Sleep(4 * time.Minute)
+		same(t, "with a condition that nothing meets", strings.Join(hub.debugged(), "\n"), "")
+	})
+}
+
+// TestEvents: what happened is remembered with its reason, and counted.
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke1, spoke2 := cloud(t)
+		hub.start(hubConfig)
+		spoke1.start(spokeConfig)
+		spoke2.start(spokeConfig)
+		hub.exec("clear ip nhrp 172.31.0.12", false)
+		spoke1.kill()
+		time.Sleep(11 * time.Minute)
+		golden(t, "events.txt", withoutIDs(hub.exec("show monitor event-trace dmvpn all", false)))
+		golden(t, "stats.txt", hub.exec("show nhrp stats", false))
+		golden(t, "stats-detail.txt", hub.exec("show ip nhrp stats Tunnel0 detail", false))
+		golden(t, "stats.json", hub.exec("show nhrp stats", true))
+		same(t, "no such tunnel", hub.exec("show nhrp stats Tunnel7", false), "Counted for 00:11:00\n")
+		hub.exec("clear ip nhrp stats Tunnel0", false)
+		same(t, "counts after clear", hub.exec("show nhrp stats", false), "Counted for 00:11:00\nGlobal:\n   All entries told to zebra                     1\n")
+		hub.exec("clear dmvpn statistics", false)
+		same(t, "counts after clear", hub.exec("show nhrp stats", false), "Counted for 00:00:00\n")
+		if out := hub.exec("show monitor event-trace dmvpn all", true); !strings.Contains(out, `"reason": "Expired"`) {
+			t.Errorf("events after clear:\n%s", out)
+		}
+	})
+}
+
+// withoutIDs leaves out Request IDs, which are times.
+func withoutIDs(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	for i, l := range lines {
+		if before, after, ok := strings.Cut(l, ", request ID "); ok {
+			lines[i] = before + strings.TrimLeft(after, "0123456789")
+		}
+	}
+	return strings.Join(lines, "")
 }

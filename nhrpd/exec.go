@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	libcli "github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/plugin"
@@ -27,7 +28,8 @@ var shows = map[string]struct {
 	cli.ExecTraffic: {core.ReportTraffic, func(r core.Report, a libcli.Args) libcli.Output {
 		return cli.ShowTraffic(r.(*core.TrafficReport), a.Has("detail"))
 	}},
-	cli.ExecMulticast: {core.ReportMulticast, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowMulticast(r.(*core.MulticastReport)) }},
+	cli.ExecMulticast:  {core.ReportMulticast, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowMulticast(r.(*core.MulticastReport)) }},
+	cli.ExecInterfaces: {core.ReportPeers, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowInterfaces(r.(*core.PeerReport)) }},
 	cli.ExecDMVPN: {core.ReportPeers, func(r core.Report, a libcli.Args) libcli.Output {
 		return cli.ShowDMVPN(r.(*core.PeerReport), cli.PeersOf(a))
 	}},
@@ -39,12 +41,15 @@ func showCache(r core.Report, a libcli.Args) libcli.Output {
 
 // Exec implements plugin.Daemon.
 func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) error {
+	if cmd.ID == libcli.UndebugAll {
+		d.edge.ClearConditions()
+	}
 	if done, err := plugin.ExecDebug(d.edge.Debug(), cmd, out); done {
 		return err
 	}
 	a := cmd.Args
 	id, family := cli.Split(cmd.ID)
-	if id == cli.ExecDMVPN {
+	if id == cli.ExecDMVPN || id == cli.ExecInterfaces {
 		family = cli.FamilyNamed(a.String("family"))
 	}
 	if s, ok := shows[id]; ok {
@@ -54,7 +59,16 @@ func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) er
 		}
 		return s.print(r, a).Write(out, cmd.JSON)
 	}
+	if o, ok, err := d.execEdge(id, cmd); ok || err != nil {
+		if err != nil {
+			return err
+		}
+		return o.Write(out, cmd.JSON)
+	}
 	if c, ok := clearOf(id, family, a); ok {
+		if id == cli.ExecClearStatistics {
+			d.edge.ClearStats("")
+		}
 		return d.edge.Clear(ctx, c)
 	}
 	return fmt.Errorf("nhrpd does not know the command %s", cmd.ID)
@@ -82,4 +96,49 @@ func clearOf(id string, family rib.Family, a libcli.Args) (c core.Clear, ok bool
 		return c, false
 	}
 	return c, true
+}
+
+// execEdge runs what the core has no part in: events and debugging. ok is false if
+// the command is about neither.
+func (d *Daemon) execEdge(id string, cmd plugin.Command) (o libcli.Output, ok bool, err error) {
+	a := cmd.Args
+	switch id {
+	case cli.ExecEvents:
+		o = cli.ShowEvents(d.edge.Events())
+	case cli.ExecStats, cli.ExecAllStats:
+		o = cli.ShowStats(d.edge.Stats(), a.String("ifname"), a.Has("detail"))
+	case cli.ExecClearStats:
+		d.edge.ClearStats(a.String("ifname"))
+	case cli.ExecShowCondition:
+		o = cli.ShowConditions(d.edge.Conditions())
+	case cli.ExecCondition:
+		err = d.edge.SetCondition(cli.ConditionOf(a), !cmd.No)
+	case cli.ExecNoCondition:
+		if len(a) == 0 {
+			d.edge.ClearConditions()
+		} else {
+			err = d.edge.SetCondition(cli.ConditionOf(a), false)
+		}
+	case cli.ExecDebugDMVPN, cli.ExecUndebugDMVPN:
+		return d.debugDMVPN(a, id == cli.ExecDebugDMVPN && !cmd.No)
+	default:
+		return o, false, nil
+	}
+	return o, true, err
+}
+
+// debugDMVPN turns the facilities on or off that "debug dmvpn" stands for.
+func (d *Daemon) debugDMVPN(a libcli.Args, on bool) (o libcli.Output, ok bool, err error) {
+	words, err := cli.DMVPNFacilities(a.String("level"), a.String("part"))
+	if err != nil {
+		return o, true, err
+	}
+	var said []string
+	for _, w := range words {
+		text, _ := d.edge.Debug().Set(w, on)
+		said = append(said, text+" is "+map[bool]string{true: "on", false: "off"}[on])
+	}
+	return libcli.Output{JSON: map[string]any{"text": strings.Join(said, "\n")}, Text: func(w io.Writer) {
+		fmt.Fprintln(w, strings.Join(said, "\n"))
+	}}, true, nil
 }

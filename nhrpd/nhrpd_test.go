@@ -43,7 +43,7 @@ func TestRegistration(t *testing.T) {
 		time.Sleep(90 * time.Second)
 		for _, line := range []string{"show ip nhrp", "show ip nhrp brief", "show ip nhrp detail", "show ip nhrp dynamic", "show ip nhrp static",
 			"show ip nhrp 172.31.0.12", "show ip nhrp nhs", "show ip nhrp nhs detail", "show ip nhrp traffic", "show ip nhrp traffic detail",
-			"show ip nhrp multicast", "show ip nhrp summary", "show ip nhrp self", "show ip nhrp shortcut", "show ip nhrp local detail", "show dmvpn",
+			"show ip nhrp multicast", "show ip nhrp summary", "show ip nhrp self", "show nhrp interfaces", "show ip nhrp shortcut", "show ip nhrp local detail", "show dmvpn",
 			"show dmvpn detail", "show dmvpn peer tunnel 172.31.0.12", "show dmvpn peer nbma 192.0.2.1 static",
 			"show dmvpn peer network 172.31.0.11 255.255.255.255", "show dmvpn vrf RED"} {
 			file := strings.ReplaceAll(strings.TrimPrefix(line, "show "), " ", "-")

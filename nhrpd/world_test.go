@@ -277,6 +277,16 @@ func (s *station) exec(line string, asJSON bool) string {
 	return out.String()
 }
 
+// try runs a command of the grammar that may fail.
+func (s *station) try(line string) error {
+	s.t.Helper()
+	m, perr := grammar.Parse([]string{cli.ModeEnable}, line)
+	if perr != nil {
+		s.t.Fatal(perr.Report())
+	}
+	return s.daemon.Exec(context.Background(), plugin.Command{ID: m.Command.ID, Args: m.Args, No: m.No}, &lockedBuffer{})
+}
+
 // golden compares a text with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()

@@ -37,7 +37,7 @@ func Grammar() cli.Tree {
 		"detail": "In full", "addr": "Protocol address", "prefix": "Protocol address and prefix length", "vrf": "Tunnels of one VRF",
 	}}
 	tree.Commands = slices.Concat(bothFamilies(configCommands()), groupCommands(), bothFamilies(execCommands()), bothFamilies(clearCommands()),
-		plugin.DebugCommands(Facilities))
+		bothFamilies(traceCommands()), debugCommands(), plugin.DebugCommands(Facilities))
 	return tree
 }
 

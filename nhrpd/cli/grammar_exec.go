@@ -12,6 +12,7 @@ const (
 	ExecTraffic    = "nhrp.show-traffic"
 	ExecMulticast  = "nhrp.show-multicast"
 	ExecStats      = "nhrp.show-stats"
+	ExecAllStats   = "nhrp.show-all-stats"
 	ExecInterfaces = "nhrp.show-interfaces"
 	ExecEvents     = "nhrp.show-event-trace"
 	ExecDMVPN      = "nhrp.show-dmvpn"
@@ -64,5 +65,21 @@ func clearCommands() []cli.Command {
 			cli.Help{"session": "Sessions with peers", "peer": "One peer", "nbma": "By its NBMA address", "tunnel": "By its tunnel address",
 				"static": "Those with next hop servers as well"}),
 		clear(ExecClearStatistics, "clear dmvpn statistics", cli.Help{"statistics": "Packet counters and counts of events"}),
+	}
+}
+
+// traceCommands returns what shows and clears events, and the tunnels: of both
+// families, whichever the line is about.
+func traceCommands() []cli.Command {
+	exec := func(id, pattern string, help cli.Help) cli.Command {
+		return cli.Command{ID: id, Mode: cli.ModeExec, Pattern: pattern, Help: help}
+	}
+	stats := cli.Help{"stats": "How often what happened"}
+	return []cli.Command{
+		exec(ExecAllStats, "show nhrp stats [ifname:IFNAME] [detail]", stats),
+		exec(ExecStats, "show ip nhrp stats [ifname:IFNAME] [detail]", stats),
+		exec(ExecInterfaces, "show nhrp interfaces", cli.Help{"interfaces": "Tunnels with NHRP"}),
+		exec(ExecEvents, "show monitor event-trace dmvpn all", cli.Help{"monitor": "What was recorded", "event-trace": "Events", "all": "All of them"}),
+		{ID: ExecClearStats, Mode: cli.ModeEnable, Pattern: "clear ip nhrp stats [ifname:IFNAME]", Help: stats},
 	}
 }

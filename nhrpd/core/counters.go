@@ -162,3 +162,12 @@ func (e TraceEvent) String() string {
 	}
 	return traceNames[e]
 }
+
+// TraceEvents returns all events, in the order in which they are shown.
+func TraceEvents() []TraceEvent {
+	all := make([]TraceEvent, 0, numTraceEvents-1)
+	for e := TraceEvent(1); e < numTraceEvents; e++ {
+		all = append(all, e)
+	}
+	return all
+}

@@ -29,6 +29,7 @@ type Edge struct {
 	debug    *telemetry.Debug
 	driver   *sm.Driver[core.Input, core.Effect]
 	memory   memory
+	events   events
 	sockets  sockets
 	resolver Resolver
 	life     context.Context // ends with Run
@@ -36,7 +37,8 @@ type Edge struct {
 	lookups  sync.WaitGroup
 	mute     map[string]bool // tunnels of which was said that multicast cannot be sent; of the session's goroutine
 
-	inquiries sm.Inquiries[core.Report]
+	inquiries  sm.Inquiries[core.Report]
+	conditions conditions
 }
 
 // Resolver looks up the addresses of a name in the VRF of a tunnel's transport.
@@ -56,6 +58,7 @@ func New(log *slog.Logger, network rawsock.Network, resolver Resolver) *Edge {
 		log.Error("the cache will not outlive the daemon", "error", err)
 	}
 	now := time.Now()
+	e.events.since = now
 	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{
 		Machine: core.New(core.Options{Source: rand.NewPCG(uint64(now.UnixNano()), uint64(now.Unix())), RequestID: firstRequestID(now)}),
 		Tick:    core.Tick{}, Queue: rxQueue, Handle: e.handle})
@@ -87,9 +90,11 @@ func (e *Edge) event(ev rib.Event) {
 		e.driver.Post(core.Attached{Stale: ev.Stale})
 	case rib.InterfaceChanged:
 		e.sockets.interfaceChanged(ev.Interface)
+		e.conditions.learn(ev.Interface.Name, ev.Interface.VRF)
 		e.driver.Post(core.InterfaceChanged{Interface: ev.Interface})
 	case rib.InterfaceGone:
 		e.sockets.interfaceGone(ev.Name)
+		e.conditions.learn(ev.Name, "")
 		e.driver.Post(core.InterfaceGone{Name: ev.Name})
 	case rib.InterfacesKnown:
 		e.driver.Post(core.InterfacesKnown{})
@@ -124,6 +129,7 @@ func (e *Edge) failed(f rib.Failure) {
 
 // receive takes in a packet of a tunnel.
 func (e *Edge) receive(ifname string, nbma netip.Addr, b []byte) {
+	e.dump("Receive", ifname, nbma, b)
 	e.driver.Offer(core.RxPacket{Interface: ifname, NBMA: nbma, Packet: b})
 }
 
@@ -132,6 +138,7 @@ func (e *Edge) handle(effects []core.Effect) {
 	for _, eff := range effects {
 		switch eff := eff.(type) {
 		case core.TxPacket:
+			e.dump("Send", eff.Interface, eff.NBMA, eff.Packet)
 			e.sockets.send(eff.Interface, eff.NBMA, eff.Packet)
 		case core.PutNeighbor:
 			if _, err := e.client.Put(eff.Neighbor); err != nil {
