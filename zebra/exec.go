@@ -109,7 +109,7 @@ func (r *router) showState(ctx context.Context, cmd plugin.Command) (o cli.Outpu
 		look(func() { o = zcli.ShowNHT(a.String("vrf"), e.RIB().NextHopWatches()) })
 	case zcli.ExecRouteSum:
 		look(func() { o = zcli.ShowRouteSummary(a.String("vrf"), e.RIB().Summary(a.String("vrf"), family(a))) })
-	case zcli.ExecRoute, zcli.ExecRouteLookup:
+	case zcli.ExecRoute, zcli.ExecRouteLookup, zcli.ExecCEF:
 		return r.routes(ctx, cmd)
 	default:
 		return o, fmt.Errorf("zebra does not know the command %s", cmd.ID)
@@ -134,7 +134,7 @@ func (r *router) routes(ctx context.Context, cmd plugin.Command) (cli.Output, er
 	vrf := a.String("vrf")
 	filter := zcli.RouteFilter{Overrides: a.Has("next-hop-override")}
 	filter.Protocol, _ = librib.ParseProtocol(a.String("protocol"))
-	if cmd.ID == zcli.ExecRouteLookup {
+	if cmd.ID != zcli.ExecRoute {
 		target := a.Prefix("prefix").Masked()
 		if p, ok := a.MaskedPrefix("addr", "mask"); ok {
 			target = p.Masked()
@@ -143,15 +143,10 @@ func (r *router) routes(ctx context.Context, cmd plugin.Command) (cli.Output, er
 			return cli.Output{}, fmt.Errorf("%v is of the other address family", target)
 		}
 		if !a.Has("longer-prefixes") {
-			var v rib.PrefixView
-			var found bool
-			err := e.Do(ctx, func() {
-				if a.Has("addr") && !a.Has("mask") {
-					v, found = e.RIB().Lookup(vrf, target.Addr())
-				} else {
-					v, found = e.RIB().Prefix(vrf, target)
-				}
-			})
+			v, found, err := r.lookup(ctx, vrf, target, a.Has("addr") && !a.Has("mask"))
+			if cmd.ID == zcli.ExecCEF {
+				return zcli.ShowCEF(v, found, target.String()), err
+			}
 			return zcli.ShowPrefix(v, found, target.String(), e.Now()), err
 		}
 		filter.Within = target
@@ -167,6 +162,18 @@ func (r *router) routes(ctx context.Context, cmd plugin.Command) (cli.Output, er
 		}
 	}
 	return zcli.ShowRoutes(vrf, views, filter, e.Now()), nil
+}
+
+// lookup returns what the RIB knows of the route to an address, or of one prefix.
+func (r *router) lookup(ctx context.Context, vrf string, target netip.Prefix, address bool) (v rib.PrefixView, found bool, err error) {
+	err = r.engine.Do(ctx, func() {
+		if address {
+			v, found = r.engine.RIB().Lookup(vrf, target.Addr())
+		} else {
+			v, found = r.engine.RIB().Prefix(vrf, target)
+		}
+	})
+	return v, found, err
 }
 
 // vrfs lists the VRFs. It runs on the engine's goroutine.

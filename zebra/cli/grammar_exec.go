@@ -18,6 +18,7 @@ const (
 	ExecRoute       = "zebra.show.route"
 	ExecRouteLookup = "zebra.show.route-lookup"
 	ExecRouteSum    = "zebra.show.route-summary"
+	ExecCEF         = "zebra.show.cef"
 	ExecNHT         = "zebra.show.nht"
 	ExecPing        = "zebra.ping"
 	ExecTraceroute  = "zebra.traceroute"
@@ -58,6 +59,8 @@ func execCommands() []cli.Command {
 		route(ExecRoute, "show family:{ip|ipv6} route [vrf vrf:WORD(15)] ["+protocols+"|next-hop-override]"),
 		route(ExecRouteLookup, "show family:{ip|ipv6} route [vrf vrf:WORD(15)] {addr:ADDR [mask:MASK]|prefix:PREFIX} [longer-prefixes]"),
 		route(ExecRouteSum, "show family:{ip|ipv6} route [vrf vrf:WORD(15)] summary"),
+		exec(ExecCEF, cli.ModeExec, "show family:{ip|ipv6} cef [vrf vrf:WORD(15)] {addr:ADDR [mask:MASK]|prefix:PREFIX}", cli.Help{
+			"cef": "How packets leave", "addr": "Address to look up, or network", "mask": "Network mask", "prefix": "One prefix"}),
 		exec(ExecNHT, cli.ModeExec, "show ip nht [vrf vrf:WORD(15)]", cli.Help{"nht": "Next hops that daemons watch"}),
 		exec(ExecPing, cli.ModeExec, "ping [vrf vrf:WORD(15)] target:HOST [repeat count:<1-100000>] [size bytes:<36-9200>] [timeout seconds:<1-60>] [df-bit] [source source:WORD(64)]", ping),
 		exec(ExecTraceroute, cli.ModeExec, "traceroute [vrf vrf:WORD(15)] target:HOST [probe probes:<1-10>] [ttl hops:<1-255>] [timeout seconds:<1-60>] [source source:WORD(64)]", ping),

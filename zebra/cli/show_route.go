@@ -243,7 +243,8 @@ func printRoute(w io.Writer, v rib.PrefixView, r rib.RouteView, column int, over
 	}
 	if overrides && v.Override != nil && !r.IsOverride {
 		o := v.Override.Override
-		fmt.Fprintf(w, "%s [NHO][%d/255] via %v, %s, %s\n", strings.Repeat(" ", len(head)), r.Route.Distance, o.NextHop.Addr,
+		// One column to the left of the routes', as on IOS.
+		fmt.Fprintf(w, "%s[NHO][%d/255] via %v, %s, %s\n", strings.Repeat(" ", len(head)), r.Route.Distance, o.NextHop.Addr,
 			cli.Duration(now.Sub(v.Override.Since)), o.NextHop.Interface)
 	}
 }

@@ -146,6 +146,13 @@ func TestShowRoutes(t *testing.T) {
 		v, found := c.Prefix("", prefix(p))
 		golden(t, "route-"+strings.ReplaceAll(p, "/", "-"), zcli.ShowPrefix(v, found, p, now))
 	}
+	// Overridden, an NHRP route of each kind, a group of next hops, a connected network,
+	// an own address, a discard, one that the kernel refused, and none.
+	for _, p := range []string{"10.12.0.0/24", "10.13.0.0/24", "172.31.0.12/32", "10.20.0.0/16", "10.10.0.0/24", "10.10.0.1/32", "10.30.0.0/16", "10.31.0.0/16", "10.99.0.0/16"} {
+		v, found := c.Prefix("", prefix(p))
+		golden(t, "cef-"+strings.ReplaceAll(p, "/", "-"), zcli.ShowCEF(v, found, p))
+	}
+	golden(t, "route-nhrp", zcli.ShowRoutes("", v4, zcli.RouteFilter{Protocol: librib.NHRP}, now))
 	golden(t, "route-missing", zcli.ShowPrefix(rib.PrefixView{}, false, "10.99.0.0/16", now))
 	golden(t, "route-summary", zcli.ShowRouteSummary("", c.Summary("", librib.IPv4)))
 	golden(t, "nht", zcli.ShowNHT("", c.NextHopWatches()))
