@@ -75,15 +75,18 @@ func genRoute(t *rapid.T) rib.Route {
 }
 
 func genObject(t *rapid.T) rib.Object {
-	switch rapid.IntRange(0, 4).Draw(t, "object") {
+	switch rapid.IntRange(0, 5).Draw(t, "object") {
 	case 0:
 		return rib.Neighbor{Interface: names.Draw(t, "ifname"), Addr: genAddr(t), NBMA: genAddr(t)}
 	case 1:
 		return rib.Override{VRF: maybeName.Draw(t, "vrf"), Prefix: genPrefix(t).Masked(), Protocol: genProtocol(t),
 			Distance: rapid.Uint8().Draw(t, "distance"), NextHop: genNextHop(t)}
 	case 2:
-		return rib.MulticastPeer{Interface: names.Draw(t, "ifname"), NBMA: netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "nbma")})}
+		return rib.Shaper{Interface: names.Draw(t, "ifname"), NBMA: netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "nbma")}),
+			Rate: rapid.Uint64Min(1).Draw(t, "rate"), Burst: rapid.Uint32().Draw(t, "burst"), Policy: maybeName.Draw(t, "policy")}
 	case 3:
+		return rib.MulticastPeer{Interface: names.Draw(t, "ifname"), NBMA: netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "nbma")})}
+	case 4:
 		return rib.LineProtocol{Interface: names.Draw(t, "ifname"), Down: rapid.Bool().Draw(t, "down")}
 	}
 	return genRoute(t)
@@ -271,6 +274,10 @@ func TestRefused(t *testing.T) {
 		"neighbour":          {What: &Up_Neighbor{&Neighbor{Interface: "x", Addr: []byte{1, 2, 3, 4}}}},
 		"peer":               {What: &Up_MulticastPeer{&MulticastPeer{Interface: "x"}}},
 		"peer is a group":    {What: &Up_MulticastPeer{&MulticastPeer{Interface: "x", Nbma: []byte{224, 0, 0, 5}}}},
+		"shaper of no rate":  {What: &Up_Shaper{&Shaper{Interface: "x", Nbma: []byte{192, 0, 2, 1}}}},
+		"shaper on nothing":  {What: &Up_Shaper{&Shaper{Nbma: []byte{192, 0, 2, 1}, Rate: 1}}},
+		"shaper for a group": {What: &Up_Shaper{&Shaper{Interface: "x", Nbma: []byte{224, 0, 0, 5}, Rate: 1}}},
+		"shaper by a policy": {What: &Up_Shaper{&Shaper{Interface: "x", Nbma: []byte{192, 0, 2, 1}, Rate: 1, Policy: "a\nb"}}},
 		"peer on nothing":    {What: &Up_MulticastPeer{&MulticastPeer{Nbma: []byte{192, 0, 2, 1}}}},
 		"line of nothing":    {What: &Up_LineProtocol{&LineProtocol{Down: true}}},
 		"line with address":  {What: &Up_Delete{&Key{Kind: uint32(rib.KindLineProtocol), Interface: "x", Addr: []byte{192, 0, 2, 1}}}},
@@ -313,6 +320,7 @@ func FuzzToUps(f *testing.F) {
 		session.Begin{Replay: 1}, session.EndOfReplay{Seq: 9}, session.Publish{Topic: "t", Key: "k", Payload: []byte{1}},
 		session.Put{Seq: 1, Object: rib.Route{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Protocol: rib.RIP, NextHops: []rib.NextHop{{Interface: "x"}}}},
 		session.Put{Seq: 2, Object: rib.Neighbor{Interface: "x", Addr: netip.MustParseAddr("::1"), NBMA: netip.MustParseAddr("1.2.3.4")}},
+		session.Put{Seq: 3, Object: rib.Shaper{Interface: "x", NBMA: netip.MustParseAddr("1.2.3.4"), Rate: 1e6, Policy: "P"}},
 		session.Put{Seq: 3, Object: rib.MulticastPeer{Interface: "x", NBMA: netip.MustParseAddr("1.2.3.4")}},
 		session.Put{Seq: 4, Object: rib.LineProtocol{Interface: "x", Down: true}},
 	}

@@ -40,7 +40,7 @@ func toUp(m *Up) (session.Up, error) {
 	switch w := m.GetWhat().(type) {
 	case *Up_Begin:
 		return session.Begin{Replay: w.Begin.GetReplay()}, nil
-	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_LineProtocol, *Up_Override:
+	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_LineProtocol, *Up_Shaper, *Up_Override:
 		return toPut(m)
 	case *Up_Delete:
 		k, err := toKey(w.Delete)
@@ -78,6 +78,9 @@ func toPut(m *Up) (session.Up, error) {
 		obj = rib.MulticastPeer{Interface: p.GetInterface(), NBMA: d.addr(p.GetNbma())}
 	case *Up_LineProtocol:
 		obj = rib.LineProtocol{Interface: w.LineProtocol.GetInterface(), Down: w.LineProtocol.GetDown()}
+	case *Up_Shaper:
+		s := w.Shaper
+		obj = rib.Shaper{Interface: s.GetInterface(), NBMA: d.addr(s.GetNbma()), Rate: s.GetRate(), Burst: s.GetBurst(), Policy: s.GetPolicy()}
 	case *Up_Override:
 		o := w.Override
 		obj = rib.Override{
@@ -296,7 +299,7 @@ func (d *decoder) route(r *Route) rib.Route {
 
 func (d *decoder) key(k *Key) rib.Key {
 	return rib.Key{
-		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindLineProtocol))), VRF: k.GetVrf(),
+		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindShaper))), VRF: k.GetVrf(),
 		Prefix: d.prefix(k.GetPrefix()), Protocol: d.protocol(k.GetProtocol()), Instance: k.GetInstance(),
 		Interface: k.GetInterface(), Addr: d.addr(k.GetAddr()),
 	}

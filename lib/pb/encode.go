@@ -53,6 +53,9 @@ func fromPut(m session.Put) *Up {
 		return &Up{Seq: m.Seq, What: &Up_MulticastPeer{&MulticastPeer{Interface: o.Interface, Nbma: fromAddr(o.NBMA)}}}
 	case rib.LineProtocol:
 		return &Up{Seq: m.Seq, What: &Up_LineProtocol{&LineProtocol{Interface: o.Interface, Down: o.Down}}}
+	case rib.Shaper:
+		return &Up{Seq: m.Seq, What: &Up_Shaper{&Shaper{
+			Interface: o.Interface, Nbma: fromAddr(o.NBMA), Rate: o.Rate, Burst: o.Burst, Policy: o.Policy}}}
 	case rib.Override:
 		return &Up{Seq: m.Seq, What: &Up_Override{&Override{
 			Vrf: o.VRF, Prefix: fromPrefix(o.Prefix), Protocol: uint32(o.Protocol),

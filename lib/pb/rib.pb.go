@@ -398,6 +398,82 @@ func (x *LineProtocol) GetDown() bool {
 	return false
 }
 
+type Shaper struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Interface     string                 `protobuf:"bytes,1,opt,name=interface,proto3" json:"interface,omitempty"`
+	Nbma          []byte                 `protobuf:"bytes,2,opt,name=nbma,proto3" json:"nbma,omitempty"`
+	Rate          uint64                 `protobuf:"varint,3,opt,name=rate,proto3" json:"rate,omitempty"`
+	Burst         uint32                 `protobuf:"varint,4,opt,name=burst,proto3" json:"burst,omitempty"`
+	Policy        string                 `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shaper) Reset() {
+	*x = Shaper{}
+	mi := &file_rib_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shaper) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shaper) ProtoMessage() {}
+
+func (x *Shaper) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shaper.ProtoReflect.Descriptor instead.
+func (*Shaper) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Shaper) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *Shaper) GetNbma() []byte {
+	if x != nil {
+		return x.Nbma
+	}
+	return nil
+}
+
+func (x *Shaper) GetRate() uint64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *Shaper) GetBurst() uint32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+func (x *Shaper) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
 type Override struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Vrf           string                 `protobuf:"bytes,1,opt,name=vrf,proto3" json:"vrf,omitempty"`
@@ -411,7 +487,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_rib_proto_msgTypes[5]
+	mi := &file_rib_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +499,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[5]
+	mi := &file_rib_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +512,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{5}
+	return file_rib_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Override) GetVrf() string {
@@ -489,7 +565,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +577,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +590,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{6}
+	return file_rib_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Key) GetKind() uint32 {
@@ -582,7 +658,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +670,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +683,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{7}
+	return file_rib_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Watch) GetKind() uint32 {
@@ -689,7 +765,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -701,7 +777,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -714,7 +790,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{8}
+	return file_rib_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Interface) GetName() string {
@@ -833,7 +909,7 @@ type InterfaceAddress struct {
 
 func (x *InterfaceAddress) Reset() {
 	*x = InterfaceAddress{}
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +921,7 @@ func (x *InterfaceAddress) String() string {
 func (*InterfaceAddress) ProtoMessage() {}
 
 func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +934,7 @@ func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InterfaceAddress.ProtoReflect.Descriptor instead.
 func (*InterfaceAddress) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{9}
+	return file_rib_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *InterfaceAddress) GetPrefix() []byte {
@@ -898,7 +974,7 @@ type Tunnel struct {
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +986,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +999,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{10}
+	return file_rib_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Tunnel) GetMode() uint32 {
@@ -1006,7 +1082,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1094,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1107,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{11}
+	return file_rib_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Event) GetWhat() isEvent_What {
@@ -1233,7 +1309,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1321,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1334,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{12}
+	return file_rib_proto_rawDescGZIP(), []int{13}
 }
 
 type Attached struct {
@@ -1271,7 +1347,7 @@ type Attached struct {
 
 func (x *Attached) Reset() {
 	*x = Attached{}
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1359,7 @@ func (x *Attached) String() string {
 func (*Attached) ProtoMessage() {}
 
 func (x *Attached) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1372,7 @@ func (x *Attached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attached.ProtoReflect.Descriptor instead.
 func (*Attached) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{13}
+	return file_rib_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Attached) GetEpoch() uint64 {
@@ -1327,7 +1403,7 @@ type NextHopChanged struct {
 
 func (x *NextHopChanged) Reset() {
 	*x = NextHopChanged{}
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1415,7 @@ func (x *NextHopChanged) String() string {
 func (*NextHopChanged) ProtoMessage() {}
 
 func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1428,7 @@ func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextHopChanged.ProtoReflect.Descriptor instead.
 func (*NextHopChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{14}
+	return file_rib_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NextHopChanged) GetWatch() *Watch {
@@ -1408,7 +1484,7 @@ type RouteChanged struct {
 
 func (x *RouteChanged) Reset() {
 	*x = RouteChanged{}
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1496,7 @@ func (x *RouteChanged) String() string {
 func (*RouteChanged) ProtoMessage() {}
 
 func (x *RouteChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1509,7 @@ func (x *RouteChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteChanged.ProtoReflect.Descriptor instead.
 func (*RouteChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{15}
+	return file_rib_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RouteChanged) GetWatch() *Watch {
@@ -1468,7 +1544,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1556,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1569,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{16}
+	return file_rib_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -1528,7 +1604,7 @@ type Hairpin struct {
 
 func (x *Hairpin) Reset() {
 	*x = Hairpin{}
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1616,7 @@ func (x *Hairpin) String() string {
 func (*Hairpin) ProtoMessage() {}
 
 func (x *Hairpin) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1629,7 @@ func (x *Hairpin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hairpin.ProtoReflect.Descriptor instead.
 func (*Hairpin) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{17}
+	return file_rib_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Hairpin) GetIn() string {
@@ -1587,7 +1663,7 @@ type NeighborMiss struct {
 
 func (x *NeighborMiss) Reset() {
 	*x = NeighborMiss{}
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1675,7 @@ func (x *NeighborMiss) String() string {
 func (*NeighborMiss) ProtoMessage() {}
 
 func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1688,7 @@ func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeighborMiss.ProtoReflect.Descriptor instead.
 func (*NeighborMiss) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{18}
+	return file_rib_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NeighborMiss) GetInterface() string {
@@ -1639,7 +1715,7 @@ type PeersUsed struct {
 
 func (x *PeersUsed) Reset() {
 	*x = PeersUsed{}
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1727,7 @@ func (x *PeersUsed) String() string {
 func (*PeersUsed) ProtoMessage() {}
 
 func (x *PeersUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1740,7 @@ func (x *PeersUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeersUsed.ProtoReflect.Descriptor instead.
 func (*PeersUsed) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{19}
+	return file_rib_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PeersUsed) GetInterface() string {
@@ -1691,7 +1767,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +1779,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1792,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{20}
+	return file_rib_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Ack) GetSeq() uint64 {
@@ -1743,7 +1819,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +1831,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +1844,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{21}
+	return file_rib_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Failure) GetKey() *Key {
@@ -1820,7 +1896,13 @@ const file_rib_proto_rawDesc = "" +
 	"\x04nbma\x18\x02 \x01(\fR\x04nbma\"@\n" +
 	"\fLineProtocol\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04down\x18\x02 \x01(\bR\x04down\"\x9c\x01\n" +
+	"\x04down\x18\x02 \x01(\bR\x04down\"|\n" +
+	"\x06Shaper\x12\x1c\n" +
+	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
+	"\x04nbma\x18\x02 \x01(\fR\x04nbma\x12\x12\n" +
+	"\x04rate\x18\x03 \x01(\x04R\x04rate\x12\x14\n" +
+	"\x05burst\x18\x04 \x01(\rR\x05burst\x12\x16\n" +
+	"\x06policy\x18\x05 \x01(\tR\x06policy\"\x9c\x01\n" +
 	"\bOverride\x12\x10\n" +
 	"\x03vrf\x18\x01 \x01(\tR\x03vrf\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\fR\x06prefix\x12\x1a\n" +
@@ -1941,53 +2023,54 @@ func file_rib_proto_rawDescGZIP() []byte {
 	return file_rib_proto_rawDescData
 }
 
-var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_rib_proto_goTypes = []any{
 	(*NextHop)(nil),          // 0: godmvpn.v1.NextHop
 	(*Route)(nil),            // 1: godmvpn.v1.Route
 	(*Neighbor)(nil),         // 2: godmvpn.v1.Neighbor
 	(*MulticastPeer)(nil),    // 3: godmvpn.v1.MulticastPeer
 	(*LineProtocol)(nil),     // 4: godmvpn.v1.LineProtocol
-	(*Override)(nil),         // 5: godmvpn.v1.Override
-	(*Key)(nil),              // 6: godmvpn.v1.Key
-	(*Watch)(nil),            // 7: godmvpn.v1.Watch
-	(*Interface)(nil),        // 8: godmvpn.v1.Interface
-	(*InterfaceAddress)(nil), // 9: godmvpn.v1.InterfaceAddress
-	(*Tunnel)(nil),           // 10: godmvpn.v1.Tunnel
-	(*Event)(nil),            // 11: godmvpn.v1.Event
-	(*Empty)(nil),            // 12: godmvpn.v1.Empty
-	(*Attached)(nil),         // 13: godmvpn.v1.Attached
-	(*NextHopChanged)(nil),   // 14: godmvpn.v1.NextHopChanged
-	(*RouteChanged)(nil),     // 15: godmvpn.v1.RouteChanged
-	(*TopicMessage)(nil),     // 16: godmvpn.v1.TopicMessage
-	(*Hairpin)(nil),          // 17: godmvpn.v1.Hairpin
-	(*NeighborMiss)(nil),     // 18: godmvpn.v1.NeighborMiss
-	(*PeersUsed)(nil),        // 19: godmvpn.v1.PeersUsed
-	(*Ack)(nil),              // 20: godmvpn.v1.Ack
-	(*Failure)(nil),          // 21: godmvpn.v1.Failure
+	(*Shaper)(nil),           // 5: godmvpn.v1.Shaper
+	(*Override)(nil),         // 6: godmvpn.v1.Override
+	(*Key)(nil),              // 7: godmvpn.v1.Key
+	(*Watch)(nil),            // 8: godmvpn.v1.Watch
+	(*Interface)(nil),        // 9: godmvpn.v1.Interface
+	(*InterfaceAddress)(nil), // 10: godmvpn.v1.InterfaceAddress
+	(*Tunnel)(nil),           // 11: godmvpn.v1.Tunnel
+	(*Event)(nil),            // 12: godmvpn.v1.Event
+	(*Empty)(nil),            // 13: godmvpn.v1.Empty
+	(*Attached)(nil),         // 14: godmvpn.v1.Attached
+	(*NextHopChanged)(nil),   // 15: godmvpn.v1.NextHopChanged
+	(*RouteChanged)(nil),     // 16: godmvpn.v1.RouteChanged
+	(*TopicMessage)(nil),     // 17: godmvpn.v1.TopicMessage
+	(*Hairpin)(nil),          // 18: godmvpn.v1.Hairpin
+	(*NeighborMiss)(nil),     // 19: godmvpn.v1.NeighborMiss
+	(*PeersUsed)(nil),        // 20: godmvpn.v1.PeersUsed
+	(*Ack)(nil),              // 21: godmvpn.v1.Ack
+	(*Failure)(nil),          // 22: godmvpn.v1.Failure
 }
 var file_rib_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.Route.next_hops:type_name -> godmvpn.v1.NextHop
 	0,  // 1: godmvpn.v1.Override.next_hop:type_name -> godmvpn.v1.NextHop
-	9,  // 2: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
-	10, // 3: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
-	13, // 4: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
-	8,  // 5: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
-	12, // 6: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
-	14, // 7: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
-	15, // 8: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
-	7,  // 9: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
-	16, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
-	17, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
-	18, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
-	20, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
-	19, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
-	7,  // 15: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
+	10, // 2: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
+	11, // 3: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
+	14, // 4: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
+	9,  // 5: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
+	13, // 6: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
+	15, // 7: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
+	16, // 8: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
+	8,  // 9: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
+	17, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
+	18, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
+	19, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
+	21, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
+	20, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
+	8,  // 15: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
 	0,  // 16: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
-	7,  // 17: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
+	8,  // 17: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
 	1,  // 18: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
-	21, // 19: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
-	6,  // 20: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
+	22, // 19: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
+	7,  // 20: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
 	21, // [21:21] is the sub-list for method output_type
 	21, // [21:21] is the sub-list for method input_type
 	21, // [21:21] is the sub-list for extension type_name
@@ -2000,7 +2083,7 @@ func file_rib_proto_init() {
 	if File_rib_proto != nil {
 		return
 	}
-	file_rib_proto_msgTypes[11].OneofWrappers = []any{
+	file_rib_proto_msgTypes[12].OneofWrappers = []any{
 		(*Event_Attached)(nil),
 		(*Event_InterfaceChanged)(nil),
 		(*Event_InterfaceGone)(nil),
@@ -2014,14 +2097,14 @@ func file_rib_proto_init() {
 		(*Event_Ack)(nil),
 		(*Event_PeersUsed)(nil),
 	}
-	file_rib_proto_msgTypes[16].OneofWrappers = []any{}
+	file_rib_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rib_proto_rawDesc), len(file_rib_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

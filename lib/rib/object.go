@@ -15,6 +15,7 @@ const (
 	KindOverride                      // an Override
 	KindMulticastPeer                 // a MulticastPeer
 	KindLineProtocol                  // a LineProtocol
+	KindShaper                        // a Shaper
 )
 
 // Key identifies an object within its owner. Which fields are in use depends
@@ -25,8 +26,8 @@ type Key struct {
 	Prefix    netip.Prefix // route, override; masked
 	Protocol  Protocol     // route
 	Instance  uint32       // route: AS or process number, 0 where there is one only
-	Interface string       // neighbour, multicast peer, line protocol
-	Addr      netip.Addr   // neighbour; multicast peer: its NBMA address
+	Interface string       // neighbour, multicast peer, line protocol, shaper
+	Addr      netip.Addr   // neighbour; multicast peer, shaper: the NBMA address
 }
 
 // Object is something that a daemon asks zebra to hold in forwarding state.
@@ -123,6 +124,23 @@ func (l LineProtocol) Key() Key { return Key{Kind: KindLineProtocol, Interface: 
 
 // Equal implements Object.
 func (l LineProtocol) Equal(other Object) bool { o, ok := other.(LineProtocol); return ok && l == o }
+
+// Shaper holds what a multipoint interface sends to an NBMA address down to a rate:
+// what is too much waits in a queue, and is dropped when that is full. What goes to
+// addresses without a Shaper is not held down.
+type Shaper struct {
+	Interface string
+	NBMA      netip.Addr // link-layer address of a GRE tunnel
+	Rate      uint64     // bits in a second, of packets with their outer headers; not 0
+	Burst     uint32     // bytes that may be sent at once after a pause; 0 leaves it to the data plane
+	Policy    string     // name of the policy that asks for it, for show only
+}
+
+// Key implements Object.
+func (s Shaper) Key() Key { return Key{Kind: KindShaper, Interface: s.Interface, Addr: s.NBMA} }
+
+// Equal implements Object.
+func (s Shaper) Equal(other Object) bool { o, ok := other.(Shaper); return ok && s == o }
 
 // Override replaces the next hops with which the best route for exactly this
 // prefix is forwarded, and leaves that route selected (next-hop override,

@@ -42,6 +42,11 @@ func Check(obj rib.Object) error {
 			return invalid("line protocol of no interface")
 		}
 		return checkName("interface", o.Interface)
+	case rib.Shaper:
+		if o.Interface == "" || !o.NBMA.IsValid() || o.NBMA.IsUnspecified() || o.NBMA.IsMulticast() || o.Rate == 0 {
+			return invalid("shaper of %d bit/s for %v on %q", o.Rate, o.NBMA, cut(o.Interface, MaxName))
+		}
+		return errors.Join(checkName("interface", o.Interface), checkAddr(o.NBMA), checkName("policy", o.Policy))
 	case rib.Override:
 		if o.Protocol > rib.NHRP {
 			return invalid("override of protocol %d", o.Protocol)
@@ -115,7 +120,7 @@ func CheckKey(k rib.Key) error {
 			return invalid("key %+v", k)
 		}
 		return checkDestination(k.VRF, k.Prefix)
-	case rib.KindNeighbor, rib.KindMulticastPeer:
+	case rib.KindNeighbor, rib.KindMulticastPeer, rib.KindShaper:
 		if k.VRF != "" || k.Prefix.IsValid() || k.Protocol != 0 || k.Instance != 0 || k.Interface == "" || !k.Addr.IsValid() {
 			return invalid("key %+v", k)
 		}

@@ -301,7 +301,7 @@ func TestRefusals(t *testing.T) {
 	none.NextHops = nil
 	control := route(1, 1)
 	control.Name = "bell\a"
-	for _, o := range []rib.Object{unmasked, zoned, none, control, rib.Route{}, rib.Neighbor{}, rib.MulticastPeer{}, rib.LineProtocol{}, rib.Override{}, nil} {
+	for _, o := range []rib.Object{unmasked, zoned, none, control, rib.Route{}, rib.Neighbor{}, rib.MulticastPeer{}, rib.LineProtocol{}, rib.Shaper{}, rib.Override{}, nil} {
 		if _, err := c.Put(o); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Put(%+v): %v", o, err)
 		}

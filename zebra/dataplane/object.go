@@ -23,6 +23,7 @@ const (
 	KindRoute                         // a Route
 	KindNeighbor                      // a Neighbor
 	KindMulticastPeer                 // a MulticastPeer
+	KindShaper                        // a Shaper
 	numKinds
 )
 
@@ -30,6 +31,7 @@ var kindNames = [numKinds]string{
 	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
 	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
 	KindHairpin: "hairpin detector", KindPeerUse: "watch of peer use", KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
+	KindShaper: "shaper",
 }
 
 // String returns the name of the kind as operators read it.
@@ -56,7 +58,7 @@ type Key struct {
 	Table  uint32       // route
 	Metric uint32       // route
 	Name   string       // kernel name of the device; sysctl: path; route: ""
-	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer: NBMA address with full length
+	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer, shaper: NBMA address with full length
 }
 
 // Device returns the kernel name of the device without which the object cannot
@@ -65,7 +67,7 @@ func (k Key) Device() string {
 	switch k.Kind {
 	case KindSysctl:
 		return sysctlDevice(k.Name)
-	case KindMSSClamp, KindMulticast, KindHairpin, KindPeerUse, KindAddr, KindNeighbor, KindMulticastPeer:
+	case KindMSSClamp, KindMulticast, KindHairpin, KindPeerUse, KindAddr, KindNeighbor, KindMulticastPeer, KindShaper:
 		return k.Name
 	}
 	return ""
@@ -82,8 +84,8 @@ func (k Key) String() string {
 		return fmt.Sprintf("address %v on %s", k.Prefix, k.Name)
 	case KindMulticast, KindHairpin, KindPeerUse:
 		return k.Kind.String() + " on " + k.Name
-	case KindMulticastPeer:
-		return fmt.Sprintf("multicast peer %v on %s", k.Prefix.Addr(), k.Name)
+	case KindMulticastPeer, KindShaper:
+		return fmt.Sprintf("%v %v on %s", k.Kind, k.Prefix.Addr(), k.Name)
 	case KindNeighbor:
 		return fmt.Sprintf("neighbor %v on %s", k.Prefix.Addr(), k.Name)
 	}
@@ -92,7 +94,8 @@ func (k Key) String() string {
 
 // Object is something that can be in force in the data plane. The set is
 // closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Hairpin, PeerUse, Addr, Route,
-// Neighbor, MulticastPeer. Objects are values; once handed over they are not changed.
+// Neighbor, MulticastPeer, Shaper. Objects are values; once handed over they are not
+// changed.
 type Object interface {
 	Key() Key
 	// Equal reports whether other asks for the same under the same key.
@@ -235,10 +238,86 @@ func (p MulticastPeer) Equal(other Object) bool { o, ok := other.(MulticastPeer)
 // could be sent to the peer.
 func (p MulticastPeer) Check() error {
 	switch a := p.NBMA; {
-	case !a.IsValid(), a.IsUnspecified(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+	case !station(a):
 		return fmt.Errorf("multicast peer %v on %s: %w", a, p.Device, ErrInvalid)
 	case !a.Is4():
 		return fmt.Errorf("multicast peer %v on %s: IPv6 transport: %w", a, p.Device, ErrUnsupported)
+	}
+	return nil
+}
+
+// station reports whether an NBMA address can be that of one station.
+func station(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+// Shaper holds what a multipoint tunnel sends to an NBMA address down to a rate, be it
+// sent to it alone or a copy of what is for many. What is too much waits, and is
+// dropped when too much waits. What the tunnel sends to others is not held down.
+type Shaper struct {
+	Device string
+	NBMA   netip.Addr
+	Rate   uint64 // bits in a second, of packets with their outer headers
+	Burst  uint32 // bytes that may be sent at once after a pause; 0 is DefaultBurst(Rate)
+	// Count is set by Dump. Equal ignores it.
+	Count ShaperCount
+}
+
+// ShaperCount is what a shaper did since it is in force.
+type ShaperCount struct {
+	Packets, Bytes uint64 // sent
+	Drops          uint64 // packets that found the queue full
+	Queued         uint64 // packets that wait now
+	Overlimits     uint64 // times that a packet had to wait
+}
+
+// burstFloor is the least DefaultBurst, in bytes: two packets of full size.
+const burstFloor = 3000
+
+// DefaultBurst is what is sent at the rate within 10 ms, in bytes: enough for kernels
+// whose clocks tick that slowly.
+func DefaultBurst(rate uint64) uint32 {
+	return uint32(min(max(rate/8/100, burstFloor), 1<<31))
+}
+
+// Key implements Object.
+func (s Shaper) Key() Key {
+	k := Key{Kind: KindShaper, Name: s.Device}
+	if s.NBMA.IsValid() {
+		k.Prefix = netip.PrefixFrom(s.NBMA, s.NBMA.BitLen())
+	}
+	return k
+}
+
+// Equal implements Object.
+func (s Shaper) Equal(other Object) bool {
+	o, ok := other.(Shaper)
+	return ok && s.Device == o.Device && s.NBMA == o.NBMA && s.Rate/8 == o.Rate/8 && sameBurst(s.burst(), o.burst(), s.Rate)
+}
+
+// sameBurst allows for bursts being kept as the time that they take, in units of 64 ns.
+func sameBurst(a, b uint32, rate uint64) bool {
+	return uint64(max(a, b)-min(a, b)) <= rate/8/(1e9/64)
+}
+
+func (s Shaper) burst() uint32 {
+	if s.Burst == 0 {
+		return DefaultBurst(s.Rate)
+	}
+	return s.Burst
+}
+
+// Normal returns the shaper with the burst that it has.
+func (s Shaper) Normal() Shaper { s.Burst = s.burst(); return s }
+
+// Check returns an error that wraps ErrInvalid or ErrUnsupported if no such shaper can
+// be.
+func (s Shaper) Check() error {
+	switch {
+	case !station(s.NBMA), s.Rate < 8:
+		return fmt.Errorf("shaper of %d bit/s for %v on %s: %w", s.Rate, s.NBMA, s.Device, ErrInvalid)
+	case !s.NBMA.Is4():
+		return fmt.Errorf("shaper for %v on %s: IPv6 transport: %w", s.NBMA, s.Device, ErrUnsupported)
 	}
 	return nil
 }
@@ -383,6 +462,7 @@ func (Multicast) object()     {}
 func (Hairpin) object()       {}
 func (PeerUse) object()       {}
 func (MulticastPeer) object() {}
+func (Shaper) object()        {}
 func (Addr) object()          {}
 func (Route) object()         {}
 func (Neighbor) object()      {}

@@ -28,6 +28,33 @@ func TestKeyDevice(t *testing.T) {
 	}
 }
 
+// A shaper is what it was if its rate, in bytes a second, and its burst, as the kernel
+// keeps it, are. What it counted does not matter.
+func TestShaperEqual(t *testing.T) {
+	s := Shaper{Device: "Tunnel0", NBMA: netip.MustParseAddr("192.0.2.2"), Rate: 1e6}
+	fast := Shaper{Device: "Tunnel0", NBMA: s.NBMA, Rate: 10e9, Burst: 12500000}
+	with := func(s Shaper, f func(*Shaper)) Shaper { f(&s); return s }
+	for _, c := range []struct {
+		name string
+		a, b Shaper
+		ok   bool
+	}{
+		{"default burst", s, with(s, func(s *Shaper) { s.Burst = 3000 }), true},
+		{"default burst of a high rate", fast, with(fast, func(s *Shaper) { s.Burst = 0 }), true},
+		{"burst", s, with(s, func(s *Shaper) { s.Burst = 3001 }), false},
+		{"burst of a high rate, nearly", fast, with(fast, func(s *Shaper) { s.Burst += 80 }), true},
+		{"burst of a high rate", fast, with(fast, func(s *Shaper) { s.Burst += 81 }), false},
+		{"bits", s, with(s, func(s *Shaper) { s.Rate++ }), true},
+		{"rate", s, with(s, func(s *Shaper) { s.Rate += 8; s.Burst = 3000 }), false},
+		{"counters", s, with(s, func(s *Shaper) { s.Count.Packets = 7 }), true},
+		{"peer", s, with(s, func(s *Shaper) { s.NBMA = netip.MustParseAddr("192.0.2.3") }), false},
+	} {
+		if c.a.Equal(c.b) != c.ok || c.b.Equal(c.a) != c.ok {
+			t.Errorf("%s: %v", c.name, !c.ok)
+		}
+	}
+}
+
 func TestSatisfied(t *testing.T) {
 	local := netip.MustParseAddr("192.0.2.1")
 	open := Tunnel{Name: "Tunnel0", Local: local}

@@ -50,6 +50,7 @@ type Caps struct {
 	Multicast     bool   // Multicast and MulticastPeers
 	Hairpin       bool   // Hairpins and HairpinFound events
 	PeerUse       bool   // PeerUse and PeersUsed events
+	Shaper        bool   // Shapers
 	ESP           bool   // security associations and policies
 	IPv6Transport bool   // tunnels over IPv6
 	MaxNextHops   int    // next hops of one route

@@ -97,6 +97,18 @@ func (e *Engine) peerKey(del rib.PeerDelete) dataplane.Key {
 	return k
 }
 
+func (e *Engine) shaper(put rib.ShaperPut) dataplane.Shaper {
+	s := dataplane.Shaper{Device: e.iface.Kernel(put.Shaper.Interface), NBMA: put.Shaper.NBMA, Rate: put.Shaper.Rate, Burst: put.Shaper.Burst}
+	e.gens[s.Key()] = pending{put.Key(), put.Gen, s}
+	return s
+}
+
+func (e *Engine) shaperKey(del rib.ShaperDelete) dataplane.Key {
+	k := dataplane.Shaper{Device: e.iface.Kernel(del.Interface), NBMA: del.NBMA}.Key()
+	e.gens[k] = pending{del.Key(), del.Gen, nil}
+	return k
+}
+
 // Outcomes takes in what became of operations. It is fit for fib.Options.Report.
 func (e *Engine) Outcomes(outcomes []fib.Outcome) {
 	outcomes = slices.Clone(outcomes)
@@ -121,7 +133,7 @@ func (e *Engine) outcomes(outcomes []fib.Outcome) {
 	results := make([]rib.Result, 0, len(outcomes))
 	for _, o := range outcomes {
 		switch o.Key.Kind {
-		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer:
+		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer, dataplane.KindShaper:
 		default:
 			e.trouble(o)
 			continue

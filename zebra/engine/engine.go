@@ -230,6 +230,8 @@ func (e *Engine) settleRIB() bool {
 			e.change.put(e.neighbor(eff))
 		case rib.PeerPut:
 			e.change.put(e.peer(eff))
+		case rib.ShaperPut:
+			e.change.put(e.shaper(eff))
 		case rib.FIBDelete:
 			if k, ok := e.routeGone(eff); ok {
 				e.change.delete(k)
@@ -244,6 +246,8 @@ func (e *Engine) settleRIB() bool {
 		case rib.LineDelete:
 			e.iface.ClearLineProtocol(eff.Interface)
 			e.results = append(e.results, rib.Result{Key: eff.Key(), Gen: eff.Gen})
+		case rib.ShaperDelete:
+			e.change.delete(e.shaperKey(eff))
 		case rib.ToOwner:
 			e.hub.Send(eff.Owner, eff.Event)
 		case rib.Trace:

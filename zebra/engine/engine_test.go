@@ -14,6 +14,7 @@ import (
 	"github.com/godmvpn/godmvpn/zebra/fib"
 	"github.com/godmvpn/godmvpn/zebra/hub"
 	"github.com/godmvpn/godmvpn/zebra/iface"
+	"github.com/godmvpn/godmvpn/zebra/rib"
 )
 
 const route, neighbour = dataplane.KindRoute, dataplane.KindNeighbor
@@ -152,6 +153,33 @@ func TestMulticastPeers(t *testing.T) {
 		fail = errors.New("no replicator")
 		w.say("nhrpd", session.Put{Seq: 3, Object: p})
 		if got := w.told("nhrpd"); !strings.Contains(got, "no replicator") {
+			t.Errorf("nhrpd was told %s", got)
+		}
+	})
+}
+
+// TestShapers: a shaper goes to the FIB under kernel names, changes, and goes away
+// again; its failure to the daemon. Its policy is for show commands alone.
+func TestShapers(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		var fail error
+		w.answers(func(dataplane.Key) error { return fail })
+		w.ready()
+		w.engine.Enabled([]string{"nhrpd"})
+		s := librib.Shaper{Interface: "GigabitEthernet1", NBMA: addr("203.0.113.1"), Rate: 1e6, Policy: "GOLD"}
+		w.attach("nhrpd", session.Begin{}, session.Put{Seq: 1, Object: s})
+		key := dataplane.Shaper{Device: "eth0", NBMA: s.NBMA}.Key()
+		if have := w.wanted(dataplane.KindShaper); !strings.Contains(have, key.String()) {
+			t.Errorf("wanted %q", have)
+		}
+		if have := w.engine.RIB().Shapers(); len(have) != 1 || have[0].Owner != "nhrpd" || have[0].Shaper != s || have[0].FIB != rib.FIBInstalled {
+			t.Errorf("in the RIB: %+v", have)
+		}
+		w.say("nhrpd", session.Delete{Seq: 2, Key: s.Key()})
+		w.expect("withdrawn", w.wanted(dataplane.KindShaper), "")
+		fail = errors.New("no such queueing discipline")
+		w.say("nhrpd", session.Put{Seq: 3, Object: s})
+		if got := w.told("nhrpd"); !strings.Contains(got, "no such queueing discipline") {
 			t.Errorf("nhrpd was told %s", got)
 		}
 	})

@@ -36,7 +36,7 @@ func anyObject(t *rapid.T) dataplane.Object {
 	device := rapid.SampledFrom(modelDevices).Draw(t, "device")
 	n := byte(rapid.IntRange(1, 3).Draw(t, "n"))
 	addr := netip.AddrFrom4([4]byte{10, 0, 0, n})
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch rapid.IntRange(0, 10).Draw(t, "kind") {
 	case 0:
 		return dataplane.Sysctl{Path: "ipv4/conf/" + device + "/rp_filter", Value: fmt.Sprint(n)}
 	case 1:
@@ -58,6 +58,8 @@ func anyObject(t *rapid.T) dataplane.Object {
 		return dataplane.Multicast{Device: device}
 	case 8:
 		return dataplane.MulticastPeer{Device: device, NBMA: addr}
+	case 9:
+		return dataplane.Shaper{Device: device, NBMA: addr, Rate: 1e6 * uint64(n)}
 	case 6:
 		return dataplane.Neighbor{Device: device, Addr: addr, NBMA: netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, 2).Draw(t, "nbma"))})}
 	}
@@ -256,8 +258,8 @@ func (m *model) possible(shown map[dataplane.Key]dataplane.Object) func(dataplan
 		case dataplane.Tunnel:
 			there, _ := up(o.Master)
 			return o.Master == "" || there
-		case dataplane.Multicast:
-			t, ok := shown[dataplane.Key{Kind: dataplane.KindTunnel, Name: o.Device}].(dataplane.Tunnel)
+		case dataplane.Multicast, dataplane.Shaper:
+			t, ok := shown[dataplane.Key{Kind: dataplane.KindTunnel, Name: o.Key().Name}].(dataplane.Tunnel)
 			return ok && t.Multipoint()
 		case dataplane.MulticastPeer:
 			return shown[dataplane.Multicast{Device: o.Device}.Key()] != nil

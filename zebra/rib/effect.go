@@ -74,6 +74,20 @@ type LineDelete struct {
 	Interface string
 }
 
+// ShaperPut asks for a shaper, in place of an earlier one for the same interface and
+// address.
+type ShaperPut struct {
+	Gen    uint64
+	Shaper rib.Shaper
+}
+
+// ShaperDelete takes back a ShaperPut.
+type ShaperDelete struct {
+	Gen       uint64
+	Interface string
+	NBMA      netip.Addr
+}
+
 // ToOwner is an event for a daemon or a built-in owner: an Ack, an answer to
 // a watch.
 //
@@ -150,6 +164,14 @@ func (e LinePut) Key() rib.Key { return e.Line.Key() }
 // Key returns the key under which the verdict is given.
 func (e LineDelete) Key() rib.Key { return rib.LineProtocol{Interface: e.Interface}.Key() }
 
+// Key returns the key under which the FIB gives its verdict.
+func (e ShaperPut) Key() rib.Key { return e.Shaper.Key() }
+
+// Key returns the key under which the FIB gives its verdict.
+func (e ShaperDelete) Key() rib.Key {
+	return rib.Key{Kind: rib.KindShaper, Interface: e.Interface, Addr: e.NBMA}
+}
+
 func fibKey(vrf string, p netip.Prefix) rib.Key {
 	return rib.Key{Kind: rib.KindRoute, VRF: vrf, Prefix: p}
 }
@@ -162,5 +184,7 @@ func (PeerPut) effect()        {}
 func (PeerDelete) effect()     {}
 func (LinePut) effect()        {}
 func (LineDelete) effect()     {}
+func (ShaperPut) effect()      {}
+func (ShaperDelete) effect()   {}
 func (ToOwner) effect()        {}
 func (Trace) effect()          {}

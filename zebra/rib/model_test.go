@@ -38,7 +38,7 @@ type world struct {
 	seq    map[string]uint64
 	acked  map[string]uint64
 	fib    map[lib.Key]rib.FIBPut
-	nbrs   map[lib.Key]lib.Object // neighbours and multicast peers
+	nbrs   map[lib.Key]lib.Object // neighbours, multicast peers and shapers
 	answer map[lib.Key]rib.Result // pending, by key: the FIB coalesces
 	routes map[told]map[netip.Prefix]lib.Route
 	hops   map[told]lib.NextHopChanged
@@ -130,11 +130,14 @@ func (w *world) hop(t *rapid.T) lib.NextHop {
 func (w *world) object(t *rapid.T, owner string) lib.Object {
 	vrf, prefix := pick(t, "VRF", modelVRFs), netip.MustParsePrefix(pick(t, "prefix", modelNets))
 	if owner == "nhrpd" {
-		switch rapid.IntRange(0, 5).Draw(t, "neighbor") {
+		switch rapid.IntRange(0, 6).Draw(t, "neighbor") {
 		case 0:
 			return lib.MulticastPeer{Interface: pick(t, "on", modelIfs), NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts))}
 		case 5:
 			return lib.LineProtocol{Interface: pick(t, "on", modelIfs), Down: rapid.Bool().Draw(t, "down")}
+		case 4:
+			return lib.Shaper{Interface: pick(t, "on", modelIfs), NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts)),
+				Rate: uint64(rapid.IntRange(1, 3).Draw(t, "rate")), Policy: "P"}
 		case 1:
 			return lib.Neighbor{
 				Interface: pick(t, "on", modelIfs), Addr: netip.MustParseAddr(pick(t, "neighbor", modelHosts)),
@@ -335,6 +338,12 @@ func (w *world) believe(e rib.Effect) {
 	case rib.PeerPut:
 		w.nbrs[e.Key()] = e.Peer
 		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.ShaperPut:
+		w.nbrs[e.Key()] = e.Shaper
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.ShaperDelete:
+		delete(w.nbrs, e.Key())
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
 	case rib.PeerDelete:
 		delete(w.nbrs, e.Key())
 		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
@@ -473,7 +482,7 @@ func (w *world) checkEffects(t *rapid.T, state map[place]choice, entries map[pla
 	nbrs := map[lib.Key]lib.Object{}
 	for _, objs := range w.model.objects {
 		for k, obj := range objs {
-			if k.Kind == lib.KindNeighbor || k.Kind == lib.KindMulticastPeer || k.Kind == lib.KindLineProtocol {
+			if k.Kind == lib.KindNeighbor || k.Kind == lib.KindMulticastPeer || k.Kind == lib.KindLineProtocol || k.Kind == lib.KindShaper {
 				nbrs[k] = obj
 			}
 		}

@@ -10,13 +10,14 @@ import (
 
 // neighbor is an interface and protocol address for which somebody states a
 // link-layer address, or an interface and link-layer address to which somebody
-// wants multicast to go; or an interface whose line protocol somebody wants up or
-// down. If several owners do, the first by name is in force.
+// wants multicast to go, or to which somebody wants no more to go than a rate; or an
+// interface whose line protocol somebody wants up or down. If several owners do, the
+// first by name is in force.
 type neighbor struct {
 	key    rib.Key
 	claims []*claim // by owner's name
 	fib    fibEntry
-	put    rib.Object // last asked of the FIB, while fib.put: a rib.Neighbor, rib.MulticastPeer or rib.LineProtocol
+	put    rib.Object // last asked of the FIB, while fib.put: a rib.Neighbor, rib.MulticastPeer, rib.LineProtocol or rib.Shaper
 }
 
 // claim is what one owner states about a neighbour.
@@ -38,10 +39,11 @@ func (nb *neighbor) claim(o *owner) *claim {
 
 // isNeighbor reports whether a key is that of a neighbor.
 func isNeighbor(k rib.Key) bool {
-	return k.Kind == rib.KindNeighbor || k.Kind == rib.KindMulticastPeer || k.Kind == rib.KindLineProtocol
+	return k.Kind == rib.KindNeighbor || k.Kind == rib.KindMulticastPeer || k.Kind == rib.KindLineProtocol || k.Kind == rib.KindShaper
 }
 
-// putNeighbor enters a neighbour, multicast peer or line protocol and returns its FIB entry.
+// putNeighbor enters a neighbour, multicast peer, line protocol or shaper and returns
+// its FIB entry.
 func (c *Core) putNeighbor(now clock.Instant, o *owner, v rib.Object) *fibEntry {
 	key := v.Key()
 	nb := c.neighbors[key]
@@ -98,6 +100,8 @@ func putOf(o rib.Object, gen uint64) Effect {
 		return PeerPut{Gen: gen, Peer: o}
 	case rib.LineProtocol:
 		return LinePut{Gen: gen, Line: o}
+	case rib.Shaper:
+		return ShaperPut{Gen: gen, Shaper: o}
 	}
 	n, _ := o.(rib.Neighbor)
 	return NeighborPut{Gen: gen, Neighbor: n}
@@ -109,6 +113,8 @@ func deleteOf(k rib.Key, gen uint64) Effect {
 		return LineDelete{Gen: gen, Interface: k.Interface}
 	case rib.KindMulticastPeer:
 		return PeerDelete{Gen: gen, Peer: rib.MulticastPeer{Interface: k.Interface, NBMA: k.Addr}}
+	case rib.KindShaper:
+		return ShaperDelete{Gen: gen, Interface: k.Interface, NBMA: k.Addr}
 	}
 	return NeighborDelete{Gen: gen, Interface: k.Interface, Addr: k.Addr}
 }

@@ -110,7 +110,7 @@ func (c *Core) put(now clock.Instant, in Put) {
 		f = c.putRoute(now, o, obj, false)
 	case rib.Override:
 		f = c.putRoute(now, o, routeOf(obj), true)
-	case rib.Neighbor, rib.MulticastPeer, rib.LineProtocol:
+	case rib.Neighbor, rib.MulticastPeer, rib.LineProtocol, rib.Shaper:
 		f = c.putNeighbor(now, o, obj)
 	}
 	o.decided(in.Seq, f)
@@ -334,6 +334,11 @@ func validate(obj rib.Object) error {
 	case rib.LineProtocol:
 		if obj.Interface == "" {
 			return errors.New("a line protocol needs an interface")
+		}
+		return nil
+	case rib.Shaper:
+		if obj.Interface == "" || !obj.NBMA.IsValid() || obj.Rate == 0 {
+			return errors.New("a shaper needs an interface, an address and a rate")
 		}
 		return nil
 	}

@@ -216,6 +216,26 @@ func (c *Core) Neighbors() []NeighborView {
 	return out
 }
 
+// Shapers returns the shapers in force, by interface and NBMA address.
+func (c *Core) Shapers() []ShaperView {
+	out := []ShaperView{}
+	for _, nb := range c.neighbors {
+		if len(nb.claims) == 0 {
+			continue
+		}
+		if value, ok := nb.claims[0].value.(rib.Shaper); ok {
+			out = append(out, ShaperView{Owner: nb.claims[0].owner.name, Shaper: value, FIB: nb.fib.state(), Error: nb.fib.err})
+		}
+	}
+	slices.SortFunc(out, func(a, b ShaperView) int {
+		if d := strings.Compare(a.Shaper.Interface, b.Shaper.Interface); d != 0 {
+			return d
+		}
+		return a.Shaper.NBMA.Compare(b.Shaper.NBMA)
+	})
+	return out
+}
+
 // Owners returns how much each owner holds, by name.
 func (c *Core) Owners() []OwnerView {
 	out := make([]OwnerView, 0, len(c.owners))

@@ -122,6 +122,10 @@ func (s *scriptRun) drain() []rib.Result {
 			verdict(e.Key(), e.Gen, e.Line.Interface)
 		case rib.LineDelete:
 			verdict(e.Key(), e.Gen, e.Interface)
+		case rib.ShaperPut:
+			verdict(e.Key(), e.Gen, e.Shaper.NBMA.String())
+		case rib.ShaperDelete:
+			verdict(e.Key(), e.Gen, e.NBMA.String())
 		}
 	}
 	return results
@@ -179,7 +183,7 @@ func (s *scriptRun) parseInterface(line string, f []string) lib.Interface {
 	return i
 }
 
-// object reads put|del OWNER route|override|neighbor|multicast|line ….
+// object reads put|del OWNER route|override|neighbor|multicast|line|shaper ….
 func (s *scriptRun) object(line string, f []string) {
 	owner := f[1]
 	var obj lib.Object
@@ -203,6 +207,15 @@ func (s *scriptRun) object(line string, f []string) {
 		obj = lib.MulticastPeer{Interface: f[3], NBMA: netip.MustParseAddr(f[4])}
 	case "line":
 		obj = lib.LineProtocol{Interface: f[3], Down: f[len(f)-1] == "down"}
+	case "shaper": // INTERFACE NBMA RATE POLICY
+		x := lib.Shaper{Interface: f[3], NBMA: netip.MustParseAddr(f[4])}
+		if len(f) > 5 {
+			x.Rate, _ = strconv.ParseUint(f[5], 10, 64)
+		}
+		if len(f) > 6 {
+			x.Policy = f[6]
+		}
+		obj = x
 	default:
 		s.t.Fatalf("%q: unknown object", line)
 	}
@@ -387,6 +400,10 @@ func formatEffect(e rib.Effect) string {
 		return fmt.Sprintf("neighbor put %d %s %v -> %v", e.Gen, e.Neighbor.Interface, e.Neighbor.Addr, e.Neighbor.NBMA)
 	case rib.NeighborDelete:
 		return fmt.Sprintf("neighbor delete %d %s %v", e.Gen, e.Interface, e.Addr)
+	case rib.ShaperPut:
+		return fmt.Sprintf("shaper put %d %s %v %d %s", e.Gen, e.Shaper.Interface, e.Shaper.NBMA, e.Shaper.Rate, e.Shaper.Policy)
+	case rib.ShaperDelete:
+		return fmt.Sprintf("shaper delete %d %s %v", e.Gen, e.Interface, e.NBMA)
 	case rib.PeerPut:
 		return fmt.Sprintf("multicast put %d %s %v", e.Gen, e.Peer.Interface, e.Peer.NBMA)
 	case rib.PeerDelete:

@@ -92,6 +92,14 @@ type NeighborView struct {
 	Error    string
 }
 
+// ShaperView is a shaper in force.
+type ShaperView struct {
+	Owner  string
+	Shaper rib.Shaper
+	FIB    FIBState
+	Error  string
+}
+
 // OwnerView counts what an owner holds.
 type OwnerView struct {
 	Owner   string

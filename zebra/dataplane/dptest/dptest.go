@@ -24,7 +24,7 @@ type Env interface {
 	// else since the last call.
 	Changes() int
 	// Remove removes a route, neighbour, MSS clamp, multicast replicator, hairpin
-	// detector or watch of peer use behind the provider's back.
+	// detector, watch of peer use or all shapers of a device behind the provider's back.
 	Remove(dataplane.Object)
 	// AddRoute adds a route as somebody else, replacing one with its key.
 	AddRoute(dataplane.Route)
@@ -64,6 +64,8 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"multicast gone", testMulticastGone}, {"multicast of a device that goes", testMulticastDevice}, {"multicast and mss clamp", testMulticastClamp},
 		{"hairpin", testHairpin}, {"hairpin gone", testHairpinGone}, {"hairpin and other filters", testHairpinOthers},
 		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use gone", testPeerUseGone},
+		{"shaper", testShaper}, {"shaper refused", testShaperRefused}, {"shaper of a tunnel", testShaperTunnel},
+		{"shaper gone", testShaperGone}, {"shaper of a device that goes", testShaperDevice}, {"shaper and other filters", testShaperOthers},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := make(t)

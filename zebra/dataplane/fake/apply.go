@@ -69,6 +69,13 @@ func (p *Provider) apply(op dataplane.Op) error {
 		if p.objects[dataplane.Multicast{Device: o.Device}.Key()] == nil {
 			return fmt.Errorf("%v: %w", op.Key, dataplane.ErrNoMulticast)
 		}
+	case dataplane.Shaper:
+		if err := p.multipoint(o.Device); err != nil {
+			return err
+		}
+		if err := o.Check(); err != nil {
+			return err
+		}
 	case dataplane.Addr, dataplane.Neighbor:
 		if err := p.usable(op.Key.Name, false); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (p *Provider) Forget(f func()) {
 	p.mu.Unlock()
 }
 
-// Steal removes an address, route, neighbour, clamp, replicator, detector or watch of ours, and tells so.
+// Steal removes an address, route, neighbour, clamp, replicator, detector or watch of ours, or all shapers of a device, and tells so.
 func (p *Provider) Steal(k dataplane.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -39,6 +39,14 @@ func (p *Provider) Steal(k dataplane.Key) {
 		return
 	}
 	delete(p.objects, k)
+	if k.Kind == dataplane.KindShaper { // with its queueing discipline
+		for other := range p.objects {
+			if other.Kind == k.Kind && other.Name == k.Name {
+				delete(p.objects, other)
+				p.emit(dataplane.ObjectGone{Key: other})
+			}
+		}
+	}
 	if a, ok := o.(dataplane.Addr); ok {
 		p.emit(dataplane.AddrChanged{Addr: a, Index: p.devices[a.Device].info.Index, Gone: true})
 	}

@@ -40,6 +40,19 @@ const (
 	bpfID        = 11 // TCA_BPF_ID
 	bpfActDirect = 1  // TCA_BPF_FLAG_ACT_DIRECT
 
+	tcRoot       = 0xffffffff // TC_H_ROOT
+	htbParms     = 1          // TCA_HTB_PARMS, linux/pkt_sched.h
+	htbInit      = 2          // TCA_HTB_INIT
+	htbRate64    = 6          // TCA_HTB_RATE64
+	htbCeil64    = 7          // TCA_HTB_CEIL64
+	htbVersion   = 3          // of struct tc_htb_glob
+	htbParmsLen  = 44         // struct tc_htb_opt
+	linkEthernet = 1          // TC_LINKLAYER_ETHERNET: nothing is added to a packet's length
+	schedTick    = 64         // nanoseconds in which queueing disciplines count
+	statsBasic   = 1          // TCA_STATS_BASIC, linux/gen_stats.h
+	statsQueue   = 3          // TCA_STATS_QUEUE
+	statsPackets = 8          // TCA_STATS_PKT64
+
 	greKeyBit     = 0x2000 // GRE_KEY, linux/if_tunnel.h
 	greVersionBit = 0x0007 // GRE_VERSION
 )

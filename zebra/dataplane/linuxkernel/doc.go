@@ -30,12 +30,17 @@
 // others stay. The queueing discipline is taken away with the last of ours if it is
 // ours and nobody else uses it.
 //
+// Who is held down to a rate has a class of an HTB queueing discipline at the root of
+// the tunnel's device, with a queue of its own; a BPF filter there tells the peers
+// apart (package classify). The queueing discipline is ours if it has our number; with
+// the last peer it goes. If somebody else's is at the root, nobody is held down.
+//
 // Hairpins are found by such programs as well (package hairpin), one pair of them for
 // all devices, with a ring by which samples reach this process. A later life puts
 // its own in their place.
 //
-// What a program has in its tables a later life cannot read. The peers of multicast
-// are therefore kept in a file as well; a program that an earlier life made goes on
+// What a program has in its tables a later life cannot read. The peers of multicast,
+// and those that are held down, are therefore kept in files as well; a program that an earlier life made goes on
 // until something is to be changed, and then another takes its place in one step.
 //
 // # Listening

@@ -17,17 +17,18 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// ledger remembers the multicast peers of each program that copies multicast, for
-// a later life: the kernel does not let us read the table of a program that we did
-// not make ourselves, unless we had all rights.
+// ledger remembers the peers in the table of each program of one purpose, for a later
+// life: the kernel does not let us read the table of a program that we did not make
+// ourselves, unless we had all rights.
 //
 // The file has a line for each change: "list PROGRAM INDEX DEVICE" begins an empty
-// list, "add PROGRAM NBMA" and "del PROGRAM NBMA" change it, "end PROGRAM" ends it.
-// Programs have their numbers from the kernel, which does not use one twice; so a
+// list, "add PROGRAM NBMA [VALUE]" and "del PROGRAM NBMA" change it, "end PROGRAM"
+// ends it. Programs have their numbers from the kernel, which does not use one twice; so a
 // file of before a restart of the machine says nothing about programs of after it.
-// A change is written before it is made. Its methods are called under
-// Provider.copyMu.
+// A change is written before it is made. Its methods are called under the mutex of
+// its purpose.
 type ledger struct {
+	what   string // is listed, for messages
 	path   string // "": it lives as long as the Provider
 	file   *os.File
 	lines  int // in the file
@@ -40,8 +41,12 @@ type ledger struct {
 type peerList struct {
 	device string
 	index  int // of the device
-	peers  map[netip.Addr]bool
+	peers  table
 }
+
+// table is what a program has in its table: peers, each with what the program does
+// with it, if there is a choice.
+type table map[netip.Addr]uint32
 
 const (
 	maxLedger   = 64 << 20 // bytes that are read
@@ -49,8 +54,8 @@ const (
 )
 
 // openLedger reads the file. One that cannot be understood counts as far as it can.
-func openLedger(path string, warn func(error)) (*ledger, error) {
-	l := &ledger{path: path, lists: map[uint32]*peerList{}, warn: warn}
+func openLedger(what, path string, warn func(error)) (*ledger, error) {
+	l := &ledger{what: what, path: path, lists: map[uint32]*peerList{}, warn: warn}
 	if path == "" {
 		return l, nil
 	}
@@ -59,7 +64,7 @@ func openLedger(path string, warn func(error)) (*ledger, error) {
 		return l, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list of multicast peers: %w", err)
+		return nil, fmt.Errorf("list of %s: %w", l.what, err)
 	}
 	defer f.Close()
 	in := bufio.NewReader(io.LimitReader(f, maxLedger))
@@ -69,7 +74,7 @@ func openLedger(path string, warn func(error)) (*ledger, error) {
 			return l, nil // and what is left of a line that was being written
 		}
 		if !l.read(line) {
-			warn(fmt.Errorf("list of multicast peers: %s: line %q", path, line[:min(len(line), 80)]))
+			warn(fmt.Errorf("list of %s: %s: line %q", what, path, line[:min(len(line), 80)]))
 			return l, nil
 		}
 	}
@@ -92,27 +97,41 @@ func (l *ledger) read(line string) bool {
 		if err != nil {
 			return false
 		}
-		l.lists[id] = &peerList{device: f[3], index: index, peers: map[netip.Addr]bool{}}
+		l.lists[id] = &peerList{device: f[3], index: index, peers: table{}}
 	case p == nil:
 		return false
 	case f[0] == "end" && len(f) == 2:
 		delete(l.lists, id)
-	case len(f) == 3 && (f[0] == "add" || f[0] == "del"):
-		nbma, err := netip.ParseAddr(f[2])
-		if err != nil || !nbma.Is4() {
-			return false
-		}
-		if p.peers[nbma] = true; f[0] == "del" {
-			delete(p.peers, nbma)
-		}
+	case len(f) == 3 && f[0] == "del", (len(f) == 3 || len(f) == 4) && f[0] == "add":
+		return p.change(f)
 	default:
 		return false
 	}
 	return true
 }
 
+// change takes in the fields of a line "add" or "del".
+func (p *peerList) change(f []string) bool {
+	nbma, err := netip.ParseAddr(f[2])
+	if err != nil || !nbma.Is4() {
+		return false
+	}
+	if f[0] == "del" {
+		delete(p.peers, nbma)
+		return true
+	}
+	var value uint64
+	if len(f) == 4 {
+		if value, err = strconv.ParseUint(f[3], 10, 32); err != nil {
+			return false
+		}
+	}
+	p.peers[nbma] = uint32(value)
+	return true
+}
+
 // list returns the peers of a program; ok is false if they are not known.
-func (l *ledger) list(id uint32, index int) (peers map[netip.Addr]bool, ok bool) {
+func (l *ledger) list(id uint32, index int) (peers table, ok bool) {
 	p := l.lists[id]
 	if p == nil || p.index != index {
 		return nil, false
@@ -122,7 +141,7 @@ func (l *ledger) list(id uint32, index int) (peers map[netip.Addr]bool, ok bool)
 
 // begin notes the peers of a program that is about to come into force on a device.
 // Of the device's earlier programs the last one is kept: it is in force until then.
-func (l *ledger) begin(id uint32, index int, device string, peers map[netip.Addr]bool) {
+func (l *ledger) begin(id uint32, index int, device string, peers table) {
 	var last uint32
 	for old, p := range l.lists {
 		if p.device == device {
@@ -132,15 +151,22 @@ func (l *ledger) begin(id uint32, index int, device string, peers map[netip.Addr
 	maps.DeleteFunc(l.lists, func(old uint32, p *peerList) bool { return p.device == device && old != last })
 	list := &peerList{device: device, index: index, peers: maps.Clone(peers)}
 	if list.peers == nil {
-		list.peers = map[netip.Addr]bool{}
+		list.peers = table{}
 	}
 	l.lists[id] = list
 	l.rewrite()
 }
 
-func (l *ledger) add(id uint32, nbma netip.Addr) {
-	l.lists[id].peers[nbma] = true
-	l.write(fmt.Sprintln("add", id, nbma))
+func (l *ledger) add(id uint32, nbma netip.Addr, value uint32) {
+	l.lists[id].peers[nbma] = value
+	l.write(addLine(id, nbma, value))
+}
+
+func addLine(id uint32, nbma netip.Addr, value uint32) string {
+	if value == 0 {
+		return fmt.Sprintln("add", id, nbma)
+	}
+	return fmt.Sprintln("add", id, nbma, value)
 }
 
 func (l *ledger) remove(id uint32, nbma netip.Addr) {
@@ -185,8 +211,8 @@ func (l *ledger) rewrite() {
 	for _, id := range slices.Sorted(maps.Keys(l.lists)) {
 		p := l.lists[id]
 		fmt.Fprintln(&b, "list", id, p.index, p.device)
-		for nbma := range p.peers {
-			fmt.Fprintln(&b, "add", id, nbma)
+		for nbma, value := range p.peers {
+			b.WriteString(addLine(id, nbma, value))
 		}
 		l.lines += 1 + len(p.peers)
 	}
@@ -197,11 +223,11 @@ func (l *ledger) rewrite() {
 	l.check(err)
 }
 
-// check says that the list is not kept, once: multicast goes on without, and what
+// check says that the list is not kept, once: packets go their way without, and what
 // a later life does not know it is told by the daemon.
 func (l *ledger) check(err error) {
 	if err != nil && !l.broken {
-		l.warn(fmt.Errorf("list of multicast peers: %w", err))
+		l.warn(fmt.Errorf("list of %s: %w", l.what, err))
 	}
 	l.broken = err != nil
 }

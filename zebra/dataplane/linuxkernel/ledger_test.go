@@ -1,6 +1,7 @@
 package linuxkernel
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ type book struct {
 
 func openBook(t interface{ Fatal(...any) }, path string) *book {
 	b := &book{}
-	l, err := openLedger(path, func(err error) { b.warnings = append(b.warnings, err.Error()) })
+	l, err := openLedger("peers", path, func(err error) { b.warnings = append(b.warnings, err.Error()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,8 +34,12 @@ func (b *book) picture() map[uint32][]string {
 	all := map[uint32][]string{}
 	for id, p := range b.lists {
 		all[id] = []string{p.device}
-		for a := range p.peers {
-			all[id] = append(all[id], a.String())
+		for a, value := range p.peers {
+			text := a.String()
+			if value != 0 {
+				text += fmt.Sprint("=", value)
+			}
+			all[id] = append(all[id], text)
 		}
 		slices.Sort(all[id])
 	}
@@ -64,7 +69,7 @@ func TestLedgerAnyOrder(t *testing.T) {
 					t.Fatalf("after a crash (-before +after) %v:\n%s", b.warnings, d)
 				}
 			case what == "begin":
-				var peers map[netip.Addr]bool
+				var peers table
 				if p, ok := b.list(id, 7); ok {
 					peers = p
 				}
@@ -76,12 +81,12 @@ func TestLedgerAnyOrder(t *testing.T) {
 				next++
 			case id == 0:
 			case what == "add":
-				b.add(id, nbma)
+				b.add(id, nbma, rapid.Uint32Range(0, 2).Draw(t, "value"))
 			case what == "del":
 				b.remove(id, nbma)
 			case what == "many":
 				for range 700 {
-					b.add(id, nbma)
+					b.add(id, nbma, 3)
 					b.remove(id, nbma)
 				}
 			case what == "end":
@@ -112,6 +117,10 @@ func TestLedgerDamaged(t *testing.T) {
 		"unknown word":  {"list 5 7 Tunnel0\nmove 5 192.0.2.1\n", map[uint32][]string{5: {"Tunnel0"}}, true},
 		"empty":         {"", map[uint32][]string{}, false},
 		"binary":        {"\x00\xff\x00\n\n", map[uint32][]string{}, true},
+		"values":        {"list 5 7 Tunnel0\nadd 5 192.0.2.1 7\nadd 5 192.0.2.2 8\nadd 5 192.0.2.1 9\n", map[uint32][]string{5: {"192.0.2.1=9", "192.0.2.2=8", "Tunnel0"}}, false},
+		"no value":      {"list 5 7 Tunnel0\nadd 5 192.0.2.1 x\n", map[uint32][]string{5: {"Tunnel0"}}, true},
+		"much of it":    {"list 5 7 Tunnel0\nadd 5 192.0.2.1 4294967296\n", map[uint32][]string{5: {"Tunnel0"}}, true},
+		"del a value":   {"list 5 7 Tunnel0\ndel 5 192.0.2.1 1\n", map[uint32][]string{5: {"Tunnel0"}}, true},
 		"ended":         {"list 5 7 Tunnel0\nadd 5 192.0.2.1\nend 5\n", map[uint32][]string{}, false},
 		"begun again":   {"list 5 7 Tunnel0\nadd 5 192.0.2.1\nlist 5 8 Tunnel0\n", map[uint32][]string{5: {"Tunnel0"}}, false},
 		"short":         {"list 5 7\n", map[uint32][]string{}, true},
@@ -129,7 +138,7 @@ func TestLedgerDamaged(t *testing.T) {
 				t.Errorf("warnings %q (-want +have):\n%s", b.warnings, d)
 			}
 			b.begin(9, 7, "Tunnel9", nil) // and it is whole again
-			b.add(9, netip.MustParseAddr("192.0.2.9"))
+			b.add(9, netip.MustParseAddr("192.0.2.9"), 4)
 			want := b.picture()
 			b.close()
 			if b = openBook(t, path); len(b.warnings) > 0 || cmp.Diff(want, b.picture()) != "" {
@@ -146,8 +155,8 @@ func TestLedgerDamaged(t *testing.T) {
 func TestLedgerUnwritable(t *testing.T) {
 	b := openBook(t, filepath.Join(t.TempDir(), "missing", "ledger"))
 	b.begin(1, 7, "Tunnel0", nil)
-	b.add(1, netip.MustParseAddr("192.0.2.1"))
-	b.add(1, netip.MustParseAddr("192.0.2.2"))
+	b.add(1, netip.MustParseAddr("192.0.2.1"), 0)
+	b.add(1, netip.MustParseAddr("192.0.2.2"), 0)
 	if len(b.warnings) != 1 || len(b.lists[1].peers) != 2 {
 		t.Errorf("warnings %q, lists %v", b.warnings, b.picture())
 	}

@@ -153,7 +153,7 @@ func (p *Provider) deviceAt(index int) (d device, ok bool, err error) {
 }
 
 func (p *Provider) read(which func(*encoder)) (d device, ok bool, err error) {
-	err = p.w.get(unix.RTM_GETLINK, which, func(m message) { d, ok = parseLink(m) })
+	err = p.w.get(unix.RTM_GETLINK, 0, which, func(m message) { d, ok = parseLink(m) })
 	if is(err, unix.ENODEV) {
 		return d, false, nil
 	}

@@ -163,6 +163,9 @@ func (p *Provider) notify(m message) {
 		p.neighChanged(m)
 	case unix.RTM_NEWTFILTER, unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
 		p.filterChanged(m)
+		p.shapingChanged(m)
+	case unix.RTM_NEWQDISC, unix.RTM_NEWTCLASS, unix.RTM_DELTCLASS:
+		p.shapingChanged(m)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -24,7 +23,7 @@ type copier struct {
 	index int                   // of the device
 	id    uint32                // of the program
 	r     *replicate.Replicator // nil for a program of an earlier life: its table cannot be changed
-	peers map[netip.Addr]bool   // in the program's table
+	peers table                 // the program's
 }
 
 // probeCopier finds out whether the program can be loaded and attached.
@@ -145,7 +144,7 @@ func (p *Provider) attach(d device, fs []filter) error {
 
 // renew makes a program for peers and puts it in the place of the one that is in
 // force: each packet meets one or the other. It is called under copyMu.
-func (p *Provider) renew(d device, peers map[netip.Addr]bool) (err error) {
+func (p *Provider) renew(d device, peers table) (err error) {
 	r, err := replicate.New()
 	if err != nil {
 		return err
@@ -175,7 +174,7 @@ func (p *Provider) renew(d device, peers map[netip.Addr]bool) (err error) {
 	p.dropCopier(d.Name)
 	c := &copier{index: d.Index, id: id, r: r, peers: maps.Clone(peers)}
 	if c.peers == nil {
-		c.peers = map[netip.Addr]bool{}
+		c.peers = table{}
 	}
 	p.copiers[d.Name] = c
 	return nil
@@ -197,22 +196,22 @@ func (p *Provider) change(o dataplane.MulticastPeer, in bool) error {
 			return dataplane.ErrNoMulticast
 		}
 	}
-	switch {
-	case c.peers[o.NBMA] == in:
+	switch _, is := c.peers[o.NBMA]; {
+	case is == in:
 		return nil
 	case c.r == nil:
 		peers := maps.Clone(c.peers)
-		if peers[o.NBMA] = true; !in {
+		if peers[o.NBMA] = 0; !in {
 			delete(peers, o.NBMA)
 		}
 		return p.renew(d, peers)
 	case in:
-		p.ledger.add(c.id, o.NBMA)
+		p.ledger.add(c.id, o.NBMA, 0)
 		if err := c.r.Add(o.NBMA); err != nil {
 			p.ledger.remove(c.id, o.NBMA)
 			return err
 		}
-		c.peers[o.NBMA] = true
+		c.peers[o.NBMA] = 0
 	default:
 		if err := c.r.Remove(o.NBMA); err != nil {
 			return err
@@ -292,7 +291,7 @@ func (p *Provider) dumpMulticast(ctx context.Context, kind dataplane.Kind, yield
 }
 
 // listed returns the peers of the program that a filter runs.
-func (p *Provider) listed(l dataplane.LinkInfo, f *filter) (peers map[netip.Addr]bool, known bool) {
+func (p *Provider) listed(l dataplane.LinkInfo, f *filter) (peers table, known bool) {
 	p.copyMu.Lock()
 	defer p.copyMu.Unlock()
 	c := p.copier(l, f)

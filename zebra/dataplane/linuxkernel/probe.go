@@ -29,6 +29,8 @@ func (p *Provider) probe() dataplane.Caps {
 	c.MSSClamp = p.unclamped == nil
 	p.uncopied = p.probeCopier()
 	c.Multicast = p.uncopied == nil
+	p.unshaped = p.probeShaper()
+	c.Shaper = p.unshaped == nil
 	p.blind = p.probeHairpin()
 	c.Hairpin = p.blind == nil
 	return c

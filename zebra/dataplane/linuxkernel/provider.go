@@ -23,7 +23,8 @@ type Options struct {
 	// StateFile keeps, across a crash, the values of sysctls and the attributes
 	// of other people's links from before zebra changed them; a file beside it,
 	// with ".multicast" at its name's end, keeps where multicast is copied to. ""
-	// keeps them in memory only.
+	// keeps them in memory only. Another, with ".shapers", keeps who is held down to
+	// a rate.
 	StateFile string
 	// Logger is told of trouble that no result can tell. nil is silence.
 	Logger *slog.Logger
@@ -35,8 +36,8 @@ type Provider struct {
 	caps  dataplane.Caps
 	names *names
 	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot, blind
-	// why Hairpins cannot; nil if they can.
-	unclamped, uncopied, blind error
+	// why Hairpins cannot, unshaped why Shapers cannot; nil if they can.
+	unclamped, uncopied, blind, unshaped error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -51,6 +52,10 @@ type Provider struct {
 	copyMu  sync.Mutex // guards what follows, which Dump reads
 	copiers map[string]*copier
 	ledger  *ledger
+
+	shapeMu  sync.Mutex // guards what follows, which Dump and the listener read
+	shapings map[string]*shaping
+	shapes   *ledger
 
 	hairMu sync.Mutex // guards what follows, which Dump reads
 	hair   *detector  // nil before there is need of one
@@ -77,11 +82,11 @@ func New(opt Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	ledgerFile := opt.StateFile
-	if ledgerFile != "" {
-		ledgerFile += ".multicast"
+	ledger, err := opt.ledger("multicast peers", ".multicast")
+	if err != nil {
+		return nil, err
 	}
-	ledger, err := openLedger(ledgerFile, func(err error) { opt.Logger.Warn(err.Error()) })
+	shapes, err := opt.ledger("shapers", ".shapers")
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +97,7 @@ func New(opt Options) (*Provider, error) {
 	p := &Provider{
 		opt: opt, names: newNames(), w: newWriter(sock), saved: sv,
 		clamps: map[clampProgram]*ebpf.Program{}, added: map[dataplane.Key]bool{},
-		copiers: map[string]*copier{}, ledger: ledger,
+		copiers: map[string]*copier{}, ledger: ledger, shapings: map[string]*shaping{}, shapes: shapes,
 		events: make(chan dataplane.Event, 1024), closed: make(chan struct{}),
 		told: map[int]dataplane.LinkInfo{},
 	}
@@ -105,6 +110,15 @@ func New(opt Options) (*Provider, error) {
 	p.running.Add(1)
 	go p.listen(sub)
 	return p, nil
+}
+
+// ledger opens a ledger in a file beside the state's.
+func (opt Options) ledger(what, suffix string) (*ledger, error) {
+	path := opt.StateFile
+	if path != "" {
+		path += suffix
+	}
+	return openLedger(what, path, func(err error) { opt.Logger.Warn(err.Error()) })
 }
 
 // Caps implements dataplane.Provider.
@@ -155,6 +169,7 @@ func (p *Provider) Close() error {
 		clear(p.copiers)
 		p.ledger.close()
 		p.copyMu.Unlock()
+		p.closeShapings()
 	})
 	return nil
 }
@@ -205,6 +220,8 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 		return true, p.putPeer(o)
 	case dataplane.Hairpin:
 		return true, p.putHairpin(o)
+	case dataplane.Shaper:
+		return true, p.putShaper(o)
 	case dataplane.Addr:
 		return p.putAddr(i, o)
 	case dataplane.Route:
@@ -230,6 +247,8 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 		return true, p.deletePeer(k)
 	case dataplane.KindHairpin:
 		return true, p.deleteHairpin(k)
+	case dataplane.KindShaper:
+		return true, p.deleteShaper(k)
 	case dataplane.KindAddr:
 		return true, p.deleteAddr(k)
 	case dataplane.KindRoute:

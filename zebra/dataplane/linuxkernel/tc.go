@@ -36,6 +36,7 @@ type filter struct {
 	info    uint32 // priority and protocol
 	handle  uint32
 	name    string // of a BPF filter that is the only action
+	label   string // of any BPF filter
 	program uint32 // its ID
 }
 
@@ -94,7 +95,7 @@ func parseFilter(m message) (f filter, ok bool) {
 			direct = getU32(v)&bpfActDirect != 0
 		}
 	}
-	if direct {
+	if f.label = name; direct {
 		f.name = name
 	}
 	return f, f.handle != 0

@@ -153,13 +153,14 @@ func (w *writer) drain() {
 	}
 }
 
-// get sends one request whose answer is an object, and hands the answer to f.
-func (w *writer) get(typ uint16, encode func(*encoder), f func(message)) error {
+// get sends one request whose answer is an object, and hands the answer to f. Some
+// requests are answered to everybody; it takes NLM_F_ECHO to be among them.
+func (w *writer) get(typ, flags uint16, encode func(*encoder), f func(message)) error {
 	w.flush()
 	w.drain()
 	w.seq++
 	var e encoder
-	start := e.begin(typ, 0, w.seq)
+	start := e.begin(typ, flags, w.seq)
 	encode(&e)
 	e.end(start)
 	if err := w.sock.send(e.b); err != nil {

@@ -190,6 +190,8 @@ func (e *Env) Remove(o dataplane.Object) {
 				e.must(e.Handle.FilterDel(f))
 			}
 		}
+	case dataplane.Shaper:
+		e.must(e.Handle.QdiscDel(&netlink.Htb{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: e.Link(o.Device).Attrs().Index, Parent: netlink.HANDLE_ROOT}}))
 	default:
 		e.t.Fatalf("remove %T", o)
 	}
