@@ -18,6 +18,11 @@ const (
 	CmdMapDynamic  = "nhrp.map-multicast-dynamic"
 	CmdMapMcast    = "nhrp.map-multicast"
 	CmdNHS         = "nhrp.nhs"
+	CmdNHSDynamic  = "nhrp.nhs-dynamic"
+	CmdNHSCluster  = "nhrp.nhs-cluster"
+	CmdNHSFallback = "nhrp.nhs-fallback"
+	CmdServerOnly  = "nhrp.server-only"
+	CmdIfState     = "nhrp.if-state"
 	CmdRegTimeout  = "nhrp.registration-timeout"
 	CmdRegNoUnique = "nhrp.registration-no-unique"
 	CmdMaxSend     = "nhrp.max-send"
@@ -36,7 +41,7 @@ func Grammar() cli.Tree {
 		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
 		"detail": "In full", "addr": "Protocol address", "prefix": "Protocol address and prefix length", "vrf": "Tunnels of one VRF",
 	}}
-	tree.Commands = slices.Concat(bothFamilies(configCommands()), groupCommands(), bothFamilies(execCommands()), bothFamilies(clearCommands()),
+	tree.Commands = slices.Concat(bothFamilies(configCommands()), groupCommands(), []cli.Command{ifStateCommand()}, bothFamilies(execCommands()), bothFamilies(clearCommands()),
 		bothFamilies(traceCommands()), debugCommands(), plugin.DebugCommands(Facilities))
 	return tree
 }
@@ -59,11 +64,25 @@ func configCommands() []cli.Command {
 		line(CmdNHS, "nhs addr:A.B.C.D [nbma nbma:HOST [multicast]] [priority priority:<0-255>] [cluster cluster:<0-10>]",
 			cli.Help{"nhs": "Next hop server", "nbma": "NBMA address or name of the server", "multicast": "Send it multicast packets as well",
 				"priority": "Priority of the server, 0 is best", "cluster": "Cluster that the server belongs to"}, "addr"),
+		line(CmdNHSDynamic, "nhs dynamic nbma nbma:HOST [multicast] [priority priority:<0-255>] [cluster cluster:<0-10>]",
+			cli.Help{"nhs": "Next hop server", "dynamic": "Learn the server's protocol address from it", "nbma": "NBMA address or name of the server",
+				"multicast": "Send it multicast packets as well", "priority": "Priority of the server, 0 is best", "cluster": "Cluster that the server belongs to"}, "nbma"),
+		line(CmdNHSCluster, "nhs cluster number:<0-10> max-connections most:<0-255>", cli.Help{"nhs": "Next hop server", "cluster": "Cluster of servers", "number": "Its number",
+			"max-connections": "Limit how many of its servers are registered with", "most": "Servers; 0 for none"}, "number"),
+		line(CmdNHSFallback, "nhs fallback seconds:<0-60>", cli.Help{"nhs": "Next hop server", "fallback": "How long a server stays connected when better ones are back", "seconds": "Seconds"}),
+		line(CmdServerOnly, "server-only [non-caching]", cli.Help{"server-only": "Never resolve addresses, only answer and forward", "non-caching": "Keep nothing of replies that are forwarded, as is always so"}),
 		line(CmdRegTimeout, "registration timeout seconds:<1-65535>", cli.Help{"timeout": "Time between registrations", "seconds": "Seconds"}),
 		noUnique,
 		line(CmdMaxSend, "max-send packets:<1-65535> every seconds:<10-65535>", cli.Help{"max-send": "Limit the rate of NHRP packets",
 			"packets": "Packets", "every": "Interval", "seconds": "Seconds"}),
 	}
+}
+
+// ifStateCommand returns the line that ties the tunnel's line protocol to its
+// servers; IOS has it behind the `ip` lines.
+func ifStateCommand() cli.Command {
+	return cli.Command{ID: CmdIfState, Mode: "interface", Pattern: "if-state nhrp", Weight: 85,
+		Help: cli.Help{"if-state": "What else decides on the line protocol", "nhrp": "Down while no next hop server responds"}}
 }
 
 // groupCommands returns the line that names this node's group, in the form of today

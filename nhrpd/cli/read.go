@@ -93,8 +93,16 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 		}
 	case CmdMap:
 		return readMap(c, n)
-	case CmdNHS:
-		return readNHS(c, n)
+	case CmdNHS, CmdNHSDynamic:
+		return readNHS(c, n, id == CmdNHSDynamic)
+	case CmdNHSCluster:
+		c.Clusters = append(c.Clusters, core.ClusterConfig{Number: uint8(a.Uint("number")), MaxConnections: uint8(a.Uint("most"))})
+	case CmdNHSFallback:
+		c.Fallback = seconds()
+	case CmdServerOnly:
+		c.ServerOnly = true
+	case CmdIfState:
+		c.IfState = true
 	}
 	return ""
 }
@@ -112,11 +120,11 @@ func readMap(c *core.InterfaceConfig, n *conf.Node) string {
 	return ""
 }
 
-func readNHS(c *core.InterfaceConfig, n *conf.Node) string {
+func readNHS(c *core.InterfaceConfig, n *conf.Node, dynamic bool) string {
 	a := n.Args
-	s := core.NHSConfig{Addr: a.Addr("addr"), Multicast: a.Has("multicast"),
+	s := core.NHSConfig{Addr: a.Addr("addr"), Dynamic: dynamic, Multicast: a.Has("multicast"),
 		Priority: uint8(a.Uint("priority")), Cluster: uint8(a.Uint("cluster"))}
-	if !unicast(s.Addr) {
+	if !dynamic && !unicast(s.Addr) {
 		return s.Addr.String() + " is not the protocol address of a server"
 	}
 	if a.Has("nbma") {

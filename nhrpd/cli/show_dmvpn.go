@@ -173,7 +173,11 @@ func detailHead(w io.Writer, i core.InterfacePeers) {
 	}
 	fmt.Fprintf(w, "   Tunnel Src./Dest. addr: %s/%s, Tunnel VRF %q\n", text(i.Source), destination, vrfName(i.TransportVRF))
 	fmt.Fprintf(w, "   Protocol/Transport: %q, Protect \"\"\n", protocol)
-	fmt.Fprintln(w, "   Interface State Control: Disabled")
+	control := "Disabled"
+	if i.LineControl {
+		control = "Enabled"
+	}
+	fmt.Fprintf(w, "   Interface State Control: %s\n", control)
 	fmt.Fprintln(w, "   nhrp event-publisher : Disabled")
 	fmt.Fprintln(w)
 	if len(i.Servers) > 0 {

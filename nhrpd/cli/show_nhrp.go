@@ -275,14 +275,32 @@ type nhsJSON struct {
 	ErrorSince float64  `json:"lastErrorSince,omitempty"`
 	VRF        string   `json:"vrf,omitempty"`
 	Translated string   `json:"ownNbmaSeenByServer,omitempty"`
+	Dynamic    bool     `json:"dynamic,omitempty"`
+	Recovery   string   `json:"recovery"` // DOWN, PROBE or UP
+	Reason     string   `json:"reason"`
+	Most       *int     `json:"maxConnections,omitempty"` // of the cluster
+	Fallback   *float64 `json:"fallback,omitempty"`       // until it gives way to better ones
 }
 
 func nhsOf(s core.NHSEntry) nhsJSON {
-	return nhsJSON{Interface: s.Interface, Addr: s.Addr.String(), NBMA: text(s.NBMA), Name: s.Name, State: s.State.String(),
+	j := nhsJSON{Interface: s.Interface, Addr: text(s.Addr), NBMA: text(s.NBMA), Name: s.Name, State: s.State.String(),
 		Up: s.State == core.NHSResponding, Since: s.Since.Seconds(), Priority: s.Priority, Cluster: s.Cluster,
 		Sent: s.Sent, Failed: s.Failed, Received: s.Received, LastReply: expires(s.LastReply), Pending: s.Pending,
 		RequestID: s.RequestID, Retry: s.Retry.Seconds(), NextSend: expires(s.NextSend), LastError: s.Trouble.Text,
-		ErrorSince: s.Trouble.Since.Seconds(), VRF: s.VRF, Translated: text(s.Translated)}
+		ErrorSince: s.Trouble.Since.Seconds(), VRF: s.VRF, Translated: text(s.Translated),
+		Dynamic: s.Dynamic, Recovery: s.State.Recovery(), Reason: s.Reason, Fallback: expires(s.Fallback)}
+	if s.MaxConnections >= 0 {
+		j.Most = &s.MaxConnections
+	}
+	return j
+}
+
+// nhsName is what a server is called: its address, as far as it is known.
+func nhsName(s core.NHSEntry) string {
+	if !s.Addr.IsValid() {
+		return "dynamic"
+	}
+	return s.Addr.String()
 }
 
 // nhsLine is the line of a server, as in `show ip nhrp nhs` and `show dmvpn detail`.
@@ -291,7 +309,11 @@ func nhsLine(s core.NHSEntry, detail bool) string {
 	if nbma == "" {
 		nbma = "unknown"
 	}
-	line := fmt.Sprintf("%v  %2s  NBMA Address: %s priority = %d cluster = %d", s.Addr, s.State, nbma, s.Priority, s.Cluster)
+	state := s.State.String()
+	if s.Dynamic {
+		state += "D"
+	}
+	line := fmt.Sprintf("%s  %2s  NBMA Address: %s priority = %d cluster = %d", nhsName(s), state, nbma, s.Priority, s.Cluster)
 	if !detail {
 		return line
 	}
@@ -317,6 +339,9 @@ func ShowNHS(r *core.NHSReport, detail bool) cli.Output {
 				last = s.Interface
 			}
 			fmt.Fprintln(w, nhsLine(s, detail))
+			if detail {
+				nhsRecovery(w, s)
+			}
 			if detail && s.Name != "" {
 				fmt.Fprintf(w, "   NBMA name: %s\n", s.Name)
 			}
@@ -333,6 +358,21 @@ func ShowNHS(r *core.NHSReport, detail bool) cli.Output {
 	}}
 }
 
+// nhsRecovery prints how a server stands among those of its cluster, and why.
+func nhsRecovery(w io.Writer, s core.NHSEntry) {
+	fmt.Fprintf(w, "   Recovery state: %s", s.State.Recovery())
+	if s.Reason != "" {
+		fmt.Fprintf(w, ", %s", s.Reason)
+	}
+	if s.MaxConnections >= 0 {
+		fmt.Fprintf(w, "; at most %d of cluster %d connected", s.MaxConnections, s.Cluster)
+	}
+	if s.Fallback != core.NoExpiry {
+		fmt.Fprintf(w, "; gives way to better ones in %s", cli.Duration(s.Fallback))
+	}
+	fmt.Fprintln(w)
+}
+
 func pendingRequests(w io.Writer, servers []core.NHSEntry) {
 	title := false
 	for _, s := range servers {
@@ -343,7 +383,7 @@ func pendingRequests(w io.Writer, servers []core.NHSEntry) {
 			fmt.Fprintln(w, "Pending Registration Requests:")
 			title = true
 		}
-		fmt.Fprintf(w, "Registration Request: Reqid %d, Ret %d  NHS %v (%s)\n", s.RequestID, int(s.Retry.Seconds()), s.Addr, cli.ShortInterfaceName(s.Interface))
+		fmt.Fprintf(w, "Registration Request: Reqid %d, Ret %d  NHS %s (%s)\n", s.RequestID, int(s.Retry.Seconds()), nhsName(s), cli.ShortInterfaceName(s.Interface))
 	}
 }
 

@@ -175,7 +175,7 @@ func (i *iface) wantedStatic() []staticWant {
 		}
 	}
 	for _, s := range i.servers {
-		taken[s.cfg.Addr] = taken[s.cfg.Addr] || s.nbma.IsValid()
+		taken[s.addr] = taken[s.addr] || s.nbma.IsValid()
 	}
 	add := func(p netip.Prefix, nbma netip.Addr) {
 		target := p.Masked()
@@ -199,8 +199,8 @@ func (i *iface) wantedStatic() []staticWant {
 		}
 	}
 	for _, s := range i.servers {
-		if s.cfg.Addr.IsValid() {
-			add(hostPrefix(s.cfg.Addr), s.nbma)
+		if s.addr.IsValid() {
+			add(hostPrefix(s.addr), s.nbma)
 		}
 	}
 	return want

@@ -61,14 +61,14 @@ func (c *Core) clearServers(now clock.Instant, i *iface, in Clear) {
 	}
 	asked := false
 	for _, s := range i.servers {
-		if s.state == NHSWaiting || !in.peer(s.cfg.Addr, s.nbma) {
+		if s.state == NHSWaiting || s.state == NHSStandby || !in.peer(s.addr, s.nbma) {
 			continue
 		}
-		c.setServerState(now, s, NHSExpecting)
+		c.setServerState(now, s, NHSExpecting, "Cleared")
 		c.register(now, s)
 		asked = true
 	}
 	if asked {
-		c.askAgain(now, i)
+		c.serversChanged(now, i)
 	}
 }

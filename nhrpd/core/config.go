@@ -47,6 +47,11 @@ type InterfaceConfig struct {
 	MulticastDynamic bool         // `ip nhrp map multicast dynamic`: on by default in IOS-XE 17
 	NHSs             []NHSConfig  // `ip nhrp nhs`
 
+	Clusters   []ClusterConfig // `ip nhrp nhs cluster`; each Number once
+	Fallback   time.Duration   // `ip nhrp nhs fallback`: how long a server stays connected when enough better ones are
+	ServerOnly bool            // `ip nhrp server-only`: no address is resolved for this node's own traffic
+	IfState    bool            // `if-state nhrp`: the tunnel's line protocol is down while no server responds
+
 	Group string // `nhrp group`: what servers are told at registration; "" for none
 
 	MaxSend         int           // packets in MaxSendInterval; 0: DefaultMaxSend
@@ -61,12 +66,19 @@ type StaticMap struct {
 
 // NHSConfig is a Next Hop Server to register with.
 type NHSConfig struct {
-	Addr      netip.Addr // protocol address
+	Addr      netip.Addr // protocol address; the zero Addr if Dynamic
+	Dynamic   bool       // the protocol address is learnt from the server; NBMA or Name tells where it is
 	NBMA      netip.Addr // of the one-line form; the zero Addr: see Name, or else a StaticMap covers Addr
 	Name      string     // domain name of the NBMA address, in the one-line form
 	Multicast bool       // multicast is sent there as well
 	Priority  uint8      // 0 is best
 	Cluster   uint8
+}
+
+// ClusterConfig bounds how many servers of a cluster are registered with.
+type ClusterConfig struct {
+	Number         uint8
+	MaxConnections uint8 // 0: none at all
 }
 
 // DefaultInterfaceConfig returns the configuration that an interface has before
@@ -88,7 +100,8 @@ func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
 		c.Authentication == o.Authentication && c.Holdtime == o.Holdtime &&
 		c.RegistrationTimeout == o.RegistrationTimeout && c.RegisterUnique == o.RegisterUnique &&
 		slices.Equal(c.Maps, o.Maps) && slices.Equal(c.MulticastMaps, o.MulticastMaps) &&
-		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) && c.Group == o.Group &&
+		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) &&
+		slices.Equal(c.Clusters, o.Clusters) && c.Fallback == o.Fallback && c.ServerOnly == o.ServerOnly && c.IfState == o.IfState && c.Group == o.Group &&
 		c.MaxSend == o.MaxSend && c.MaxSendInterval == o.MaxSendInterval
 }
 

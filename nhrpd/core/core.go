@@ -19,6 +19,7 @@ type Core struct {
 	links     map[string]rib.Interface
 	ifaces    map[ifaceKey]*iface
 	multicast map[multicastKey]int // how many reasons there are for each
+	lines     map[string]bool      // tunnels: whether their line protocol may be up, as stated
 	watched   map[string]int       // instances that want to hear of misses, by tunnel
 	order     []*iface             // the values of ifaces, sorted by key
 	told      int                  // stations that were told of entries
@@ -57,6 +58,7 @@ func New(o Options) *Core {
 		ifaces:    make(map[ifaceKey]*iface),
 		multicast: make(map[multicastKey]int),
 		watched:   make(map[string]int),
+		lines:     make(map[string]bool),
 		errLimit:  limiter{interval: errorInterval, burst: errorBurst},
 		logLimit:  limiter{interval: logInterval, burst: logBurst},
 		askLimit:  limiter{interval: askInterval, burst: askBurst},
@@ -67,12 +69,13 @@ func New(o Options) *Core {
 type timerKind uint8
 
 const (
-	timerExpire  timerKind = 1 + iota // the holding time of entry ran out
-	timerSend                         // server: registration is due, or was not answered
-	timerResolve                      // server: its name is to be resolved (again)
-	timerReplay                       // the longest holding time passed since Attached
-	timerAsk                          // entry: a request for its address was not answered
-	timerPurge                        // purge: it was not answered
+	timerExpire   timerKind = 1 + iota // the holding time of entry ran out
+	timerSend                          // server: registration is due, or was not answered
+	timerResolve                       // server: its name is to be resolved (again)
+	timerReplay                        // the longest holding time passed since Attached
+	timerAsk                           // entry: a request for its address was not answered
+	timerPurge                         // purge: it was not answered
+	timerFallback                      // server: enough better ones were connected for long enough
 )
 
 type timerKey struct {
@@ -148,6 +151,8 @@ func (c *Core) tick(now clock.Instant) {
 			c.serverDue(now, key.server)
 		case timerResolve:
 			c.resolveDue(now, key.server)
+		case timerFallback:
+			c.fallbackDue(now, key.server)
 		case timerReplay:
 			c.endReplay(now)
 		case timerAsk:
@@ -206,6 +211,7 @@ func (c *Core) shutdown(now clock.Instant) {
 		for _, s := range i.servers {
 			c.deregister(now, s)
 			c.timers.Clear(timerKey{kind: timerSend, server: s}) // or it would register again
+			c.timers.Clear(timerKey{kind: timerFallback, server: s})
 		}
 		for _, e := range i.cache.sorted() {
 			if e.kind == EntryLocal {

@@ -20,7 +20,7 @@
 //	  └─ iface         one for each tunnel and family with a network-id
 //	       ├─ cache        prefix → entry: static, dynamic, incomplete, local
 //	       ├─ neighbors    what was stated to zebra, with the entry it follows from
-//	       ├─ servers      the client's half: one state machine for each NHS
+//	       ├─ servers      the client's half: one state machine for each NHS, chosen by cluster
 //	       └─ counters     packets by type, drops by reason
 //
 // An iface is keyed by configuration name and family, because `ip nhrp` and
@@ -51,15 +51,35 @@
 //
 // # A client and its server
 //
-//	         tunnel ready, NBMA address known
-//	Waiting ────────────────────────────────▶ Expecting
-//	   ▲                                        │   │
-//	   │ tunnel down,              reply, code 0│   │ interval of 8 s armed,
-//	   │ address unknown                        ▼   ▼ or reply with another code
-//	   ├──────────────────────────────── Responding ─▶ Down
-//	   │                                        ▲       │
-//	   └────────────────────────────────────────┼───────┘
-//	                                            └─ reply, code 0
+//	         tunnel ready,             chosen
+//	         NBMA address known
+//	Waiting ────────────────▶ Standby ────────▶ Expecting
+//	   ▲                       ▲  ▲  ▲            │   │
+//	   │ tunnel down,          │  │  └────────────┘   │ interval of 8 s armed,
+//	   │ address unknown       │  │   enough better   │ or reply with another code
+//	   │                       │  │   ones answer     ▼
+//	   │ (from all) ───────────┘  ├────────────── Down ◀─────────────┐
+//	                              │                 │ reply, code 0  │ the same
+//	                              │                 ▼                │
+//	                              └────────── Responding ────────────┘
+//	                 fallback time after
+//	                 enough better ones respond
+//
+// Standby is Cisco's state DOWN (left alone), Expecting and Down are PROBE (asked),
+// Responding is UP. Of a cluster without max-connections all servers are chosen.
+// With it so many are, in the order of priority; of equals those that are connected
+// come first, so that one that works is not left for its equal. Responding and
+// Expecting servers take a place, those that are Down do not: the next one is asked
+// beside, and who is Down and better than the last that is connected goes on to be
+// asked. When more respond than there are places, the worst give way after the
+// fallback time: their registration is taken back by a Purge Request. Every change
+// goes through serversChanged, which chooses anew and then has multicast, the line
+// protocol (if-state nhrp) and temporary entries follow: all three depend on servers
+// that respond, and on no others.
+//
+// The protocol address of a server may be unknown (`nhs dynamic`). It is then learnt
+// from the first reply that accepts a registration, and forgotten when the server is
+// down or its NBMA address changes.
 //
 // A request is sent at once when the tunnel comes up, when its source or its
 // protocol address changes, and when a change of configuration concerns what is
@@ -122,6 +142,7 @@
 //
 //	expire    an entry's holding time                    1 … 65535 s
 //	send      a server's retry or registration timeout   0.75 … 64 s, or as configured
+//	fallback  until a server gives way to better ones    0 … 60 s, as configured
 //	resolve   a server's name                            5 … 60 s
 //	replay    longest holding time since Attached        once
 //	ask       a Resolution Request's retry               0.75 … 16 s
@@ -174,14 +195,19 @@
 //   - The Authentication extension of a client is not returned by a server that has
 //     no authentication configured, since it is made anew at each hop (5.3.4).
 //   - Request IDs do not start at 0 (recommended in 5.2.0.1) but where the driver
-//     says, which is how they survive a crash without non-volatile memory.
+//     says, which is how they survive a crash without non-volatile memory. They can be
+//     guessed, and that is left so: a reply is believed from the NBMA address alone
+//     that was asked, and who can send packets with that as their source can as well
+//     send requests, purges and user's packets, none of which needs an ID. It is IPsec
+//     that keeps such senders out, not 32 bits that anyone on the way can read.
+//   - The line protocol does not go down as soon as no server responds, but when no
+//     other is asked in its place either: a change of servers is no change of the line.
 //
 // # What it deliberately does not do
 //
 // It redirects nothing and installs no shortcut: Traffic Indications are counted as
 // unsupported, and what is resolved are next hops on the tunnel. It registers one
 // protocol address for each tunnel and family; for IPv6 the tunnel's link-local
-// addresses with it, unless it registers uniquely. It does not join servers into
-// clusters: all servers are registered with, and the priority decides which is asked. It
+// addresses with it, unless it registers uniquely. It
 // copies no multicast: it says where to, and the data plane does it. SCSP (RFC 2334) is out of scope.
 package core

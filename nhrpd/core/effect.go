@@ -29,6 +29,13 @@ type PutMulticastPeer struct{ Peer rib.MulticastPeer }
 // DelMulticastPeer withdraws a PutMulticastPeer.
 type DelMulticastPeer struct{ Key rib.Key }
 
+// PutLineProtocol states whether the line protocol of a tunnel may be up
+// (`if-state nhrp`).
+type PutLineProtocol struct{ Line rib.LineProtocol }
+
+// DelLineProtocol withdraws a PutLineProtocol: the device alone decides.
+type DelLineProtocol struct{ Key rib.Key }
+
 // WatchMisses asks to be told of packets of a tunnel that have no neighbour, by
 // NeighborMiss. It is stated once for a tunnel.
 type WatchMisses struct{ Interface string }
@@ -103,6 +110,8 @@ func (PutNeighbor) effect()      {}
 func (DelNeighbor) effect()      {}
 func (PutMulticastPeer) effect() {}
 func (DelMulticastPeer) effect() {}
+func (PutLineProtocol) effect()  {}
+func (DelLineProtocol) effect()  {}
 func (WatchMisses) effect()      {}
 func (UnwatchMisses) effect()    {}
 func (SaveEntry) effect()        {}

@@ -98,7 +98,7 @@ func (c *Core) logError(now clock.Instant, i *iface, peer netip.Addr, typ packet
 func (c *Core) logServer(s *server, mnemonic, verb, reason string) {
 	i := s.iface
 	c.emit(Log{SeverityNotice, mnemonic, fmt.Sprintf("%s: Next Hop Server: (Tunnel: %s NBMA: %s) for (Tunnel: %s NBMA: %s) %s, Reason: %s",
-		i.key.name, text(s.cfg.Addr), text(s.nbma), text(i.addr.Addr()), text(i.source), verb, reason)})
+		i.key.name, text(s.addr), text(s.nbma), text(i.addr.Addr()), text(i.source), verb, reason)})
 }
 
 // logClient logs that a Next Hop Client came up or went down.

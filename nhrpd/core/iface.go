@@ -92,6 +92,7 @@ func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConf
 	i.cfg = cfg
 	again := old.Holdtime != cfg.Holdtime || old.RegistrationTimeout != cfg.RegistrationTimeout ||
 		old.RegisterUnique != cfg.RegisterUnique || old.Authentication != cfg.Authentication || old.Group != cfg.Group
+	c.placeResolution(now, i)
 	c.syncServers(now, i, again)
 }
 
@@ -108,6 +109,7 @@ func (c *Core) removeIface(now clock.Instant, i *iface) {
 	c.dropPurges(i)
 	delete(c.ifaces, i.key)
 	c.order = slices.DeleteFunc(c.order, func(o *iface) bool { return o == i })
+	c.placeLine(i.key.name)
 }
 
 // reconcileName brings the instances of a tunnel in line with its state.
@@ -137,7 +139,7 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 		i.source, i.dest = t.Source, t.Destination
 	}
 	i.addr = protocolAddress(i.link, i.key.family)
-	i.ready = i.linked && i.link.Up && i.source.IsValid() && i.addr.IsValid() && (i.multipoint || i.dest.IsValid())
+	i.ready = i.linked && (i.link.Up || i.link.HeldDown) && i.source.IsValid() && i.addr.IsValid() && (i.multipoint || i.dest.IsValid())
 
 	if was.multipoint != i.multipoint {
 		c.restateNeighbors(i)
@@ -145,7 +147,7 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	c.dropOwn(now, i)
 	c.dropLocal(now, i)
 	c.dropElsewhere(now, i)
-	c.watchMisses(i, i.multipoint)
+	c.placeResolution(now, i)
 	if was.addr.Addr() != i.addr.Addr() && was.ready {
 		for _, s := range i.servers {
 			c.deregister(now, s)

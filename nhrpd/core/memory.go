@@ -73,6 +73,7 @@ func (c *Core) checkReplay(now clock.Instant) {
 func (c *Core) endReplay(clock.Instant) {
 	r := &c.replay
 	r.waiting, r.ended = false, true
+	c.placeLines()
 	keys := make([]ifaceKey, 0, len(r.restored))
 	for key := range r.restored {
 		keys = append(keys, key)

@@ -17,6 +17,9 @@ func (w *world) effect(e core.Effect) {
 	switch e := e.(type) {
 	case core.TxPacket:
 		w.sent = append(w.sent, e.Packet)
+		if packet.Type(e.Packet[17]) == packet.RegistrationRequest {
+			w.registrations[e.NBMA] = e.Packet
+		}
 		w.Printf("tx %s to %v: %s", e.Interface, e.NBMA, describe(e.Packet))
 	case core.PutNeighbor:
 		w.Printf("put neighbor %s %v nbma %v", e.Neighbor.Interface, e.Neighbor.Addr, e.Neighbor.NBMA)
@@ -26,6 +29,10 @@ func (w *world) effect(e core.Effect) {
 		w.Printf("del multicast %s nbma %v", e.Key.Interface, e.Key.Addr)
 	case core.DelNeighbor:
 		w.Printf("del neighbor %s %v", e.Key.Interface, e.Key.Addr)
+	case core.PutLineProtocol:
+		w.Printf("put line protocol %s down=%v", e.Line.Interface, e.Line.Down)
+	case core.DelLineProtocol:
+		w.Printf("del line protocol %s", e.Key.Interface)
 	case core.WatchMisses:
 		w.Printf("watch misses %s", e.Interface)
 	case core.UnwatchMisses:
@@ -125,10 +132,11 @@ func addr(a netip.Addr) string {
 func (w *world) show(a scripttest.Args) {
 	kind := map[string]core.ReportKind{
 		"cache": core.ReportCache, "nhs": core.ReportNHS, "traffic": core.ReportTraffic,
-		"multicast": core.ReportMulticast, "peers": core.ReportPeers,
+		"recovery": core.ReportNHS, "multicast": core.ReportMulticast, "peers": core.ReportPeers,
 	}[a.Word(1)]
 	w.queries++
 	w.full = a.Has("full")
+	w.recovery = a.Word(1) == "recovery"
 	w.Step(core.Query{ID: w.queries, Kind: kind, Interface: a.Get("if", ""), VRF: a.Get("vrf", "")})
 }
 
@@ -164,6 +172,11 @@ func (w *world) report(r core.Report) {
 		}
 	case *core.NHSReport:
 		for _, s := range r.Servers {
+			if w.recovery {
+				w.Printf("%s/%d cluster %d/%d priority %d %s nbma %s %s %v reason %q fallback %s", s.Interface, s.Family, s.Cluster, s.MaxConnections,
+					s.Priority, addr(s.Addr), addr(s.NBMA), s.State, s.State.Recovery(), s.Reason, life(s.Fallback))
+				continue
+			}
 			w.server(s)
 		}
 	case *core.TrafficReport:

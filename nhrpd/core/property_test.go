@@ -31,13 +31,15 @@ type mirror struct {
 	asked     core.TxPacket // the last request
 	servers   []core.NHSEntry
 	watched   map[string]bool
+	lines     map[string]bool // line protocols: whether they are down
+	replayed  bool
 	log       []string // all effects, for comparison of two runs
 }
 
 func newMirror(id uint32) *mirror {
 	return &mirror{
 		core:      core.New(core.Options{Source: rand.NewPCG(3, 4), RequestID: id}),
-		neighbors: map[string]string{}, multicast: map[string]bool{}, watched: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
+		neighbors: map[string]string{}, multicast: map[string]bool{}, watched: map[string]bool{}, lines: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
 	}
 }
 
@@ -80,6 +82,18 @@ func (m *mirror) step(in core.Input) {
 				m.trouble = append(m.trouble, "misses unwatched that were not watched: "+e.Interface)
 			}
 			delete(m.watched, e.Interface)
+		case core.PutLineProtocol:
+			if was, ok := m.lines[e.Line.Interface]; ok && was == e.Line.Down {
+				m.trouble = append(m.trouble, "line protocol stated again: "+e.Line.Interface)
+			}
+			m.lines[e.Line.Interface] = e.Line.Down
+		case core.DelLineProtocol:
+			if _, ok := m.lines[e.Key.Interface]; !ok {
+				m.trouble = append(m.trouble, "line protocol withdrawn that was not stated: "+e.Key.Interface)
+			}
+			delete(m.lines, e.Key.Interface)
+		case core.EndOfReplay:
+			m.replayed = true
 		case core.SaveEntry:
 			m.saved[e.Key], m.savedAt[e.Key] = e, m.now
 		case core.ForgetEntry:
@@ -114,6 +128,7 @@ func (m *mirror) check(t *rapid.T) {
 	}
 	m.step(core.Query{Kind: core.ReportPeers})
 	multipoint := map[string]bool{}
+	m.checkLines(t)
 	for _, i := range m.report.(*core.PeerReport).Interfaces {
 		multipoint[i.Interface] = i.Mode == rib.TunnelGREMultipoint
 	}
@@ -129,6 +144,7 @@ func (m *mirror) check(t *rapid.T) {
 	}
 	m.step(core.Query{Kind: core.ReportNHS})
 	m.servers = m.report.(*core.NHSReport).Servers
+	m.checkRecovery(t)
 	m.step(core.Query{Kind: core.ReportCache})
 	neighbors, saved := map[string]string{}, map[string]bool{}
 	for _, e := range m.report.(*core.CacheReport).Entries {
@@ -190,16 +206,25 @@ func drawConfig(t *rapid.T) core.ConfigSet {
 			p := netip.PrefixFrom(drawOverlay(t), pick(t, "bits", 32, 32, 30, 31))
 			c.Maps = append(c.Maps, core.StaticMap{Prefix: p, NBMA: drawNBMA(t)})
 		}
-		for range pick(t, "servers", 0, 1, 2) {
-			n := core.NHSConfig{Addr: drawOverlay(t)}
+		for range pick(t, "servers", 0, 1, 2, 4) {
+			n := core.NHSConfig{Addr: drawOverlay(t), Multicast: pick(t, "to multicast", true, false),
+				Priority: pick[uint8](t, "priority", 0, 0, 1, 2), Cluster: pick[uint8](t, "cluster", 0, 0, 1)}
 			switch pick(t, "server by", 0, 1, 2) {
 			case 0:
 				n.NBMA = drawNBMA(t)
 			case 1:
 				n.Name = pick(t, "name", "a.example", "b.example")
 			}
+			if n.Dynamic = pick(t, "dynamic", false, false, true) && (n.NBMA.IsValid() || n.Name != ""); n.Dynamic {
+				n.Addr = netip.Addr{}
+			}
 			c.NHSs = append(c.NHSs, n)
 		}
+		if most := pick[uint8](t, "max-connections", 9, 9, 2, 1, 0); most < 9 {
+			c.Clusters = []core.ClusterConfig{{Number: 0, MaxConnections: most}}
+		}
+		c.Fallback = time.Duration(pick(t, "fallback", 0, 0, 20)) * time.Second
+		c.IfState = pick(t, "if-state", false, true)
 		cfg.Interfaces = append(cfg.Interfaces, c)
 	}
 	return core.ConfigSet{Config: cfg}

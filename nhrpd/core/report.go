@@ -136,13 +136,14 @@ const (
 	NHSWaiting    NHSState = 1 + iota // W: nothing can be asked (tunnel down, NBMA address unknown)
 	NHSExpecting                      // E: a reply is expected; none came so far
 	NHSResponding                     // RE: the server accepted the last registration
-	NHSDown                           // E: the server does not answer, or refuses
+	NHSDown                           // E: the server does not answer, or refuses; it goes on to be asked
+	NHSStandby                        // W: not registered with, since enough better ones of its cluster are
 )
 
 // String returns Cisco's letters for the state.
 func (s NHSState) String() string {
 	switch s {
-	case NHSWaiting:
+	case NHSWaiting, NHSStandby:
 		return "W"
 	case NHSExpecting, NHSDown:
 		return "E"
@@ -152,18 +153,35 @@ func (s NHSState) String() string {
 	return "?"
 }
 
+// Recovery returns the state as Cisco's redundancy of servers has it: UP is
+// connected; PROBE is asked, without an answer so far; DOWN is left alone.
+func (s NHSState) Recovery() string {
+	switch s {
+	case NHSResponding:
+		return "UP"
+	case NHSExpecting, NHSDown:
+		return "PROBE"
+	}
+	return "DOWN"
+}
+
 // NHSEntry is a Next Hop Server that this node registers with.
 type NHSEntry struct {
 	Interface string
 	VRF       string // of the tunnel
 	Family    rib.Family
-	Addr      netip.Addr
+	Addr      netip.Addr // zero while it is to be learnt
+	Dynamic   bool       // Addr is learnt from the server
 	NBMA      netip.Addr // zero while unknown
 	Name      string     // domain name of the NBMA address; "" if configured as an address
 	State     NHSState
 	Since     time.Duration // in this state
+	Reason    string        // for the state; "" if there is nothing to say
 	Priority  uint8
 	Cluster   uint8
+
+	MaxConnections int           // of the cluster; -1 for no limit
+	Fallback       time.Duration // until the server gives way to better ones; NoExpiry if it does not
 
 	Sent      uint64        // Registration Requests
 	Failed    uint64        // of them without an answer within the retry interval, or refused
@@ -283,6 +301,7 @@ type InterfacePeers struct {
 	Up           bool // usable for NHRP: up, with an address and a source
 	AdminUp      bool
 	LineUp       bool
+	LineControl  bool       // `if-state nhrp`: the line is down while no server responds
 	Addr         netip.Addr // own protocol address
 	VRF          string
 	Mode         rib.TunnelMode

@@ -47,7 +47,7 @@ type asking struct {
 func (c *Core) neighborMiss(now clock.Instant, in NeighborMiss) {
 	addr := in.Addr.Unmap()
 	i := c.ifaces[ifaceKey{in.Interface, rib.FamilyOf(addr)}]
-	if i == nil || !i.ready || !i.multipoint || !i.resolvable(addr) {
+	if i == nil || !i.ready || !i.resolves() || !i.resolvable(addr) {
 		return
 	}
 	target := hostPrefix(addr)

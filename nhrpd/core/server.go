@@ -3,11 +3,9 @@ package core
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
-	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 )
 
@@ -32,11 +30,15 @@ const registrationHops = 255
 type server struct {
 	iface *iface
 	cfg   NHSConfig
+	addr  netip.Addr // protocol address; zero while it is to be learnt (NHSConfig.Dynamic)
 	nbma  netip.Addr // zero while unknown
 
 	state     NHSState
 	since     clock.Instant
-	announced bool // that it is down was logged, and it was not up since
+	reason    string        // for the state
+	announced bool          // that it is down was logged, and it was not up since
+	surplus   bool          // connected, though enough better ones are
+	surplusAt clock.Instant // since when
 
 	requestID uint32
 	pending   bool          // requestID has no answer of any kind yet
@@ -53,107 +55,6 @@ type server struct {
 	rotate      bool          // the address in use does not answer: take the next
 }
 
-// syncServers brings the servers of an instance in line with configuration and
-// tunnel. again makes all of them register at once.
-func (c *Core) syncServers(now clock.Instant, i *iface, again bool) {
-	want := make(map[netip.Addr]NHSConfig, len(i.cfg.NHSs))
-	for _, n := range i.cfg.NHSs {
-		if _, twice := want[n.Addr]; !twice && n.Addr.IsValid() && rib.FamilyOf(n.Addr) == i.key.family {
-			want[n.Addr] = n
-		}
-	}
-	for _, s := range slices.Clone(i.servers) {
-		if _, ok := want[s.cfg.Addr]; !ok {
-			c.removeServer(now, s)
-		}
-	}
-	for _, n := range i.cfg.NHSs {
-		if want[n.Addr] == n {
-			c.setServer(now, i, n)
-		}
-	}
-	fresh := make([]bool, len(i.servers))
-	for k, s := range i.servers {
-		fresh[k] = c.placeServer(now, s)
-	}
-	c.syncStatic(now, i)
-	c.syncMulticast(i)
-	for k, s := range i.servers {
-		switch {
-		case !i.ready:
-			c.stopServer(now, s, "Interface Down")
-		case !s.nbma.IsValid():
-			c.stopServer(now, s, "NBMA Address Unknown")
-		case i.own(s.cfg.Addr):
-			c.stopServer(now, s, "Own Address") // a hub may share the lines of its spokes
-		case fresh[k] && s.state == NHSResponding:
-			c.setServerState(now, s, NHSExpecting)
-			c.register(now, s)
-		case again || fresh[k] || s.state == NHSWaiting:
-			c.register(now, s)
-		}
-	}
-	c.askAgain(now, i)
-}
-
-// setServer adds a server, or changes how it is configured.
-func (c *Core) setServer(now clock.Instant, i *iface, n NHSConfig) {
-	at, ok := slices.BinarySearchFunc(i.servers, n.Addr, func(s *server, a netip.Addr) int { return s.cfg.Addr.Compare(a) })
-	if !ok {
-		s := &server{iface: i, cfg: n, state: NHSWaiting, since: now}
-		i.servers = slices.Insert(i.servers, at, s)
-		return
-	}
-	s := i.servers[at]
-	if s.cfg.Name != n.Name {
-		s.resolved, s.resolveWait = nil, 0
-		c.timers.Clear(timerKey{kind: timerResolve, server: s})
-	}
-	s.cfg = n
-}
-
-// placeServer finds out the NBMA address of a server, and reports whether it
-// changed: the one that the tunnel leads to, the configured one, the one that
-// its name stands for, or that of the map that covers its address.
-func (c *Core) placeServer(now clock.Instant, s *server) (changed bool) {
-	i := s.iface
-	was := s.nbma
-	switch {
-	case i.linked && !i.multipoint && i.dest.IsValid():
-		s.nbma = i.dest
-	case s.cfg.NBMA.IsValid():
-		s.nbma = s.cfg.NBMA
-	case s.cfg.Name != "":
-		s.pickResolved()
-		if i.ready && !s.nbma.IsValid() && s.resolveWait == 0 {
-			c.resolve(now, s)
-		}
-	default:
-		s.nbma = mapped(i.cfg.Maps, s.cfg.Addr)
-	}
-	return s.nbma != was
-}
-
-// mapped returns the NBMA address of the longest map that covers a.
-func mapped(maps []StaticMap, a netip.Addr) (nbma netip.Addr) {
-	best := -1
-	for _, m := range maps {
-		if m.Prefix.Bits() > best && m.Prefix.Contains(a) {
-			best, nbma = m.Prefix.Bits(), m.NBMA
-		}
-	}
-	return nbma
-}
-
-// removeServer takes the registration back and forgets the server.
-func (c *Core) removeServer(now clock.Instant, s *server) {
-	c.deregister(now, s)
-	c.timers.Clear(timerKey{kind: timerSend, server: s})
-	c.timers.Clear(timerKey{kind: timerResolve, server: s})
-	s.state = NHSWaiting // for those who still refer to it
-	s.iface.servers = slices.DeleteFunc(s.iface.servers, func(o *server) bool { return o == s })
-}
-
 // stopServer is for a server that cannot be asked.
 func (c *Core) stopServer(now clock.Instant, s *server, reason string) {
 	c.timers.Clear(timerKey{kind: timerSend, server: s})
@@ -162,18 +63,16 @@ func (c *Core) stopServer(now clock.Instant, s *server, reason string) {
 		s.resolveWait = 0
 	}
 	s.pending, s.retry, s.registered = false, 0, netip.Addr{}
+	c.clearSurplus(s)
 	if s.state == NHSResponding {
 		c.serverDown(now, s, reason)
 	}
-	c.setServerState(now, s, NHSWaiting)
+	c.setServerState(now, s, NHSWaiting, reason)
 	s.announced = false
 }
 
 // register sends a new request at once.
 func (c *Core) register(now clock.Instant, s *server) {
-	if s.state == NHSWaiting {
-		c.setServerState(now, s, NHSExpecting)
-	}
 	s.requestID, s.pending, s.retry = c.nextRequestID(), true, firstRetry
 	c.sendRegistration(now, s)
 	c.armRetry(now, s)
@@ -200,6 +99,10 @@ func (c *Core) serverDue(now clock.Instant, s *server) {
 	}
 	if !s.announced {
 		c.serverDown(now, s, "Registration Failure")
+		c.serversChanged(now, s.iface)
+		if s.retry == 0 {
+			return // others are connected, and this one is none of the better ones
+		}
 	}
 	if s.cfg.Name != "" && s.resolveWait == 0 && (s.retry == downRetry || s.retry == lastRetry) {
 		c.resolve(now, s) // the name may stand for another address by now
@@ -226,8 +129,11 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 	cie := packet.CIE{PrefixLength: uint8(own.BitLen()), MTU: uint16(min(i.link.MTU, 0xffff)), HoldingTime: seconds(i.cfg.Holdtime)}
 	m := packet.Message{
 		Type: packet.RegistrationRequest, HopCount: registrationHops, RequestID: s.requestID,
-		Flags: packet.FlagNAT, SrcProtocol: own, DstProtocol: s.cfg.Addr,
+		Flags: packet.FlagNAT, SrcProtocol: own, DstProtocol: s.addr,
 		Extensions: make([]packet.Extension, 0, 6),
+	}
+	if !s.addr.IsValid() {
+		m.DstProtocol = own // section 5.2.3: the client does not know its server's address
 	}
 	if i.cfg.RegisterUnique {
 		m.Flags |= packet.FlagRegistrationUnique
@@ -248,9 +154,11 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 	if group, err := packet.NewGroup(i.cfg.Group); err == nil { // no group is none that could be sent
 		m.Extensions = append(m.Extensions, group)
 	}
-	m.Extensions = append(m.Extensions, packet.Extension{Type: packet.NATAddress, CIEs: []packet.CIE{{
-		PrefixLength: uint8(own.BitLen()), MTU: cie.MTU, HoldingTime: cie.HoldingTime, NBMA: s.nbma, Protocol: s.cfg.Addr,
-	}}})
+	nat := packet.Extension{Type: packet.NATAddress}
+	if s.addr.IsValid() {
+		nat.CIEs = []packet.CIE{{PrefixLength: uint8(own.BitLen()), MTU: cie.MTU, HoldingTime: cie.HoldingTime, NBMA: s.nbma, Protocol: s.addr}}
+	}
+	m.Extensions = append(m.Extensions, nat)
 	s.sent++
 	c.send(now, i, s.nbma, &m, sendOwn)
 }
@@ -260,7 +168,7 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 	m := &c.in
 	s := i.pendingServer(m.RequestID)
-	if s == nil || m.SrcProtocol != i.addr.Addr() || in.NBMA != s.nbma || m.DstProtocol != s.cfg.Addr || len(m.CIEs) == 0 {
+	if s == nil || m.SrcProtocol != i.addr.Addr() || in.NBMA != s.nbma || len(m.CIEs) == 0 || !i.answers(m, s) {
 		c.drop(i, in, DropUnexpectedReply)
 		return
 	}
@@ -272,8 +180,12 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 	}
 	for _, cie := range m.CIEs[1:] { // link-local addresses: the server serves without them
 		if cie.Code != packet.CodeSuccess {
-			c.trace(Trace{Event: TraceRefused, Interface: i.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, Code: uint16(cie.Code), RequestID: s.requestID})
+			c.trace(Trace{Event: TraceRefused, Interface: i.key.name, Peer: s.addr, NBMA: s.nbma, Code: uint16(cie.Code), RequestID: s.requestID})
 		}
+	}
+	if !s.addr.IsValid() {
+		s.addr = i.responder(m)
+		c.syncStatic(now, i)
 	}
 	s.registered, s.retry = i.addr.Addr(), 0
 	s.translated, s.trouble = c.translation(i), trouble{}
@@ -282,10 +194,34 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 		return
 	}
 	s.announced = false
-	c.setServerState(now, s, NHSResponding)
-	c.trace(Trace{Event: TraceNHSUp, Interface: i.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID, Reason: "Registration Reply"})
+	c.setServerState(now, s, NHSResponding, "Registration Reply")
+	c.trace(Trace{Event: TraceNHSUp, Interface: i.key.name, Peer: s.addr, NBMA: s.nbma, RequestID: s.requestID, Reason: "Registration Reply"})
 	c.logServer(s, "NHRP_NHS_UP", "is UP", "Registration Reply")
-	c.askAgain(now, i)
+	c.serversChanged(now, i)
+}
+
+// answers reports whether the reply in m can be that of a server: it has the
+// server's protocol address, or one that can be learnt as that.
+func (i *iface) answers(m *packet.Message, s *server) bool {
+	if s.addr.IsValid() {
+		return m.DstProtocol == s.addr
+	}
+	a := i.responder(m)
+	return i.resolvable(a) && i.serverAt(a) == nil
+}
+
+// responder returns the protocol address of the server that a Registration Reply
+// comes from, where the client does not know it and put its own address into the
+// destination (RFC 2332 section 5.2.3): that of the Responder Address extension
+// (5.3.1), unless the server put its address into the destination, as most do.
+func (i *iface) responder(m *packet.Message) netip.Addr {
+	if m.DstProtocol != m.SrcProtocol {
+		return m.DstProtocol
+	}
+	if e := m.Extension(packet.ResponderAddress); e != nil && len(e.CIEs) == 1 {
+		return e.CIEs[0].Protocol
+	}
+	return netip.Addr{}
 }
 
 // pendingServer returns the server that owes an answer to a request.
@@ -319,26 +255,38 @@ func (c *Core) refused(now clock.Instant, s *server, code packet.CIECode) {
 	s.failed++
 	s.registered = netip.Addr{}
 	s.trouble.note(now, fmt.Sprintf("%v (%d)", code, uint8(code)))
-	c.trace(Trace{Event: TraceRefused, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, Code: uint16(code), RequestID: s.requestID})
+	c.trace(Trace{Event: TraceRefused, Interface: s.iface.key.name, Peer: s.addr, NBMA: s.nbma, Code: uint16(code), RequestID: s.requestID})
 	c.logError(now, s.iface, s.nbma, packet.RegistrationReply, code.String(), uint16(code))
 	if !s.announced {
 		c.serverDown(now, s, "Registration Refused: "+s.trouble.text)
+		c.serversChanged(now, s.iface)
 	}
 }
 
-// serverDown declares a server down.
+// serverDown declares a server down. What follows from that for others is
+// serversChanged. An address that was learnt is forgotten: who comes back at the
+// same NBMA address may have another.
 func (c *Core) serverDown(now clock.Instant, s *server, reason string) {
 	s.announced = true
-	c.setServerState(now, s, NHSDown)
-	c.trace(Trace{Event: TraceNHSDown, Interface: s.iface.key.name, Peer: s.cfg.Addr, NBMA: s.nbma, RequestID: s.requestID, Reason: reason})
+	c.setServerState(now, s, NHSDown, reason)
+	c.trace(Trace{Event: TraceNHSDown, Interface: s.iface.key.name, Peer: s.addr, NBMA: s.nbma, RequestID: s.requestID, Reason: reason})
 	c.logServer(s, "NHRP_NHS_DOWN", "is DOWN", reason)
-	c.askAgain(now, s.iface)
+	c.unlearn(now, s)
 }
 
-func (c *Core) setServerState(now clock.Instant, s *server, state NHSState) {
+// unlearn forgets the protocol address of a server that was learnt from it.
+func (c *Core) unlearn(now clock.Instant, s *server) {
+	if s.cfg.Dynamic && s.addr.IsValid() {
+		s.addr = netip.Addr{}
+		c.syncStatic(now, s.iface)
+	}
+}
+
+func (c *Core) setServerState(now clock.Instant, s *server, state NHSState, reason string) {
 	if s.state != state {
 		s.state, s.since = state, now
 	}
+	s.reason = reason
 }
 
 // deregister takes an accepted registration back by a Purge Request from client
@@ -353,8 +301,11 @@ func (c *Core) deregister(now clock.Instant, s *server) {
 	}
 	m := packet.Message{
 		Type: packet.PurgeRequest, HopCount: registrationHops, RequestID: c.nextRequestID(),
-		Flags: packet.FlagPurgeNoReply, SrcProtocol: client, DstProtocol: s.cfg.Addr,
+		Flags: packet.FlagPurgeNoReply, SrcProtocol: client, DstProtocol: s.addr,
 		CIEs: []packet.CIE{{PrefixLength: uint8(client.BitLen()), Protocol: client}},
+	}
+	if !s.addr.IsValid() {
+		m.DstProtocol = client // as in a request to a server whose address is not known
 	}
 	for _, a := range i.linkLocal() {
 		m.CIEs = append(m.CIEs, packet.CIE{PrefixLength: uint8(a.BitLen()), Protocol: a})

@@ -89,7 +89,7 @@ func (e *entry) toldReport(now clock.Instant) []ToldStation {
 // serverAt returns the server with a protocol address, or nil.
 func (i *iface) serverAt(a netip.Addr) *server {
 	for _, s := range i.servers {
-		if s.cfg.Addr == a {
+		if s.addr == a && a.IsValid() {
 			return s
 		}
 	}
@@ -100,7 +100,8 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 	var all []NHSEntry
 	for _, s := range i.servers {
 		r := NHSEntry{
-			Interface: i.key.name, Family: i.key.family, Addr: s.cfg.Addr, NBMA: s.nbma, Name: s.cfg.Name,
+			Interface: i.key.name, Family: i.key.family, Addr: s.addr, NBMA: s.nbma, Name: s.cfg.Name,
+			Dynamic: s.cfg.Dynamic, Reason: s.reason, MaxConnections: -1, Fallback: NoExpiry,
 			State: s.state, Since: now.Sub(s.since), Priority: s.cfg.Priority, Cluster: s.cfg.Cluster,
 			Sent: s.sent, Failed: s.failed, Received: s.received, LastReply: NoExpiry,
 			Pending: s.retry > 0, RequestID: s.requestID, Retry: s.retry, NextSend: NoExpiry, Trouble: s.trouble.report(now), VRF: i.link.VRF,
@@ -112,6 +113,14 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 		if at, ok := c.timers.Deadline(timerKey{kind: timerSend, server: s}); ok {
 			r.NextSend = at.Sub(now)
 		}
+		for _, k := range i.cfg.Clusters {
+			if k.Number == s.cfg.Cluster {
+				r.MaxConnections = int(k.MaxConnections)
+			}
+		}
+		if at, ok := c.timers.Deadline(timerKey{kind: timerFallback, server: s}); ok {
+			r.Fallback = at.Sub(now)
+		}
 		all = append(all, r)
 	}
 	return all
@@ -121,7 +130,7 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 func (c *Core) peers(now clock.Instant, i *iface) InterfacePeers {
 	r := InterfacePeers{
 		Interface: i.key.name, Family: i.key.family, NetworkID: i.cfg.NetworkID, Up: i.ready,
-		AdminUp: i.link.AdminUp, LineUp: i.link.Up, Addr: i.addr.Addr(), VRF: i.link.VRF,
+		AdminUp: i.link.AdminUp, LineUp: i.link.Up, LineControl: i.cfg.IfState, Addr: i.addr.Addr(), VRF: i.link.VRF,
 		Source: i.source, Destination: i.dest, Servers: c.serverEntries(now, i),
 	}
 	if t := i.link.Tunnel; t != nil {

@@ -20,13 +20,15 @@ import (
 // remembered, and prints effects.
 type world struct {
 	*scripttest.Stage[core.Input, core.Effect]
-	core    *core.Core
-	config  core.Config
-	saved   map[string]saved
-	queries uint64
-	sent    [][]byte // all packets sent
-	traces  bool
-	full    bool // of the last show: print who was told of entries, and their trouble
+	core          *core.Core
+	config        core.Config
+	saved         map[string]saved
+	queries       uint64
+	sent          [][]byte // all packets sent
+	traces        bool
+	full          bool                  // of the last show: print who was told of entries, and their trouble
+	recovery      bool                  // reports of servers tell of redundancy
+	registrations map[netip.Addr][]byte // the last request sent to each server
 }
 
 type saved struct {
@@ -35,7 +37,7 @@ type saved struct {
 }
 
 func newWorld() *world {
-	w := &world{Stage: &scripttest.Stage[core.Input, core.Effect]{Tick: core.Tick{}}, saved: map[string]saved{}}
+	w := &world{Stage: &scripttest.Stage[core.Input, core.Effect]{Tick: core.Tick{}}, saved: map[string]saved{}, registrations: map[netip.Addr][]byte{}}
 	w.Effect = w.effect
 	w.birth(1, 100)
 	return w
@@ -66,6 +68,8 @@ func (w *world) Command(line string) {
 		w.Advance(scripttest.Must(time.ParseDuration(a.Word(1))))
 	case "rx":
 		w.rx(a)
+	case "accept":
+		w.accept(a)
 	case "show":
 		w.show(a)
 	case "miss":
@@ -141,6 +145,12 @@ func (w *world) configLine(a scripttest.Args) {
 		}
 		c.Maps = append(c.Maps, core.StaticMap{Prefix: p, NBMA: netip.MustParseAddr(nbma)})
 	}
+	for _, v := range a.Pairs["cluster"] { // NUMBER,MAX-CONNECTIONS
+		number, most, _ := strings.Cut(v, ",")
+		c.Clusters = append(c.Clusters, core.ClusterConfig{Number: uint8(scripttest.Must(strconv.Atoi(number))),
+			MaxConnections: uint8(scripttest.Must(strconv.Atoi(most)))})
+	}
+	c.Fallback, c.ServerOnly, c.IfState = a.Duration("fallback", 0), a.Has("server-only"), a.Has("if-state")
 	for _, v := range a.Pairs["nhs"] {
 		c.NHSs = append(c.NHSs, parseNHS(v))
 	}
@@ -151,10 +161,15 @@ func (w *world) configLine(a scripttest.Args) {
 	w.Step(core.ConfigSet{Config: w.config})
 }
 
-// parseNHS reads ADDR[,nbma:ADDR][,name:NAME][,multicast][,priority:N].
+// parseNHS reads {ADDR|dynamic}[,nbma:ADDR][,name:NAME][,multicast][,priority:N].
 func parseNHS(v string) core.NHSConfig {
 	parts := strings.Split(v, ",")
-	n := core.NHSConfig{Addr: netip.MustParseAddr(parts[0])}
+	var n core.NHSConfig
+	if parts[0] == "dynamic" {
+		n.Dynamic = true
+	} else {
+		n.Addr = netip.MustParseAddr(parts[0])
+	}
 	for _, p := range parts[1:] {
 		key, value, _ := strings.Cut(p, ":")
 		switch key {
@@ -187,11 +202,26 @@ func (w *world) link(a scripttest.Args) {
 		t.Mode, t.Destination = rib.TunnelGRE, netip.MustParseAddr(d)
 	}
 	t.IPv6Transport = t.Source.Is6()
-	i := rib.Interface{Name: name, Type: rib.TypeTunnel, VRF: a.Get("in-vrf", ""), AdminUp: true, Up: a.Has("up"), MTU: 1472, Tunnel: t}
+	i := rib.Interface{Name: name, Type: rib.TypeTunnel, VRF: a.Get("in-vrf", ""), AdminUp: true, Up: a.Has("up"), HeldDown: a.Has("held"), MTU: 1472, Tunnel: t}
 	for _, v := range a.Pairs["addr"] {
 		i.Addresses = append(i.Addresses, rib.Address{Prefix: netip.MustParsePrefix(v)})
 	}
 	w.Step(core.InterfaceChanged{Interface: i})
+}
+
+// accept has the server at an NBMA address accept the last request that it was sent:
+// accept IF NBMA [dst=A] [responder=A].
+func (w *world) accept(a scripttest.Args) {
+	nbma := netip.MustParseAddr(a.Word(2))
+	m := scripttest.Must(packet.Parse(w.registrations[nbma]))
+	m.Type = packet.RegistrationReply
+	if v := a.Get("dst", ""); v != "" {
+		m.DstProtocol = netip.MustParseAddr(v)
+	}
+	if v := a.Get("responder", ""); v != "" {
+		m.Extension(packet.ResponderAddress).CIEs = []packet.CIE{{NBMA: nbma, Protocol: netip.MustParseAddr(v)}}
+	}
+	w.Step(core.RxPacket{Interface: a.Word(1), NBMA: nbma, Packet: scripttest.Must(m.AppendBinary(nil))})
 }
 
 // rx builds a packet and hands it in:

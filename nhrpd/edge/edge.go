@@ -152,6 +152,12 @@ func (e *Edge) handle(effects []core.Effect) {
 			}
 		case core.DelMulticastPeer:
 			e.client.Delete(eff.Key)
+		case core.PutLineProtocol:
+			if _, err := e.client.Put(eff.Line); err != nil {
+				e.log.Error("line protocol refused", "error", err)
+			}
+		case core.DelLineProtocol:
+			e.client.Delete(eff.Key)
 		case core.WatchMisses:
 			if err := e.client.Watch(missesOf(eff.Interface)); err != nil {
 				e.log.Error("watch refused", "interface", eff.Interface, "error", err)
