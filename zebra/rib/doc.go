@@ -53,9 +53,9 @@
 // selected routes, and becomes the ways out of the route found; the search ends
 // after Options.MaxDepth routes. By the default route it resolves only for the
 // protocols of Options.ViaDefault. An address of this router is no next hop.
-// Resolution follows routes and never overrides: so overrides, which come and
-// go with traffic, cannot move routing, and next-hop tracking tells the owner of
-// an override what lies beneath it.
+// Resolution follows routes and never overrides, not even one that stands in for a
+// route: so overrides, which come and go with traffic, cannot move routing, and
+// next-hop tracking tells the owner of an override what lies beneath it.
 //
 // # Overrides
 //

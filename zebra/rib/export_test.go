@@ -28,7 +28,7 @@ func (c *Core) States() []NodeState {
 	var out []NodeState
 	for _, t := range c.tables {
 		for p, n := range t.nodes.All() {
-			if !n.covers() {
+			if n.best == nil && !n.loop {
 				continue
 			}
 			s := NodeState{VRF: t.name, Prefix: p, Loop: n.loop}

@@ -509,7 +509,7 @@ func (w *world) checkWatches(t *rapid.T, state map[place]choice) {
 	}
 	for k, have := range w.hops {
 		want := lib.NextHopChanged{Watch: k.watch}
-		if at, ok := w.model.match(state, k.watch.VRF, k.watch.Addr); ok && state[at].best != nil {
+		if at, ok := w.model.match(state, k.watch.VRF, k.watch.Addr); ok && state[at].routed() {
 			c := state[at]
 			r := c.best.route
 			want.Prefix, want.Protocol, want.Distance, want.Metric = at.prefix, r.Protocol, r.Distance, r.Metric
@@ -601,15 +601,15 @@ func (w *world) checkViews(t *rapid.T, state map[place]choice, entries map[place
 	}
 }
 
-func (w *world) bestMatch(state map[place]choice, a netip.Addr) (netip.Prefix, bool) {
-	selected := map[place]choice{}
+// bestMatch finds the longest prefix by which a packet is forwarded, be it an
+// override's.
+func (w *world) bestMatch(state map[place]choice, a netip.Addr) (best netip.Prefix, found bool) {
 	for p, c := range state {
-		if c.best != nil {
-			selected[p] = c
+		if c.best != nil && p.vrf == "" && p.prefix.Contains(a) && (!found || p.prefix.Bits() > best.Bits()) {
+			best, found = p.prefix, true
 		}
 	}
-	at, ok := w.model.match(selected, "", a)
-	return at.prefix, ok
+	return best, found
 }
 
 // tearDown removes everything and expects nothing to be left.

@@ -57,7 +57,7 @@ func (m *naive) entries() map[place][]*entry {
 				add(&entry{owner: owner, route: o})
 			case lib.Override:
 				add(&entry{owner: owner, override: true, route: lib.Route{
-					VRF: o.VRF, Prefix: o.Prefix, Protocol: o.Protocol, Distance: o.Distance, NextHops: []lib.NextHop{o.NextHop},
+					VRF: o.VRF, Prefix: o.Prefix, Protocol: o.Protocol, Distance: o.Distance, Metric: 255, NextHops: []lib.NextHop{o.NextHop},
 				}})
 			}
 		}
@@ -138,6 +138,9 @@ func (c choice) equal(o choice) bool {
 		slices.Equal(c.overHops, o.overHops) && c.depth == o.depth && c.loop == o.loop && c.used == o.used
 }
 
+// routed reports whether a route is selected, and not an override in place of one.
+func (c choice) routed() bool { return c.best != nil && !c.best.override }
+
 // choose applies the rules of selection at one place, given what is selected
 // everywhere.
 func (m *naive) choose(state map[place]choice, p place, list []*entry) (c choice, circle bool) {
@@ -156,7 +159,7 @@ func (m *naive) choose(state map[place]choice, p place, list []*entry) (c choice
 			c.over, c.overHops = e, hops
 		}
 	}
-	c.loop = c.best == nil && allCircle
+	c.loop = !c.routed() && allCircle
 	return c, circle
 }
 
@@ -269,10 +272,10 @@ func (m *naive) owns(i lib.Interface, a netip.Addr) bool {
 	return slices.ContainsFunc(i.Addresses, func(ad lib.Address) bool { return ad.Prefix.Addr() == a })
 }
 
-// match finds the longest selected (or circling) prefix.
+// match finds the longest prefix with a selected (or circling) route.
 func (m *naive) match(state map[place]choice, vrf string, a netip.Addr) (at place, found bool) {
-	for p := range state {
-		if p.vrf == vrf && p.prefix.Contains(a) && (!found || p.prefix.Bits() > at.prefix.Bits()) {
+	for p, c := range state {
+		if (c.routed() || c.loop) && p.vrf == vrf && p.prefix.Contains(a) && (!found || p.prefix.Bits() > at.prefix.Bits()) {
 			at, found = p, true
 		}
 	}
@@ -285,7 +288,7 @@ func (m *naive) leadsTo(state map[place]choice, from, to place, seen map[place]b
 		return true
 	}
 	c := state[from]
-	if seen[from] || c.best == nil {
+	if seen[from] || !c.routed() {
 		return false
 	}
 	seen[from] = true

@@ -179,9 +179,15 @@ func (n *node) candidate(o *owner, key rib.Key, origin string) *candidate {
 	return nil
 }
 
+// overrideMetric is the metric of an override that stands in for a route, as IOS
+// shows it: [250/255].
+const overrideMetric = 255
+
 // routeOf returns the route that an override may become.
 func routeOf(o rib.Override) rib.Route {
-	return rib.Route{VRF: o.VRF, Prefix: o.Prefix, Protocol: o.Protocol, Distance: o.Distance, NextHops: []rib.NextHop{o.NextHop}}
+	return rib.Route{
+		VRF: o.VRF, Prefix: o.Prefix, Protocol: o.Protocol, Distance: o.Distance, Metric: overrideMetric, NextHops: []rib.NextHop{o.NextHop},
+	}
 }
 
 func (cand *candidate) asOverride() rib.Override {

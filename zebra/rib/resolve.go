@@ -217,11 +217,12 @@ func reaches(from, target *node, seen map[*node]bool) bool {
 	if from == target {
 		return true
 	}
-	if from.best == nil {
+	best := from.routed()
+	if best == nil {
 		return false
 	}
-	for i, d := range from.best.deps { // in step with the next hops: Null0 has none, and stands alone
-		if d.src.gw == nil || from.best.used&(1<<i) == 0 {
+	for i, d := range best.deps { // in step with the next hops: Null0 has none, and stands alone
+		if d.src.gw == nil || best.used&(1<<i) == 0 {
 			continue
 		}
 		next := d.src.gw.parent

@@ -108,7 +108,7 @@ func comparePrefix(a, b netip.Prefix) int {
 // decide evaluates the candidates of a node, selects, and queues what depends
 // on the node if the outcome differs from before.
 func (c *Core) decide(now clock.Instant, n *node) {
-	before := faceOf(n)
+	before, was := faceOf(n), n.best
 	if n.epoch != c.epoch {
 		n.epoch, n.rounds, n.frozen = c.epoch, 0, false
 	}
@@ -119,7 +119,7 @@ func (c *Core) decide(now clock.Instant, n *node) {
 	}
 	after := faceOf(n)
 	same, sameBest := after.same(before), after.best == before.best
-	if n.best != nil && !(same && sameBest) {
+	if n.best != nil && !(same && n.best == was) {
 		n.best.since = now
 	}
 	if after.used != before.used {
@@ -142,9 +142,10 @@ type face struct {
 }
 
 func faceOf(n *node) face {
-	f := face{best: n.best, loop: n.loop}
-	if n.best != nil {
-		f.hops, f.depth, f.protocol, f.used = n.best.hops, n.best.depth, n.best.route.Protocol, n.best.used
+	best := n.routed()
+	f := face{best: best, loop: n.loop}
+	if best != nil {
+		f.hops, f.depth, f.protocol, f.used = best.hops, best.depth, best.route.Protocol, best.used
 	}
 	return f
 }
@@ -181,7 +182,7 @@ func (c *Core) choose(n *node) {
 		over = nil
 	}
 	n.best, n.over = best, over
-	n.loop = best == nil && circle
+	n.loop = n.routed() == nil && circle
 	if loops {
 		c.looped[n] = struct{}{}
 	} else {

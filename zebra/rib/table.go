@@ -75,7 +75,16 @@ type dep struct {
 }
 
 // covers reports whether the node takes part in longest-match lookups.
-func (n *node) covers() bool { return n.best != nil || n.loop }
+func (n *node) covers() bool { return n.routed() != nil || n.loop }
+
+// routed returns what resolution and next-hop tracking follow: the selected route,
+// but no override that stands in for one.
+func (n *node) routed() *candidate {
+	if n.best == nil || n.best.override {
+		return nil
+	}
+	return n.best
+}
 
 func hostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 

@@ -147,7 +147,7 @@ func (c *Core) tellWatch(w *watch, always bool) {
 func (c *Core) track(w *watch) rib.NextHopChanged {
 	answer := rib.NextHopChanged{Watch: w.what}
 	p := w.gw.parent
-	if p == nil || p.best == nil {
+	if p == nil || p.routed() == nil {
 		return answer
 	}
 	r := p.best.route
