@@ -26,6 +26,10 @@ const (
 	CmdRegTimeout  = "nhrp.registration-timeout"
 	CmdRegNoUnique = "nhrp.registration-no-unique"
 	CmdMaxSend     = "nhrp.max-send"
+	CmdRedirect    = "nhrp.redirect"
+	CmdShortcut    = "nhrp.shortcut"
+	CmdKeepalive   = "nhrp.shortcut-keepalive"
+	CmdMinPrefix   = "nhrp.minimum-prefix-length"
 	CmdGroup       = "nhrp.group"
 )
 
@@ -54,6 +58,8 @@ func configCommands() []cli.Command {
 	dynamic.DefaultOn = true
 	noUnique := line(CmdRegNoUnique, "registration no-unique", cli.Help{"no-unique": "Let another NBMA address take over the registration"})
 	noUnique.DefaultOn = true
+	shortcut := line(CmdShortcut, "shortcut", cli.Help{"shortcut": "Send directly to other stations what they answer for"})
+	shortcut.DefaultOn = true
 	return []cli.Command{
 		line(CmdNetworkID, "network-id id:<1-4294967295>", cli.Help{"network-id": "Enable NHRP, in this network", "id": "Number of the network, of local meaning"}),
 		line(CmdAuth, "authentication key:SECRET(8)", cli.Help{"authentication": "String that all stations of the network share", "key": "At most 8 characters, sent in clear text"}),
@@ -73,6 +79,13 @@ func configCommands() []cli.Command {
 		line(CmdServerOnly, "server-only [non-caching]", cli.Help{"server-only": "Never resolve addresses, only answer and forward", "non-caching": "Keep nothing of replies that are forwarded, as is always so"}),
 		line(CmdRegTimeout, "registration timeout seconds:<1-65535>", cli.Help{"timeout": "Time between registrations", "seconds": "Seconds"}),
 		noUnique,
+		line(CmdRedirect, "redirect [timeout seconds:<2-30>]", cli.Help{"redirect": "Tell who sends through this router of shorter ways",
+			"timeout": "Time until the same is told again", "seconds": "Seconds"}),
+		shortcut,
+		line(CmdKeepalive, "shortcut keepalive seconds:<1-60>", cli.Help{"shortcut": "Send directly to other stations what they answer for",
+			"keepalive": "Ask stations that shortcuts lead to whether they are there", "seconds": "Seconds between two questions"}),
+		line(CmdMinPrefix, "resolution minimum-prefix-length length:<1-128>", cli.Help{"resolution": "What this router answers",
+			"minimum-prefix-length": "Shortest prefix that is answered; what is routed by a shorter one is answered for the address asked for", "length": "Length of the prefix"}),
 		line(CmdMaxSend, "max-send packets:<1-65535> every seconds:<10-65535>", cli.Help{"max-send": "Limit the rate of NHRP packets",
 			"packets": "Packets", "every": "Interval", "seconds": "Seconds"}),
 	}

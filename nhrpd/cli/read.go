@@ -77,6 +77,19 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.RegistrationTimeout = seconds()
 	case CmdRegNoUnique:
 		c.RegisterUnique = n.No
+	case CmdRedirect:
+		c.Redirect = true
+		if a.Has("seconds") {
+			c.RedirectTimeout = seconds()
+		}
+	case CmdShortcut:
+		c.Shortcut = !n.No
+	case CmdKeepalive:
+		c.Keepalive = seconds()
+	case CmdMinPrefix:
+		if c.MinPrefix = int(a.Uint("length")); c.Family == rib.IPv4 && c.MinPrefix > 32 {
+			return "the prefix of an IPv4 address has 32 bits at most"
+		}
 	case CmdMapDynamic:
 		c.MulticastDynamic = !n.No
 	case CmdMapMcast:

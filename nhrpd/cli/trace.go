@@ -38,6 +38,9 @@ var traced = map[core.TraceEvent]struct {
 	core.TraceMissIgnored:   {DebugError, "Too many addresses are being resolved", ""},
 
 	core.TraceResolutionRefused: {DebugError, "Resolution refused", ""},
+	core.TraceNotRedirected:     {DebugNHRP, "Traffic indication about another way", "destination"},
+	core.TraceNoRoom:            {DebugError, "Too many routes are watched", ""},
+	core.TraceEntryReplaced:     {DebugCache, "Cache entry replaced by the answer", ""},
 }
 
 // FacilityOf returns the facility to which an event belongs.

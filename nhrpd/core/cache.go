@@ -38,6 +38,19 @@ type entry struct {
 	told       map[netip.Addr]told // who was told of it, by protocol address
 	ask        *asking             // until it is resolved; nil for what needs no resolution
 	trouble    *trouble            // nil: none so far
+
+	// Of shortcuts, and of own prefixes that others were told of:
+	asked netip.Addr // the address that was asked for; the zero Addr for what is no such entry
+	route *route     // how asked is reached without NHRP; the entry goes when that changes
+
+	// Of what was resolved:
+	answered clock.Instant // when the last answer came
+	used     clock.Instant // when data was sent there last, as far as is known
+	override rib.Override  // as stated; the zero Override if nothing is
+	renewal  *asking       // while it is resolved anew
+	counted  bool          // in iface.resolvedCount
+	probe    uint32        // Request ID of the keepalive that waits for an answer; 0: none
+	missed   int           // keepalives in a row without an answer
 }
 
 // cache holds the entries of an instance by prefix.
@@ -69,14 +82,15 @@ func (c *cache) remove(e *entry) {
 }
 
 // lookup returns the entry with the longest prefix that covers a and says where that
-// is, or nil: one that is not resolved does not hide a wider one.
+// station is, or nil: one that is not resolved does not hide a wider one. Shortcuts
+// are no answer: requests follow routing.
 func (c *cache) lookup(a netip.Addr) *entry {
 	for bits := a.BitLen(); bits >= 0; bits-- {
 		if c.lengths[bits] == 0 {
 			continue
 		}
 		if p, err := a.Prefix(bits); err == nil {
-			if e := c.entries[p]; e != nil && e.ask == nil {
+			if e := c.entries[p]; e != nil && e.ask == nil && !e.asked.IsValid() {
 				return e
 			}
 		}
@@ -121,11 +135,21 @@ func (c *Core) addEntry(e *entry, event TraceEvent) {
 // removeEntry takes an entry out of the cache and takes back what it stated.
 // reason is for the message about a client that is gone.
 func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason string) {
-	e.iface.cache.remove(e)
 	resolved := e.resolved()
+	if resolved {
+		c.dropBehind(now, e, reason) // before its neighbour goes
+	}
+	e.iface.cache.remove(e)
 	c.stopAsking(e)
+	c.stopRenewal(e)
 	c.purge(now, e)
-	c.timers.Clear(timerKey{kind: timerExpire, entry: e})
+	for _, kind := range [...]timerKind{timerExpire, timerRefresh, timerKeepalive} {
+		c.timers.Clear(timerKey{kind: kind, entry: e})
+	}
+	delete(e.iface.probes, e.probe)
+	c.dropShortcut(e)
+	c.countResolved(e, false)
+	c.unrest(e)
 	c.placeMulticast(e, true)
 	c.dropNeighbor(e)
 	c.forget(e)
@@ -133,7 +157,8 @@ func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason
 	switch {
 	case e.flags&FlagRegistered != 0:
 		c.logClient(e, "NHRP_NHC_DOWN", "is DOWN", reason)
-	case resolved:
+		c.stationChanged(now, e.iface, e.target.Addr())
+	case resolved && e.flags&FlagNexthop != 0:
 		c.logPeer(e, "NHRP_NHP_DOWN", "is DOWN", reason)
 	}
 }

@@ -13,6 +13,7 @@ const (
 	DefaultHoldtime        = 600 * time.Second
 	DefaultMaxSend         = 10000
 	DefaultMaxSendInterval = 10 * time.Second
+	DefaultRedirectTimeout = 8 * time.Second
 
 	// MaxHoldtime is the longest holding time that a CIE can carry (RFC 2332
 	// section 5.2.0.1: 16 bits of seconds).
@@ -54,8 +55,25 @@ type InterfaceConfig struct {
 
 	Group string // `nhrp group`: what servers are told at registration; "" for none
 
+	Redirect        bool          // `ip nhrp redirect`: senders are told of shorter ways
+	RedirectTimeout time.Duration // `ip nhrp redirect timeout`: between two Traffic Indications about a source and destination; 0: DefaultRedirectTimeout
+	Shortcut        bool          // `ip nhrp shortcut`: what others answer becomes routes; on by default in IOS-XE 17
+	MinPrefix       int           // `ip nhrp resolution minimum-prefix-length`: a shorter route of this router's is not answered as a whole, but for the address asked for
+
+	// Keepalive is how often a station that shortcuts lead to is asked whether it is
+	// there (`ip nhrp shortcut keepalive`); 0: never.
+	Keepalive time.Duration
+
 	MaxSend         int           // packets in MaxSendInterval; 0: DefaultMaxSend
 	MaxSendInterval time.Duration // 0: DefaultMaxSendInterval
+}
+
+// minPrefix returns the default of InterfaceConfig.MinPrefix.
+func minPrefix(family rib.Family) int {
+	if family == rib.IPv6 {
+		return 16
+	}
+	return 8
 }
 
 // StaticMap is a static cache entry.
@@ -89,6 +107,9 @@ func DefaultInterfaceConfig(name string, family rib.Family) InterfaceConfig {
 		Family:           family,
 		Holdtime:         DefaultHoldtime,
 		MulticastDynamic: true,
+		RedirectTimeout:  DefaultRedirectTimeout,
+		Shortcut:         true,
+		MinPrefix:        minPrefix(family),
 		MaxSend:          DefaultMaxSend,
 		MaxSendInterval:  DefaultMaxSendInterval,
 	}
@@ -102,6 +123,8 @@ func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
 		slices.Equal(c.Maps, o.Maps) && slices.Equal(c.MulticastMaps, o.MulticastMaps) &&
 		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) &&
 		slices.Equal(c.Clusters, o.Clusters) && c.Fallback == o.Fallback && c.ServerOnly == o.ServerOnly && c.IfState == o.IfState && c.Group == o.Group &&
+		c.Redirect == o.Redirect && c.RedirectTimeout == o.RedirectTimeout && c.Shortcut == o.Shortcut &&
+		c.MinPrefix == o.MinPrefix && c.Keepalive == o.Keepalive &&
 		c.MaxSend == o.MaxSend && c.MaxSendInterval == o.MaxSendInterval
 }
 
@@ -114,11 +137,15 @@ func (c InterfaceConfig) normal() InterfaceConfig {
 	if c.Holdtime <= 0 {
 		c.Holdtime = DefaultHoldtime
 	}
+	c.MinPrefix = max(c.MinPrefix, 1) // a CIE cannot say 0 (RFC 2332 section 5.2.0.1)
 	c.Holdtime = min(max(c.Holdtime, time.Second), MaxHoldtime)
 	if c.RegistrationTimeout <= 0 {
 		c.RegistrationTimeout = c.Holdtime / 3
 	}
 	c.RegistrationTimeout = max(c.RegistrationTimeout, time.Second)
+	if c.RedirectTimeout <= 0 {
+		c.RedirectTimeout = DefaultRedirectTimeout
+	}
 	if c.MaxSend <= 0 {
 		c.MaxSend = DefaultMaxSend
 	}

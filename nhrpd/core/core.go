@@ -29,11 +29,19 @@ type Core struct {
 	errLimit  limiter // of error indications, by destination
 	logLimit  limiter // of messages that a remote station can provoke
 	askLimit  limiter // of first requests for an address, by that address
-	other     Counters
-	tracing   bool           // Tracing: the events of every packet as well
-	in        packet.Message // decoded anew for each packet
-	decode    func(*packet.Message, []byte) error
-	out       []Effect
+
+	routes     map[routeKey]*route
+	relays     map[relayKey]*relay
+	nexts      map[nextKey]map[*relay]bool // the relays, by the station that they went to
+	shortcuts  map[rib.Key]*entry          // as stated
+	hairpins   map[hairpinKey]int          // instances that want to hear of hairpins
+	uses       map[string]int              // entries whose use matters, by tunnel
+	redirected map[pair]clock.Instant      // when it was told of
+	other      Counters
+	tracing    bool           // Tracing: the events of every packet as well
+	in         packet.Message // decoded anew for each packet
+	decode     func(*packet.Message, []byte) error
+	out        []Effect
 }
 
 // Options are what a Core is given at birth.
@@ -62,6 +70,14 @@ func New(o Options) *Core {
 		errLimit:  limiter{interval: errorInterval, burst: errorBurst},
 		logLimit:  limiter{interval: logInterval, burst: logBurst},
 		askLimit:  limiter{interval: askInterval, burst: askBurst},
+
+		routes:     make(map[routeKey]*route),
+		relays:     make(map[relayKey]*relay),
+		nexts:      make(map[nextKey]map[*relay]bool),
+		shortcuts:  make(map[rib.Key]*entry),
+		hairpins:   make(map[hairpinKey]int),
+		uses:       make(map[string]int),
+		redirected: make(map[pair]clock.Instant),
 	}
 }
 
@@ -69,13 +85,17 @@ func New(o Options) *Core {
 type timerKind uint8
 
 const (
-	timerExpire   timerKind = 1 + iota // the holding time of entry ran out
-	timerSend                          // server: registration is due, or was not answered
-	timerResolve                       // server: its name is to be resolved (again)
-	timerReplay                        // the longest holding time passed since Attached
-	timerAsk                           // entry: a request for its address was not answered
-	timerPurge                         // purge: it was not answered
-	timerFallback                      // server: enough better ones were connected for long enough
+	timerExpire    timerKind = 1 + iota // the holding time of entry ran out
+	timerSend                           // server: registration is due, or was not answered
+	timerResolve                        // server: its name is to be resolved (again)
+	timerReplay                         // the longest holding time passed since Attached
+	timerAsk                            // entry: a request for its address was not answered
+	timerPurge                          // purge: it was not answered
+	timerRoute                          // route: nothing may rest on it any more
+	timerRefresh                        // entry: it is about to end, and may be in use
+	timerRenew                          // entry: a request to renew it was not answered
+	timerKeepalive                      // entry: the station is to be asked whether it is there
+	timerFallback                       // server: enough better ones were connected for long enough
 )
 
 type timerKey struct {
@@ -83,6 +103,7 @@ type timerKey struct {
 	entry  *entry
 	server *server
 	purge  *purging
+	route  *route
 }
 
 // Step implements sm.Machine.
@@ -109,6 +130,12 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.restore(now, in)
 	case NeighborMiss:
 		c.neighborMiss(now, in)
+	case NextHopChanged:
+		c.nextHopChanged(now, in)
+	case Hairpin:
+		c.hairpin(now, in)
+	case PeersUsed:
+		c.peersUsed(now, in)
 	case NameResolved:
 		c.nameResolved(now, in)
 	case Clear:
@@ -159,6 +186,14 @@ func (c *Core) tick(now clock.Instant) {
 			c.askDue(now, key.entry)
 		case timerPurge:
 			c.purgeDue(now, key.purge)
+		case timerRoute:
+			c.routeIdleDue(now, key.route)
+		case timerRefresh:
+			c.refreshDue(now, key.entry)
+		case timerRenew:
+			c.renewDue(now, key.entry)
+		case timerKeepalive:
+			c.keepaliveDue(now, key.entry)
 		}
 	}
 }
@@ -187,6 +222,7 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 	for _, key := range keys {
 		c.configureIface(now, key, next[key])
 	}
+	c.watchHairpins()
 	c.replay.config = true
 	c.checkReplay(now)
 }

@@ -33,6 +33,7 @@ const (
 	DropMaxSend                    // not sent: over `ip nhrp max-send`
 	DropErrorLimit                 // error indication not sent: over the limit of its destination
 	DropEncode                     // not sent: cannot be encoded (too long)
+	DropNoShortcut                 // Traffic Indication where shortcuts are off, or have no use
 	DropParser                     // the decoder failed on it in a way that it must not
 	numDropReasons
 )
@@ -62,6 +63,7 @@ var dropNames = [numDropReasons]string{
 	DropMaxSend:         "max-send exceeded",
 	DropErrorLimit:      "error indication limit",
 	DropEncode:          "cannot be encoded",
+	DropNoShortcut:      "no shortcuts here",
 	DropParser:          "fault of the decoder",
 }
 
@@ -92,6 +94,8 @@ type Counters struct {
 	Received  [NumMessageTypes]uint64 // by packet type, whatever became of them; index 0: type unknown
 	Forwarded [NumMessageTypes]uint64 // by packet type
 	Drops     [numDropReasons]uint64  // by DropReason
+
+	Suppressed uint64 // Traffic Indications that were not sent, since their sender was told lately
 }
 
 // Drop returns the number of packets dropped for a reason.
@@ -129,6 +133,9 @@ const (
 	TraceUnresolved                              // address refused, see Trace.Code, or not answered
 	TraceResolutionRefused                       // another station's request refused, see Trace.Code
 	TraceMissIgnored                             // too many addresses are being resolved
+	TraceNotRedirected                           // Traffic Indication about what does not go by the tunnel
+	TraceNoRoom                                  // zebra is asked about too many addresses
+	TraceEntryReplaced                           // entry gave way to the answer that it waited for
 	numTraceEvents
 )
 
@@ -153,6 +160,7 @@ var traceNames = [numTraceEvents]string{
 	TraceReplayEnded:   "replay-ended",
 
 	TraceResolved: "resolved", TraceUnresolved: "unresolved", TraceResolutionRefused: "resolution-refused", TraceMissIgnored: "miss-ignored",
+	TraceNotRedirected: "not-redirected", TraceNoRoom: "no-room", TraceEntryReplaced: "entry-replaced",
 }
 
 // String returns the event in one word.

@@ -43,6 +43,45 @@ type WatchMisses struct{ Interface string }
 // UnwatchMisses takes a WatchMisses back.
 type UnwatchMisses struct{ Interface string }
 
+// WatchNextHop asks to be told how an address of a VRF is reached, by NextHopChanged.
+type WatchNextHop struct {
+	VRF  string
+	Addr netip.Addr
+}
+
+// UnwatchNextHop takes a WatchNextHop back.
+type UnwatchNextHop struct {
+	VRF  string
+	Addr netip.Addr
+}
+
+// WatchHairpins asks to be told of packets that leave by a tunnel and came in by it,
+// or by another tunnel of the same group, by Hairpin. It is stated once for a tunnel.
+type WatchHairpins struct {
+	Interface string
+	Group     uint32 // the network-id
+}
+
+// UnwatchHairpins takes a WatchHairpins back.
+type UnwatchHairpins struct {
+	Interface string
+	Group     uint32
+}
+
+// WatchUse asks to be told to which NBMA addresses of a tunnel data is sent, by
+// PeersUsed. It is stated once for a tunnel.
+type WatchUse struct{ Interface string }
+
+// UnwatchUse takes a WatchUse back.
+type UnwatchUse struct{ Interface string }
+
+// PutShortcut states a next-hop override: a prefix is sent to another station of the
+// cloud directly, whatever the routing protocol's next hop is.
+type PutShortcut struct{ Override rib.Override }
+
+// DelShortcut withdraws a PutShortcut.
+type DelShortcut struct{ Key rib.Key }
+
 // SaveEntry asks for a cache entry to be kept for a later life of the daemon,
 // replacing what was kept under the same key. The keeper remembers by the wall
 // clock when it was handed over: RestoreEntry.Elapsed is counted from then.
@@ -114,6 +153,14 @@ func (PutLineProtocol) effect()  {}
 func (DelLineProtocol) effect()  {}
 func (WatchMisses) effect()      {}
 func (UnwatchMisses) effect()    {}
+func (WatchNextHop) effect()     {}
+func (UnwatchNextHop) effect()   {}
+func (WatchHairpins) effect()    {}
+func (UnwatchHairpins) effect()  {}
+func (WatchUse) effect()         {}
+func (UnwatchUse) effect()       {}
+func (PutShortcut) effect()      {}
+func (DelShortcut) effect()      {}
 func (SaveEntry) effect()        {}
 func (ForgetEntry) effect()      {}
 func (EndOfReplay) effect()      {}

@@ -14,38 +14,48 @@ import (
 // station itself, if it is known.
 func (c *Core) forward(now clock.Instant, i *iface, in RxPacket) {
 	m := &c.in
-	var hops *packet.Error
 	way := i.way(m, in.NBMA)
 	switch {
-	case i.recorded(m):
+	case !way.IsValid() && m.Type == packet.ResolutionRequest && !c.recorded(m, i):
+		c.refuseResolution(now, i, in, packet.CodeNoBinding)
+	default:
+		c.relayTo(now, i, in, i, way)
+	}
+}
+
+// relayTo passes the request in c.in on to an NBMA address of a tunnel, and reports
+// whether that went well. What cannot be passed on is reported to who asked.
+func (c *Core) relayTo(now clock.Instant, i *iface, in RxPacket, out *iface, way netip.Addr) bool {
+	m := &c.in
+	var hops *packet.Error
+	switch {
+	case c.recorded(m, i):
 		c.fault(now, i, in, DropLoop, packet.ErrLoopDetected, c.extensionOffset(packet.ForwardTransitNHS))
-		return
+		return false
 	case errors.As(m.CheckForward(), &hops):
 		c.fault(now, i, in, DropHopCount, hops.Reason.ErrorCode(), hops.Offset)
-		return
-	case !way.IsValid() && m.Type == packet.ResolutionRequest:
-		c.refuseResolution(now, i, in, packet.CodeNoBinding)
-		return
+		return false
 	case !way.IsValid():
 		c.fault(now, i, in, DropUnreachable, packet.ErrProtocolUnreachable, offAddresses)
-		return
+		return false
 	case way == in.NBMA:
 		// The way leads back to where it came from.
 		c.fault(now, i, in, DropLoop, packet.ErrLoopDetected, offAddresses)
-		return
+		return false
 	}
 	m.HopCount--
 	if e := m.Extension(packet.ForwardTransitNHS); e != nil {
-		own := i.ownCIE()
+		own := out.ownCIE()
 		if m.CheckCompulsory() != nil {
 			// It must not present itself as an egress router (section 5.3):
 			// then its NBMA address is left out (section 5.3.2).
-			own.NBMA = packet.CIE{}.NBMA
+			own.NBMA = netip.Addr{}
 		}
 		e.CIEs = append(slices.Clip(e.CIEs), own)
 	}
-	i.reauthenticate(m)
-	c.send(now, i, way, m, sendForwarded)
+	out.reauthenticate(m)
+	c.send(now, out, way, m, sendForwarded)
+	return true
 }
 
 // way returns the NBMA address to which a request goes on: that of the station, or
@@ -61,9 +71,17 @@ func (i *iface) way(m *packet.Message, from netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// recorded reports whether this node is in the Forward Transit NHS Record: by
-// its protocol address, as RFC 2332 section 5.3.2 has it.
-func (i *iface) recorded(m *packet.Message) bool {
+// recorded reports whether this node is in the Forward Transit NHS Record: by one of
+// its protocol addresses, as RFC 2332 section 5.3.2 has it, of any tunnel of the
+// network.
+func (c *Core) recorded(m *packet.Message, like *iface) bool {
 	e := m.Extension(packet.ForwardTransitNHS)
-	return e != nil && slices.ContainsFunc(e.CIEs, func(cie packet.CIE) bool { return i.own(cie.Protocol) })
+	return e != nil && slices.ContainsFunc(e.CIEs, func(cie packet.CIE) bool { return c.ownOf(like, cie.Protocol) })
+}
+
+// ownOf reports whether an address is this node's on any tunnel of a network.
+func (c *Core) ownOf(like *iface, a netip.Addr) bool {
+	return slices.ContainsFunc(c.order, func(o *iface) bool {
+		return o.key.family == like.key.family && o.cfg.NetworkID == like.cfg.NetworkID && o.own(a)
+	})
 }

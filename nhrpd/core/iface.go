@@ -44,6 +44,11 @@ type iface struct {
 	purges     map[uint32]*purging     // by Request ID
 	unresolved int                     // entries that are not resolved
 
+	renewals      map[uint32]*entry // by Request ID
+	probes        map[uint32]*entry // keepalives without an answer, by Request ID
+	resolvedCount int               // entries whose use matters
+	hairpins      uint32            // group of the hairpins that are watched; 0: none
+
 	counters    Counters
 	windowStart clock.Instant // of max-send
 	windowSent  int
@@ -77,7 +82,9 @@ func (i *iface) own(a netip.Addr) bool {
 func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConfig) {
 	i := c.ifaces[key]
 	if i == nil {
-		i = &iface{key: key, cfg: cfg, neighbors: make(map[netip.Addr]neighbor)}
+		i = &iface{
+			key: key, cfg: cfg, neighbors: make(map[netip.Addr]neighbor), renewals: make(map[uint32]*entry), probes: make(map[uint32]*entry),
+		}
 		c.ifaces[key] = i
 		at, _ := slices.BinarySearchFunc(c.order, key, func(i *iface, k ifaceKey) int { return i.key.compare(k) })
 		c.order = slices.Insert(c.order, at, i)
@@ -94,6 +101,14 @@ func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConf
 		old.RegisterUnique != cfg.RegisterUnique || old.Authentication != cfg.Authentication || old.Group != cfg.Group
 	c.placeResolution(now, i)
 	c.syncServers(now, i, again)
+	if old.Shortcut != cfg.Shortcut {
+		c.restateShortcuts(now, i)
+	}
+	if old.Keepalive != cfg.Keepalive {
+		for _, e := range i.cache.sorted() {
+			c.keepAlive(now, e)
+		}
+	}
 }
 
 // removeIface ends the instance: its network-id was taken away.
@@ -107,6 +122,8 @@ func (c *Core) removeIface(now clock.Instant, i *iface) {
 	c.setMulticast(i, multicastBasis{})
 	c.watchMisses(i, false)
 	c.dropPurges(i)
+	c.dropRelays(i)
+	c.countHairpins(hairpinKey{i.key.name, i.hairpins}, -1)
 	delete(c.ifaces, i.key)
 	c.order = slices.DeleteFunc(c.order, func(o *iface) bool { return o == i })
 	c.placeLine(i.key.name)
@@ -148,6 +165,10 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	c.dropLocal(now, i)
 	c.dropElsewhere(now, i)
 	c.placeResolution(now, i)
+	c.watchHairpins()
+	if was.link.VRF != i.link.VRF || was.multipoint != i.multipoint {
+		c.restateShortcuts(now, i)
+	}
 	if was.addr.Addr() != i.addr.Addr() && was.ready {
 		for _, s := range i.servers {
 			c.deregister(now, s)
@@ -236,7 +257,7 @@ func (c *Core) dropElsewhere(now clock.Instant, i *iface) {
 // zero Addr for other prefixes and for this node itself.
 func (e *entry) host() netip.Addr {
 	switch {
-	case e.kind == EntryLocal:
+	case e.kind == EntryLocal, e.asked.IsValid() && e.target.Addr() != e.nextHop:
 		return netip.Addr{}
 	case e.target.IsSingleIP():
 		return e.target.Addr()

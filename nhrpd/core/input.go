@@ -64,6 +64,31 @@ type NeighborMiss struct {
 	Addr      netip.Addr // protocol address
 }
 
+// NextHopChanged says how an address is reached by routing, without shortcuts. It is
+// heard of after WatchNextHop, at once and at every change.
+type NextHopChanged struct {
+	VRF      string
+	Addr     netip.Addr
+	Prefix   netip.Prefix // of the route; invalid if the address cannot be reached
+	Protocol rib.Protocol // of the route
+	Metric   uint32
+	NextHops []rib.NextHop // resolved to interfaces; empty if the address cannot be reached
+}
+
+// Hairpin says that a packet was forwarded into the NHRP network that it came from.
+// It is heard of after WatchHairpins, of samples.
+type Hairpin struct {
+	In, Out string // tunnels
+	Packet  []byte // the first octets of the inner IP packet; the core keeps a copy at most
+}
+
+// PeersUsed says to which NBMA addresses of a tunnel data was sent lately. It is heard
+// of after WatchUse.
+type PeersUsed struct {
+	Interface string
+	NBMA      []netip.Addr
+}
+
 // Clear removes dynamic entries (`clear ip nhrp`), counters, or both; or it ends
 // sessions with peers (`clear dmvpn session`): what was learnt of them is
 // forgotten, and servers are registered with anew. Static entries stay.
@@ -110,6 +135,9 @@ func (ConfigSet) input()        {}
 func (RestoreEntry) input()     {}
 func (NameResolved) input()     {}
 func (NeighborMiss) input()     {}
+func (NextHopChanged) input()   {}
+func (Hairpin) input()          {}
+func (PeersUsed) input()        {}
 func (Clear) input()            {}
 func (Query) input()            {}
 func (Tracing) input()          {}

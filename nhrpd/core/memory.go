@@ -90,7 +90,7 @@ func (c *Core) endReplay(clock.Instant) {
 }
 
 // saveVersion is the first octet of SaveEntry.Data.
-const saveVersion = 1
+const saveVersion = 2
 
 // save states an entry for a later life.
 func (c *Core) save(now clock.Instant, e *entry) {
@@ -100,10 +100,10 @@ func (c *Core) save(now clock.Instant, e *entry) {
 	b := make([]byte, 0, 96+len(e.iface.key.name))
 	b = append(b, saveVersion, byte(e.iface.key.family), byte(e.target.Bits()), byte(e.kind))
 	b = appendString(b, e.iface.key.name)
-	for _, a := range [...]netip.Addr{e.target.Addr(), e.nextHop, e.nbma, e.claimed, e.requester} {
+	for _, a := range [...]netip.Addr{e.target.Addr(), e.nextHop, e.nbma, e.claimed, e.requester, e.asked} {
 		b = append(append(b, byte(a.BitLen()/8)), a.AsSlice()...)
 	}
-	b = wire.AppendU16(b, uint16(e.flags))
+	b = wire.AppendU16(b, uint16(e.flags&^(FlagRIB|FlagNHO)))
 	b = wire.AppendU64(b, uint64(now.Sub(e.created)))
 	b = wire.AppendU64(b, uint64(e.expires.Sub(now)))
 	b = wire.AppendU64(b, uint64(e.holdtime))
@@ -157,11 +157,11 @@ func parseSaved(now clock.Instant, in RestoreEntry) (key ifaceKey, e *entry, lef
 		return key, nil, 0, false
 	}
 	key = ifaceKey{string(rd.Bytes(int(rd.U8()))), family}
-	var a [5]netip.Addr
+	var a [6]netip.Addr
 	for k := range a {
 		a[k], _ = netip.AddrFromSlice(rd.Bytes(int(rd.U8())))
 	}
-	e = &entry{kind: kind, nextHop: a[1], nbma: a[2], claimed: a[3], requester: a[4], flags: EntryFlags(rd.U16())}
+	e = &entry{kind: kind, nextHop: a[1], nbma: a[2], claimed: a[3], requester: a[4], asked: a[5], flags: EntryFlags(rd.U16())}
 	age, rest := time.Duration(rd.U64()), time.Duration(rd.U64())
 	e.holdtime, e.refreshed, e.requestID = time.Duration(rd.U64()), rd.U64(), rd.U32()
 	e.mtu, e.preference = rd.U16(), rd.U8()
@@ -170,7 +170,7 @@ func parseSaved(now clock.Instant, in RestoreEntry) (key ifaceKey, e *entry, lef
 	left = rest - elapsed
 	target, err := a[0].Prefix(bits)
 	if rd.Failed() || rd.Len() > 0 || err != nil || rib.FamilyOf(a[0]) != family || rib.FamilyOf(a[1]) != family ||
-		!a[1].IsValid() || !a[2].IsValid() || age < 0 || left <= 0 || rest > MaxHoldtime || e.holdtime < 0 || e.holdtime > MaxHoldtime {
+		!a[1].IsValid() || !a[2].IsValid() || a[5].IsValid() && !target.Contains(a[5]) || age < 0 || left <= 0 || rest > MaxHoldtime || e.holdtime < 0 || e.holdtime > MaxHoldtime {
 		return key, nil, 0, false
 	}
 	e.target = target
@@ -207,5 +207,26 @@ func (c *Core) restorePending(now clock.Instant, i *iface) {
 		}
 		e.iface, e.expires = i, x.expires
 		c.addEntry(e, TraceEntryRestored)
+		c.restated(now, e)
 	}
+}
+
+// restated has what follows from an entry that was put back, where it was resolved by
+// the earlier life.
+func (c *Core) restated(now clock.Instant, e *entry) {
+	if !e.resolved() {
+		return
+	}
+	if e.asked.IsValid() {
+		r := c.routeTo(now, e.iface, e.asked)
+		if r == nil {
+			c.removeEntry(now, e, TraceEntryForgot, "")
+			return
+		}
+		c.rest(e, r)
+	}
+	c.timers.Set(timerKey{kind: timerRefresh, entry: e}, e.expires.Add(-window(e.holdtime)))
+	c.countResolved(e, true)
+	c.stateShortcut(e)
+	c.keepAlive(now, e)
 }

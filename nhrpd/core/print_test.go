@@ -37,6 +37,27 @@ func (w *world) effect(e core.Effect) {
 		w.Printf("watch misses %s", e.Interface)
 	case core.UnwatchMisses:
 		w.Printf("unwatch misses %s", e.Interface)
+	case core.WatchNextHop:
+		w.Printf("watch next hop vrf=%q %v", e.VRF, e.Addr)
+	case core.UnwatchNextHop:
+		w.Printf("unwatch next hop vrf=%q %v", e.VRF, e.Addr)
+	case core.WatchHairpins:
+		w.Printf("watch hairpins %s group %d", e.Interface, e.Group)
+	case core.UnwatchHairpins:
+		w.Printf("unwatch hairpins %s group %d", e.Interface, e.Group)
+	case core.WatchUse:
+		w.Printf("watch use %s", e.Interface)
+	case core.UnwatchUse:
+		w.Printf("unwatch use %s", e.Interface)
+	case core.PutShortcut:
+		o := e.Override
+		hop := "directly"
+		if o.NextHop.Addr.IsValid() {
+			hop = "via " + o.NextHop.Addr.String()
+		}
+		w.Printf("put shortcut vrf=%q %v %s %s distance %d", o.VRF, o.Prefix, hop, o.NextHop.Interface, o.Distance)
+	case core.DelShortcut:
+		w.Printf("del shortcut vrf=%q %v", e.Key.VRF, e.Key.Prefix)
 	case core.SaveEntry:
 		w.saved[e.Key] = saved{e.Data, w.Now}
 		w.Printf("save %s", e.Key)

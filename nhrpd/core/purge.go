@@ -92,18 +92,25 @@ func (c *Core) purge(now clock.Instant, e *entry) {
 		if !i.ready {
 			continue // nobody can be reached; they find out when their time is over
 		}
-		p := &purging{iface: i, station: station, nbma: t.nbma, target: e.target, id: c.nextRequestID(), retry: firstRetry, until: t.until}
-		if r := i.cache.get(hostPrefix(station)); r != nil && r.flags&FlagRegistered != 0 {
-			p.nbma = r.nbma // it may have moved since
+		nbma := t.nbma
+		if r := i.cache.get(hostPrefix(station)); r != nil && (r.flags&FlagRegistered != 0 || r.resolved()) {
+			nbma = r.nbma // it may have moved since
 		}
-		if i.purges == nil {
-			i.purges = make(map[uint32]*purging)
-		}
-		i.purges[p.id] = p
-		c.sendPurge(now, p)
-		c.timers.Set(timerKey{kind: timerPurge, purge: p}, now.Add(c.jitter(p.retry)))
+		c.startPurge(now, i, station, nbma, e.target, t.until)
 	}
 	e.told = nil
+}
+
+// startPurge sends a Purge Request, again and again until it is answered or there is
+// nothing left to be purged.
+func (c *Core) startPurge(now clock.Instant, i *iface, station, nbma netip.Addr, target netip.Prefix, until clock.Instant) {
+	p := &purging{iface: i, station: station, nbma: nbma, target: target, id: c.nextRequestID(), retry: firstRetry, until: until}
+	if i.purges == nil {
+		i.purges = make(map[uint32]*purging)
+	}
+	i.purges[p.id] = p
+	c.sendPurge(now, p)
+	c.timers.Set(timerKey{kind: timerPurge, purge: p}, now.Add(c.jitter(p.retry)))
 }
 
 func (c *Core) sendPurge(now clock.Instant, p *purging) {
@@ -170,13 +177,22 @@ func (c *Core) purgeRequest(now clock.Instant, i *iface, in RxPacket) {
 		if !ok || target.Bits() == 0 {
 			continue
 		}
+		server := i.serverBehind(in.NBMA)
+		if server {
+			c.relaysPurged(now, in.NBMA, target)
+			if e := i.cache.shortcut(target.Addr()); e != nil && e.target.Bits() < target.Bits() {
+				// A server says that a part of it is not true: it knows no more of it
+				// than what it was asked for.
+				c.removeEntry(now, e, TraceEntryDeleted, "Purge Request")
+			}
+		}
 		for _, e := range i.cache.within(target) {
 			switch {
 			case e.flags&FlagRegistered != 0 && e.nbma == in.NBMA && e.requester == m.SrcProtocol:
 				c.removeEntry(now, e, TraceEntryDeleted, "Purge Request")
-			case e.resolved() && (e.nbma == in.NBMA || i.serverBehind(in.NBMA)):
+			case e.resolved() && (e.nbma == in.NBMA || server):
 				c.removeEntry(now, e, TraceEntryDeleted, "Purge Request")
-			case e.ask != nil && e.ask.pending && i.serverBehind(in.NBMA):
+			case e.ask != nil && e.ask.pending && !e.asked.IsValid() && server:
 				c.ask(now, e) // an answer that is under way may be older than the purge
 			}
 		}

@@ -99,6 +99,8 @@ func (c *Core) dispatch(now clock.Instant, i *iface, in RxPacket) {
 		c.errorIndication(now, i, in)
 	case packet.PurgeReply:
 		c.purgeReply(now, i, in)
+	case packet.TrafficIndication:
+		c.trafficIndication(now, i, in)
 	default:
 		c.drop(i, in, DropUnsupported)
 	}

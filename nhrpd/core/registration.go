@@ -201,6 +201,7 @@ func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r regist
 		c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
 		c.traceEntry(TraceEntryMoved, e)
 		c.logClient(e, "NHRP_NHC_UP", "is UP", "NBMA address changed")
+		c.stationChanged(now, i, e.target.Addr())
 	default:
 		c.wantNeighbor(e)
 		c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)

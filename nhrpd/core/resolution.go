@@ -33,12 +33,14 @@ const (
 // asking is what an entry has until it is resolved: the client's half of RFC 2332
 // sections 5.2.1 and 5.2.2.
 type asking struct {
-	server  *server // whom traffic goes to meanwhile, and who is asked; nil: none answers
-	id      uint32
-	former  uint32        // of the request that id replaced
-	pending bool          // id has no answer yet
-	retry   time.Duration // nominal interval that is armed; 0: none
-	hits    uint64        // packets that the kernel asked about meanwhile
+	server   *server    // a neighbour's: whom traffic goes to meanwhile; nil: none answers
+	via      netip.Addr // NBMA address of who is asked
+	id       uint32
+	former   uint32        // of the request that id replaced
+	pending  bool          // id has no answer yet
+	retry    time.Duration // nominal interval that is armed; 0: none
+	hits     uint64        // packets that the kernel asked about meanwhile, or Traffic Indications
+	validate bool          // of a renewal: without an answer at once, the entry goes
 }
 
 // neighborMiss begins a resolution: the kernel has packets for an address of a
@@ -113,7 +115,7 @@ func (i *iface) bestServer(not netip.Addr) *server {
 func (c *Core) ask(now clock.Instant, e *entry) {
 	i, a := e.iface, e.ask
 	s := i.bestServer(netip.Addr{})
-	a.server, a.pending, a.retry = s, false, 0
+	a.server, a.via, a.pending, a.retry = s, netip.Addr{}, false, 0
 	c.timers.Clear(timerKey{kind: timerAsk, entry: e})
 	if s == nil {
 		e.troubled(now, "No Next Hop Server responds")
@@ -123,6 +125,7 @@ func (c *Core) ask(now clock.Instant, e *entry) {
 		c.live(now, e, negativeLife)
 		return
 	}
+	a.via = s.nbma
 	e.kind, e.flags = EntryDynamic, FlagTemporary|FlagUsed
 	e.nextHop, e.nbma, e.since = e.target.Addr(), s.nbma, now
 	c.wantNeighbor(e)
@@ -130,7 +133,7 @@ func (c *Core) ask(now clock.Instant, e *entry) {
 	a.former = a.id
 	a.id, a.pending, a.retry = c.nextRequestID(), true, firstRetry
 	if c.askLimit.allow(now, e.target.Addr()) {
-		c.sendResolution(now, e)
+		c.sendResolution(now, e, a)
 	}
 	c.armAsk(now, e)
 }
@@ -152,14 +155,26 @@ func (c *Core) askDue(now clock.Instant, e *entry) {
 	a := e.ask
 	if a.retry >= lastAsk {
 		a.pending, a.retry = false, 0
-		e.kind, e.flags = EntryIncomplete, FlagTemporary|FlagNegative
-		e.troubled(now, "No Reply of "+text(a.server.cfg.Addr))
+		c.giveUp(now, e)
+		e.troubled(now, "No Resolution Reply by way of NBMA "+text(a.via))
 		c.trace(Trace{Event: TraceUnresolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: a.id, Reason: e.trouble.text})
 		return
 	}
 	a.retry *= 2
-	c.sendResolution(now, e)
+	c.sendResolution(now, e, a)
 	c.armAsk(now, e)
+}
+
+// giveUp has an entry that will not be resolved for now say so. What is behind a
+// station has no neighbour by way of a server: it goes soon, and may be asked for
+// again.
+func (c *Core) giveUp(now clock.Instant, e *entry) {
+	e.kind, e.flags = EntryIncomplete, FlagNegative
+	if e.asked.IsValid() {
+		c.live(now, e, negativeLife)
+	} else {
+		e.flags |= FlagTemporary
+	}
 }
 
 // askAgain follows a change of the servers: a temporary entry never outlives its
@@ -171,7 +186,7 @@ func (c *Core) askAgain(now clock.Instant, i *iface) {
 	none := i.bestServer(netip.Addr{}) == nil
 	for _, e := range i.cache.sorted() {
 		switch {
-		case e.ask == nil:
+		case e.ask == nil || e.asked.IsValid():
 		case e.ask.server == nil && !none:
 			c.ask(now, e)
 		case e.ask.server != nil && (e.ask.server.state != NHSResponding || e.ask.server.nbma != e.nbma):
@@ -184,14 +199,14 @@ func (c *Core) askAgain(now clock.Instant, i *iface) {
 // A and S, one CIE that describes this node, and the NAT address extension, with
 // the NBMA address by which this node is seen if that is another than its own.
 // The Prefix Length of 0 asks for a binding of exactly this address.
-func (c *Core) sendResolution(now clock.Instant, e *entry) {
-	i, s := e.iface, e.ask.server
+func (c *Core) sendResolution(now clock.Instant, e *entry, a *asking) {
+	i := e.iface
 	own := i.addr.Addr()
 	cie := packet.CIE{MTU: uint16(min(i.link.MTU, 0xffff)), HoldingTime: seconds(i.cfg.Holdtime)}
 	m := packet.Message{
-		Type: packet.ResolutionRequest, HopCount: resolutionHops, RequestID: e.ask.id,
+		Type: packet.ResolutionRequest, HopCount: resolutionHops, RequestID: a.id,
 		Flags:       packet.FlagRouter | packet.FlagAuthoritative | packet.FlagSourceStable | packet.FlagNAT,
-		SrcProtocol: own, DstProtocol: e.target.Addr(), CIEs: []packet.CIE{cie},
+		SrcProtocol: own, DstProtocol: e.question(), CIEs: []packet.CIE{cie},
 		Extensions: make([]packet.Extension, 0, 5),
 	}
 	m.Extensions = append(m.Extensions,
@@ -200,11 +215,11 @@ func (c *Core) sendResolution(now clock.Instant, e *entry) {
 		packet.Extension{Type: packet.ReverseTransitNHS, Compulsory: true})
 	m.Extensions = i.authenticate(m.Extensions)
 	nat := packet.Extension{Type: packet.NATAddress}
-	if s.translated.IsValid() {
-		nat.CIEs = []packet.CIE{{PrefixLength: uint8(own.BitLen()), NBMA: s.translated, Protocol: own}}
+	if seen := i.translated(); seen.IsValid() {
+		nat.CIEs = []packet.CIE{{PrefixLength: uint8(own.BitLen()), NBMA: seen, Protocol: own}}
 	}
 	m.Extensions = append(m.Extensions, nat)
-	c.send(now, i, s.nbma, &m, sendOwn)
+	c.send(now, i, a.via, &m, sendOwn)
 }
 
 // resolutionReply takes the answer to a request of ours, or passes on that to
@@ -216,7 +231,13 @@ func (c *Core) resolutionReply(now clock.Instant, i *iface, in RxPacket) {
 		c.forwardReply(now, i, in)
 		return
 	}
+	if c.renewed(now, i, in) || c.alive(i, in, m.RequestID) {
+		return
+	}
 	e := i.cache.get(hostPrefix(m.DstProtocol))
+	if e == nil {
+		e = i.cache.shortcut(m.DstProtocol)
+	}
 	if e != nil && e.solicited(m.RequestID) {
 		c.drop(i, in, DropUnexpectedReply) // too late, or again: the request was sent more than once
 		return
@@ -227,8 +248,8 @@ func (c *Core) resolutionReply(now clock.Instant, i *iface, in RxPacket) {
 		c.faultReply(now, i, in, DropUnexpectedReply, packet.ErrInvalidResolutionReply, offRequestID)
 		return
 	}
-	b, code := c.binding(i, e)
-	if in.NBMA != e.ask.server.nbma && (code != packet.CodeSuccess || in.NBMA != b.nbma) {
+	b, code := c.binding(i, e.question())
+	if in.NBMA != e.ask.via && (code != packet.CodeSuccess || in.NBMA != b.nbma) {
 		c.drop(i, in, DropUnexpectedReply)
 		return
 	}
@@ -236,7 +257,11 @@ func (c *Core) resolutionReply(now clock.Instant, i *iface, in RxPacket) {
 		c.unresolved(now, e, code)
 		return
 	}
-	c.resolved(now, e, b)
+	if e.asked.IsValid() {
+		c.learn(now, e, b)
+	} else {
+		c.resolved(now, e, b)
+	}
 }
 
 // solicited reports whether an answer with a Request ID was asked for, but is not
@@ -257,7 +282,7 @@ type binding struct {
 
 // binding chooses among the CIEs of the reply in c.in; the code is that of the
 // refusal if it is one, and No Binding if none of them can be used.
-func (c *Core) binding(i *iface, e *entry) (best binding, code packet.CIECode) {
+func (c *Core) binding(i *iface, asked netip.Addr) (best binding, code packet.CIECode) {
 	m := &c.in
 	code = packet.CodeNoBinding
 	for k := range m.CIEs {
@@ -273,7 +298,7 @@ func (c *Core) binding(i *iface, e *entry) (best binding, code packet.CIECode) {
 			b.nbma, b.claimed = nat, cie.NBMA
 		}
 		covered, ok := cie.Prefix(m.DstProtocol)
-		usable := ok && covered.Contains(e.target.Addr()) && cie.HoldingTime > 0 && i.station(b.nbma) &&
+		usable := ok && covered.Contains(asked) && cie.HoldingTime > 0 && i.station(b.nbma) &&
 			b.nbma.BitLen() == i.source.BitLen() && !i.own(b.nextHop)
 		if usable && (best.cie == nil || cie.Preference > best.cie.Preference) {
 			best, code = b, packet.CodeSuccess
@@ -299,29 +324,20 @@ func natAddress(m *packet.Message, station netip.Addr) netip.Addr {
 // time that it has. Whatever the answer's prefix is, it is used for the address
 // that was asked for.
 func (c *Core) resolved(now clock.Instant, e *entry, b binding) {
-	m := &c.in
+	fresh := !e.resolved()
 	c.stopAsking(e)
-	e.trouble = nil
-	e.kind, e.flags = EntryDynamic, FlagUsed|FlagNexthop
-	for _, f := range [...]struct {
-		bit  packet.Flags
-		flag EntryFlags
-	}{{packet.FlagRouter, FlagRouter}, {packet.FlagAuthoritative, FlagAuthoritative}, {packet.FlagResolutionUnique, FlagUnique}} {
-		if m.Flags&f.bit != 0 {
-			e.flags |= f.flag
-		}
+	if fresh || e.nbma != b.nbma {
+		e.since = now
 	}
-	if b.claimed.IsValid() {
-		e.flags |= FlagNAT
+	e.answered = now
+	c.adopt(now, e, b)
+	e.flags |= FlagNexthop
+	c.placed(now, e)
+	c.trace(Trace{Event: TraceResolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: e.requestID})
+	if fresh {
+		c.logPeer(e, "NHRP_NHP_UP", "is UP", "Resolution Reply")
+		c.keepAlive(now, e)
 	}
-	e.nextHop, e.nbma, e.claimed, e.since = b.nextHop, b.nbma, b.claimed, now
-	e.preference, e.mtu, e.requestID = b.cie.Preference, b.cie.MTU, m.RequestID
-	e.holdtime = time.Duration(b.cie.HoldingTime) * time.Second
-	c.wantNeighbor(e)
-	c.live(now, e, e.holdtime)
-	c.trace(Trace{Event: TraceResolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: m.RequestID})
-	c.logPeer(e, "NHRP_NHP_UP", "is UP", "Resolution Reply")
-	c.save(now, e)
 }
 
 // unresolved remembers a refusal for a short time. Traffic goes on by way of the
@@ -330,7 +346,7 @@ func (c *Core) unresolved(now clock.Instant, e *entry, code packet.CIECode) {
 	a := e.ask
 	a.pending, a.retry = false, 0
 	c.timers.Clear(timerKey{kind: timerAsk, entry: e})
-	e.kind, e.flags = EntryIncomplete, FlagTemporary|FlagNegative
+	c.giveUp(now, e)
 	e.troubled(now, fmt.Sprintf("%v (%d)", code, uint8(code)))
 	c.live(now, e, negativeLife)
 	c.trace(Trace{

@@ -198,6 +198,7 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 	c.trace(Trace{Event: TraceNHSUp, Interface: i.key.name, Peer: s.addr, NBMA: s.nbma, RequestID: s.requestID, Reason: "Registration Reply"})
 	c.logServer(s, "NHRP_NHS_UP", "is UP", "Registration Reply")
 	c.serversChanged(now, i)
+	c.revalidate(now, i)
 }
 
 // answers reports whether the reply in m can be that of a server: it has the

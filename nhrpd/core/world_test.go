@@ -74,6 +74,16 @@ func (w *world) Command(line string) {
 		w.show(a)
 	case "miss":
 		w.Step(core.NeighborMiss{Interface: a.Word(1), Addr: netip.MustParseAddr(a.Word(2))})
+	case "route":
+		w.route(a)
+	case "hairpin": // hairpin IN OUT SRC DST
+		w.Step(core.Hairpin{In: a.Word(1), Out: a.Word(2), Packet: ipPacket(a.Word(3), a.Word(4))})
+	case "used": // used IF NBMA…
+		in := core.PeersUsed{Interface: a.Word(1)}
+		for _, s := range a.Words[2:] {
+			in.NBMA = append(in.NBMA, netip.MustParseAddr(s))
+		}
+		w.Step(in)
 	case "traces":
 		w.traces = a.Word(1) == "on"
 		w.Step(core.Tracing{On: w.traces})
@@ -133,6 +143,9 @@ func (w *world) configLine(a scripttest.Args) {
 	c.RegistrationTimeout = a.Duration("registration-timeout", 0)
 	c.MaxSend = a.Number("max-send", 0)
 	c.Group = a.Get("group", "")
+	c.Redirect, c.RedirectTimeout = a.Has("redirect"), a.Duration("redirect-timeout", 0)
+	c.Shortcut, c.Keepalive = !a.Has("no-shortcut"), a.Duration("keepalive", 0)
+	c.MinPrefix = a.Number("min-prefix", c.MinPrefix)
 	for _, v := range a.Pairs["multicast"] {
 		c.MulticastMaps = append(c.MulticastMaps, netip.MustParseAddr(v))
 	}
@@ -159,6 +172,41 @@ func (w *world) configLine(a scripttest.Args) {
 	})
 	w.config.Interfaces = append(w.config.Interfaces, c)
 	w.Step(core.ConfigSet{Config: w.config})
+}
+
+// route is what zebra answers about an address: route ADDR [by=PREFIX] [proto=P] [metric=N]
+// [vrf=V] [hop=IF[,GATEWAY]]… [discard].
+func (w *world) route(a scripttest.Args) {
+	in := core.NextHopChanged{VRF: a.Get("vrf", ""), Addr: netip.MustParseAddr(a.Word(1)), Metric: uint32(a.Number("metric", 0))}
+	if p := a.Get("by", ""); p != "" {
+		in.Prefix = netip.MustParsePrefix(p)
+		in.Protocol, _ = rib.ParseProtocol(a.Get("proto", "rip"))
+	}
+	for _, v := range a.Pairs["hop"] {
+		name, gateway, _ := strings.Cut(v, ",")
+		h := rib.NextHop{Interface: name, Addr: in.Addr}
+		if gateway != "" {
+			h.Addr = netip.MustParseAddr(gateway)
+		}
+		in.NextHops = append(in.NextHops, h)
+	}
+	if a.Has("discard") {
+		in.NextHops = append(in.NextHops, rib.NextHop{Discard: true})
+	}
+	w.Step(in)
+}
+
+// ipPacket returns the header of an IP packet.
+func ipPacket(src, dst string) []byte {
+	s, d := netip.MustParseAddr(src), netip.MustParseAddr(dst)
+	if s.Is4() {
+		b := append(make([]byte, 12), s.AsSlice()...)
+		b[0], b[3], b[8], b[9] = 0x45, 84, 63, 1
+		return append(append(b, d.AsSlice()...), make([]byte, 64)...)
+	}
+	b := append(make([]byte, 8), s.AsSlice()...)
+	b[0], b[6], b[7] = 0x60, 58, 63
+	return append(append(b, d.AsSlice()...), make([]byte, 64)...)
 }
 
 // parseNHS reads {ADDR|dynamic}[,nbma:ADDR][,name:NAME][,multicast][,priority:N].
@@ -192,6 +240,14 @@ func (w *world) link(a scripttest.Args) {
 	name := a.Word(1)
 	if a.Has("gone") {
 		w.Step(core.InterfaceGone{Name: name})
+		return
+	}
+	if !strings.HasPrefix(name, "Tunnel") {
+		i := rib.Interface{Name: name, AdminUp: true, Up: a.Has("up"), MTU: 1500}
+		for _, v := range a.Pairs["addr"] {
+			i.Addresses = append(i.Addresses, rib.Address{Prefix: netip.MustParsePrefix(v)})
+		}
+		w.Step(core.InterfaceChanged{Interface: i})
 		return
 	}
 	t := &rib.Tunnel{Mode: rib.TunnelGREMultipoint, Source: netip.MustParseAddr(a.Get("source", "192.0.2.1")), VRF: a.Get("vrf", "")}
@@ -272,6 +328,14 @@ func message(a scripttest.Args) *packet.Message {
 	}
 	if m.SrcNBMA.Is6() {
 		m.NBMA = packet.AFNIPv6
+	}
+	if m.Type == packet.TrafficIndication {
+		src, dst, _ := strings.Cut(a.Get("inner", "10.11.0.10,10.12.0.10"), ",")
+		m.Payload = ipPacket(src, dst)[:28]
+		if s := a.Get("auth", ""); s != "" {
+			m.Extensions = []packet.Extension{scripttest.Must(packet.ClearTextAuthentication(s))}
+		}
+		return m
 	}
 	if m.Type.IsIndication() {
 		m.ErrorCode = packet.ErrorCode(a.Number("code", 0))

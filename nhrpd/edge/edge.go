@@ -100,6 +100,14 @@ func (e *Edge) event(ev rib.Event) {
 		e.driver.Post(core.InterfacesKnown{})
 	case rib.NeighborMiss:
 		e.driver.Offer(core.NeighborMiss{Interface: ev.Interface, Addr: ev.Addr})
+	case rib.NextHopChanged:
+		e.driver.Post(core.NextHopChanged{
+			VRF: ev.Watch.VRF, Addr: ev.Watch.Addr, Prefix: ev.Prefix, Protocol: ev.Protocol, Metric: ev.Metric, NextHops: ev.NextHops,
+		})
+	case rib.Hairpin:
+		e.driver.Offer(core.Hairpin{In: ev.In, Out: ev.Out, Packet: ev.Packet})
+	case rib.PeersUsed:
+		e.driver.Post(core.PeersUsed{Interface: ev.Interface, NBMA: ev.NBMA})
 	case rib.TopicMessage:
 		if in, ok := e.memory.recall(ev, time.Now()); ok {
 			e.driver.Post(in)
@@ -123,6 +131,10 @@ func (e *Edge) failed(f rib.Failure) {
 		}
 	}
 	if f.Error != "" {
+		if f.Key.Kind == rib.KindOverride {
+			e.log.Warn("zebra could not install", "vrf", f.Key.VRF, "shortcut", f.Key.Prefix, "error", f.Error)
+			return
+		}
 		e.log.Warn("zebra could not install", "interface", f.Key.Interface, what, f.Key.Addr, "error", f.Error)
 	}
 }
@@ -158,12 +170,18 @@ func (e *Edge) handle(effects []core.Effect) {
 			}
 		case core.DelLineProtocol:
 			e.client.Delete(eff.Key)
-		case core.WatchMisses:
-			if err := e.client.Watch(missesOf(eff.Interface)); err != nil {
-				e.log.Error("watch refused", "interface", eff.Interface, "error", err)
+		case core.PutShortcut:
+			if _, err := e.client.Put(eff.Override); err != nil {
+				e.log.Error("shortcut refused", "error", err)
 			}
-		case core.UnwatchMisses:
-			e.client.Unwatch(missesOf(eff.Interface))
+		case core.DelShortcut:
+			e.client.Delete(eff.Key)
+		case core.WatchMisses, core.WatchNextHop, core.WatchHairpins, core.WatchUse:
+			if err := e.client.Watch(watchOf(eff)); err != nil {
+				e.log.Error("watch refused", "error", err)
+			}
+		case core.UnwatchMisses, core.UnwatchNextHop, core.UnwatchHairpins, core.UnwatchUse:
+			e.client.Unwatch(watchOf(eff))
 		case core.SaveEntry:
 			if err := e.memory.save(eff, time.Now()); err != nil {
 				e.log.Warn("entry will not outlive the daemon", "entry", eff.Key, "error", err)
@@ -185,9 +203,27 @@ func (e *Edge) handle(effects []core.Effect) {
 	}
 }
 
-// missesOf is the watch of the neighbours that a tunnel misses.
-func missesOf(ifname string) rib.Watch {
-	return rib.Watch{Kind: rib.WatchNeighborMiss, Interface: ifname}
+// watchOf returns the watch that an effect asks for or takes back.
+func watchOf(eff core.Effect) rib.Watch {
+	switch eff := eff.(type) {
+	case core.WatchMisses:
+		return rib.Watch{Kind: rib.WatchNeighborMiss, Interface: eff.Interface}
+	case core.UnwatchMisses:
+		return watchOf(core.WatchMisses(eff))
+	case core.WatchNextHop:
+		return rib.Watch{Kind: rib.WatchNextHop, VRF: eff.VRF, Addr: eff.Addr}
+	case core.UnwatchNextHop:
+		return watchOf(core.WatchNextHop(eff))
+	case core.WatchHairpins:
+		return rib.Watch{Kind: rib.WatchHairpin, Interface: eff.Interface, Instance: eff.Group}
+	case core.UnwatchHairpins:
+		return watchOf(core.WatchHairpins(eff))
+	case core.WatchUse:
+		return rib.Watch{Kind: rib.WatchPeerUse, Interface: eff.Interface}
+	case core.UnwatchUse:
+		return watchOf(core.WatchUse(eff))
+	}
+	return rib.Watch{}
 }
 
 // lookupWithin bounds one look-up of a name.
