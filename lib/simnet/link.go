@@ -248,3 +248,15 @@ func (l *Link) Behind(nat NAT, public netip.Addr, ports ...*Port) {
 	}
 	l.reach[public] = place{gate: g}
 }
+
+// Rebind gives a NAT another public address, and what translates to it: what is sent
+// to the old address from then on is unreachable.
+func (l *Link) Rebind(old, public netip.Addr, nat NAT) {
+	at := l.reach[old]
+	if _, taken := l.reach[public]; taken || at.gate == nil {
+		panic(fmt.Sprintf("simnet: NAT at %v cannot become %v", old, public))
+	}
+	delete(l.reach, old)
+	at.gate.nat = nat
+	l.reach[public] = at
+}

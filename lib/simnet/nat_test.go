@@ -117,3 +117,23 @@ func TestPrivateStaysPrivate(t *testing.T) {
 		t.Errorf("server behind the NAT saw %v", seen)
 	}
 }
+
+// TestRebind gives a NAT another public address: packets from behind it carry the new
+// one, and the old one leads nowhere.
+func TestRebind(t *testing.T) {
+	was, is := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("198.51.100.8")
+	c := natCloud(func(public netip.Addr) simnet.NAT {
+		return simnet.StaticNAT{Private: spokeAddr(0), Public: public}
+	}, time.Second)
+	must(t, c.Run(10*second))
+	before, lost := clientOf(c.spokes[0]).acked, c.Stats().Unreachable
+	c.link.Rebind(was, is, simnet.StaticNAT{Private: spokeAddr(0), Public: is})
+	must(t, c.Run(20*second))
+	seen := c.hub.Machine().(*server).seen
+	if _, ok := seen[simnet.Addr(is)]; !ok || clientOf(c.spokes[0]).acked <= before {
+		t.Errorf("after the change the hub has seen %v", seen)
+	}
+	if c.Stats().Unreachable != lost {
+		t.Errorf("%d packets were unreachable", c.Stats().Unreachable-lost)
+	}
+}
