@@ -235,6 +235,9 @@ func (c *Core) Done(now clock.Instant, results []dataplane.Result) {
 
 func (c *Core) landed(now clock.Instant, f flight, err error) {
 	e := f.e
+	if f.op.IsDelete() && errors.Is(err, dataplane.ErrUnsupported) {
+		err = nil // what cannot be done is not there
+	}
 	if f.op.Object != nil {
 		e.last = now
 	}

@@ -485,3 +485,18 @@ func TestFailedDelete(t *testing.T) {
 		t.Error("something is left")
 	}
 }
+
+// TestUnsupportedIsNotThere takes back what the data plane cannot do: that it cannot
+// remove it either is no failure, for nothing is there.
+func TestUnsupportedIsNotThere(t *testing.T) {
+	b := newBench(t, "eth0")
+	b.p.FailWith(func(dataplane.Op) error { return dataplane.ErrUnsupported })
+	r := aRoute("203.0.113.0/24", "eth0")
+	b.c.Put(r)
+	b.expect("outcome", []string{"put " + saidRoute + ": " + dataplane.ErrUnsupported.Error()}, b.run())
+	b.c.Delete(r.Key())
+	b.expect("outcome", []string{"delete " + saidRoute}, b.run())
+	if len(b.c.entries) != 0 || b.c.Stats().Failed != 0 {
+		t.Errorf("something is left: %+v", b.c.Stats())
+	}
+}
