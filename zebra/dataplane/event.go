@@ -63,7 +63,7 @@ type HairpinFound struct {
 }
 
 // PeersUsed tells to which NBMA addresses data packets left by a device with PeerUse
-// since the last such event, or since PeerUse was put.
+// since the last such event.
 type PeersUsed struct {
 	Device string
 	NBMA   []netip.Addr // sorted; at least one

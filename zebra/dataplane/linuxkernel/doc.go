@@ -39,6 +39,9 @@
 // all devices, with a ring by which samples reach this process. A later life puts
 // its own in their place.
 //
+// The use of peers is noted by another one (package peeruse), which is read every few
+// seconds.
+//
 // What a program has in its tables a later life cannot read. The peers of multicast,
 // and those that are held down, are therefore kept in files as well; a program that an earlier life made goes on
 // until something is to be changed, and then another takes its place in one step.

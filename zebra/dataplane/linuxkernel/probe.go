@@ -33,6 +33,8 @@ func (p *Provider) probe() dataplane.Caps {
 	c.Shaper = p.unshaped == nil
 	p.blind = p.probeHairpin()
 	c.Hairpin = p.blind == nil
+	p.unnoted = p.probeUse()
+	c.PeerUse = p.unnoted == nil
 	return c
 }
 

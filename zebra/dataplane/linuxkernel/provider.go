@@ -36,8 +36,9 @@ type Provider struct {
 	caps  dataplane.Caps
 	names *names
 	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot, blind
-	// why Hairpins cannot, unshaped why Shapers cannot; nil if they can.
-	unclamped, uncopied, blind, unshaped error
+	// why Hairpins cannot, unnoted why PeerUse cannot, unshaped why Shapers cannot; nil
+	// if they can.
+	unclamped, uncopied, blind, unnoted, unshaped error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -59,6 +60,9 @@ type Provider struct {
 
 	hairMu sync.Mutex // guards what follows, which Dump reads
 	hair   *detector  // nil before there is need of one
+
+	useMu sync.Mutex // guards what follows, which Dump reads
+	use   *usage     // nil before there is need of one
 
 	addedMu sync.Mutex // guards added, which Dump reads
 
@@ -151,6 +155,7 @@ func (p *Provider) Close() error {
 		}
 		p.subMu.Unlock()
 		p.closeDetector()
+		p.closeUse()
 		p.running.Wait()
 		close(p.events)
 		p.applyMu.Lock()
@@ -220,6 +225,8 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 		return true, p.putPeer(o)
 	case dataplane.Hairpin:
 		return true, p.putHairpin(o)
+	case dataplane.PeerUse:
+		return true, p.putUse(o)
 	case dataplane.Shaper:
 		return true, p.putShaper(o)
 	case dataplane.Addr:
@@ -247,6 +254,8 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 		return true, p.deletePeer(k)
 	case dataplane.KindHairpin:
 		return true, p.deleteHairpin(k)
+	case dataplane.KindPeerUse:
+		return true, p.deleteUse(k)
 	case dataplane.KindShaper:
 		return true, p.deleteShaper(k)
 	case dataplane.KindAddr:

@@ -46,8 +46,25 @@ func (f filter) at(p place) bool { return f.info>>16 == p.priority && f.handle =
 // own reports whether the filter is ours, of whatever parameters and revision.
 func (f filter) own(p place) bool { return f.at(p) && strings.HasPrefix(f.name, p.prefix) }
 
+// places are those of all purposes, in the order in which packets meet them, with the
+// kinds of objects that they serve.
+var places = []struct {
+	place
+	kind dataplane.Kind
+}{
+	{usePlace, dataplane.KindPeerUse}, {copyPlace, dataplane.KindMulticast},
+	{hairPlace, dataplane.KindHairpin}, {clampPlace, dataplane.KindMSSClamp},
+}
+
 // ours reports whether the filter is ours, for whatever purpose.
-func (f filter) ours() bool { return f.own(clampPlace) || f.own(copyPlace) || f.own(hairPlace) }
+func (f filter) ours() bool {
+	for _, p := range places {
+		if f.own(p.place) {
+			return true
+		}
+	}
+	return false
+}
 
 // tcHeader appends a struct tcmsg.
 func tcHeader(e *encoder, index int, handle, parent, info uint32) {
@@ -284,13 +301,9 @@ func (p *Provider) filterChanged(m message) {
 	}
 	whole := m.typ == unix.RTM_DELQDISC && f.parent == tcClsact
 	hook := m.typ != unix.RTM_DELQDISC && (f.parent == tcIngress || f.parent == tcEgress)
-	if whole || hook && f.info>>16 == clampPlace.priority {
-		p.emit(dataplane.ObjectGone{Key: dataplane.MSSClamp{Device: name}.Key()})
-	}
-	if whole || hook && f.info>>16 == copyPlace.priority {
-		p.emit(dataplane.ObjectGone{Key: dataplane.Multicast{Device: name}.Key()})
-	}
-	if whole || hook && f.info>>16 == hairPlace.priority {
-		p.emit(dataplane.ObjectGone{Key: dataplane.Hairpin{Device: name}.Key()})
+	for _, at := range places {
+		if whole || hook && f.info>>16 == at.priority {
+			p.emit(dataplane.ObjectGone{Key: dataplane.Key{Kind: at.kind, Name: name}})
+		}
 	}
 }
