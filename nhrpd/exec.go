@@ -59,6 +59,9 @@ func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) er
 		}
 		return s.print(r, a).Write(out, cmd.JSON)
 	}
+	if id == cli.ExecDiagnose {
+		return d.diagnose(ctx, cmd, out)
+	}
 	if o, ok, err := d.execEdge(id, cmd); ok || err != nil {
 		if err != nil {
 			return err
@@ -141,4 +144,20 @@ func (d *Daemon) debugDMVPN(a libcli.Args, on bool) (o libcli.Output, ok bool, e
 	return libcli.Output{JSON: map[string]any{"text": strings.Join(said, "\n")}, Text: func(w io.Writer) {
 		fmt.Fprintln(w, strings.Join(said, "\n"))
 	}}, true, nil
+}
+
+// diagnose finds the layer that fails between this router and its peers.
+func (d *Daemon) diagnose(ctx context.Context, cmd plugin.Command, out io.Writer) error {
+	var reports []core.Report
+	for _, kind := range []core.ReportKind{core.ReportPeers, core.ReportCache, core.ReportTraffic} {
+		r, err := d.edge.Ask(ctx, core.Query{Kind: kind})
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+	}
+	f := cli.Facts{Peers: reports[0].(*core.PeerReport), Cache: reports[1].(*core.CacheReport), Traffic: reports[2].(*core.TrafficReport)}
+	peer := cmd.Args.Addr("addr")
+	f.Routes = d.edge.Routes(ctx, cli.Questions(f, peer))
+	return cli.ShowDiagnosis(cli.Diagnose(f, peer)).Write(out, cmd.JSON)
 }

@@ -60,14 +60,16 @@ func parse(t *testing.T, text string) *conf.Tree {
 
 // zebra is the other end of a daemon's sessions: it remembers what it is told.
 type zebra struct {
-	mu      sync.Mutex
-	epoch   uint64
-	objects map[rib.Key]rib.Object
-	stale   map[rib.Key]bool // of an earlier attachment
-	topics  map[string][]byte
-	ended   int // ends of replay
-	logs    []string
-	misses  map[string]bool // tunnels whose misses are watched
+	mu        sync.Mutex
+	epoch     uint64
+	objects   map[rib.Key]rib.Object
+	stale     map[rib.Key]bool // of an earlier attachment
+	topics    map[string][]byte
+	ended     int // ends of replay
+	unwatched int // next hops that are not watched any more
+	logs      []string
+	misses    map[string]bool               // tunnels whose misses are watched
+	routes    map[string]rib.NextHopChanged // how addresses are reached; nil: it does not say
 }
 
 // serve serves one attachment until the stream ends.
@@ -94,6 +96,13 @@ func (z *zebra) serve(s session.HostStream, interfaces []rib.Interface) {
 					if s.Send([]session.Down{session.Event{Event: rib.TopicMessage{Topic: w.Watch.Topic, Key: k, Payload: former[k]}}}) != nil {
 						return
 					}
+				}
+			}
+			if w, ok := up.(session.WatchAdd); ok && w.Watch.Kind == rib.WatchNextHop && z.routes != nil {
+				answer := z.routes[w.Watch.Addr.String()]
+				answer.Watch = w.Watch
+				if s.Send([]session.Down{session.Event{Event: answer}}) != nil {
+					return
 				}
 			}
 			z.take(up)
@@ -123,6 +132,9 @@ func (z *zebra) take(up session.Up) {
 			z.misses[up.Watch.Interface] = true
 		}
 	case session.WatchDel:
+		if up.Watch.Kind == rib.WatchNextHop {
+			z.unwatched++
+		}
 		delete(z.misses, up.Watch.Interface)
 	case session.Publish:
 		if up.Payload == nil {

@@ -16,6 +16,7 @@ const (
 	ExecInterfaces = "nhrp.show-interfaces"
 	ExecEvents     = "nhrp.show-event-trace"
 	ExecDMVPN      = "nhrp.show-dmvpn"
+	ExecDiagnose   = "nhrp.diagnose"
 
 	ExecClear           = "nhrp.clear"
 	ExecClearShortcut   = "nhrp.clear-shortcut"
@@ -78,6 +79,8 @@ func traceCommands() []cli.Command {
 	return []cli.Command{
 		exec(ExecAllStats, "show nhrp stats [ifname:IFNAME] [detail]", stats),
 		exec(ExecStats, "show ip nhrp stats [ifname:IFNAME] [detail]", stats),
+		exec(ExecDiagnose, "diagnose dmvpn [peer addr:ADDR]", cli.Help{"diagnose": "Find the layer that fails", "peer": "One peer",
+			"addr": "Its tunnel or NBMA address"}),
 		exec(ExecInterfaces, "show nhrp interfaces", cli.Help{"interfaces": "Tunnels with NHRP"}),
 		exec(ExecEvents, "show monitor event-trace dmvpn all", cli.Help{"monitor": "What was recorded", "event-trace": "Events", "all": "All of them"}),
 		{ID: ExecClearStats, Mode: cli.ModeEnable, Pattern: "clear ip nhrp stats [ifname:IFNAME]", Help: stats},

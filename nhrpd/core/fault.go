@@ -67,7 +67,7 @@ func (c *Core) errorIndication(now clock.Instant, i *iface, in RxPacket) {
 	if len(m.Payload) >= offAddresses {
 		about = packet.Type(m.Payload[offType])
 		if s := i.pendingServer(be32(m.Payload[offRequestID:])); s != nil && about == packet.RegistrationRequest && s.nbma == in.NBMA {
-			s.trouble.note(now, fmt.Sprintf("%v (%d)", code, uint16(code)))
+			s.trouble.indicated(now, code)
 		}
 	}
 	c.logError(now, i, in.NBMA, about, code.String()+", reported by the peer", uint16(code))

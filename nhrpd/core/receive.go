@@ -37,6 +37,11 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 	if !in.NBMA.IsValid() && i.linked && !i.multipoint {
 		in.NBMA = i.dest // some kernels do not tell, where there is but one far end
 	}
+	for _, s := range i.servers {
+		if s.nbma == in.NBMA {
+			s.heard, s.hearing = now, true
+		}
+	}
 	err, faulty := c.parse(in.Packet)
 	switch {
 	case faulty:

@@ -187,6 +187,7 @@ type NHSEntry struct {
 	Failed    uint64        // of them without an answer within the retry interval, or refused
 	Received  uint64        // Registration Replies
 	LastReply time.Duration // since the last reply; NoExpiry if there was none
+	LastHeard time.Duration // since the last NHRP packet from its NBMA address, whatever that was; NoExpiry if there was none
 
 	Pending    bool          // a request is outstanding
 	RequestID  uint32        // of the last request
@@ -298,12 +299,17 @@ type InterfacePeers struct {
 	Family       rib.Family
 	Role         InterfaceRole
 	NetworkID    uint32
+	Known        bool // zebra has a tunnel of that name
 	Up           bool // usable for NHRP: up, with an address and a source
 	AdminUp      bool
 	LineUp       bool
-	LineControl  bool       // `if-state nhrp`: the line is down while no server responds
-	Addr         netip.Addr // own protocol address
+	LineControl  bool         // `if-state nhrp`: the line is down while no server responds
+	Addr         netip.Addr   // own protocol address
+	Subnet       netip.Prefix // Addr with its length, not masked
 	VRF          string
+	SourceFrom   string // the interface whose address Source is; "" if configured as an address
+	HasKey       bool
+	Key          uint32 // of GRE, if HasKey
 	Mode         rib.TunnelMode
 	Source       netip.Addr // own NBMA address
 	Destination  netip.Addr // of a point-to-point tunnel

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -46,6 +45,8 @@ type server struct {
 
 	sent, failed, received uint64
 	lastReply              clock.Instant
+	heard                  clock.Instant // last packet from its NBMA address, whatever it was, if hearing
+	hearing                bool          // there was one
 	trouble                trouble
 	translated             netip.Addr // own NBMA address as the server sees it
 	registered             netip.Addr // own protocol address that it accepted; zero: none
@@ -255,7 +256,7 @@ func (c *Core) translation(i *iface) netip.Addr {
 func (c *Core) refused(now clock.Instant, s *server, code packet.CIECode) {
 	s.failed++
 	s.registered = netip.Addr{}
-	s.trouble.note(now, fmt.Sprintf("%v (%d)", code, uint8(code)))
+	s.trouble.refused(now, code)
 	c.trace(Trace{Event: TraceRefused, Interface: s.iface.key.name, Peer: s.addr, NBMA: s.nbma, Code: uint16(code), RequestID: s.requestID})
 	c.logError(now, s.iface, s.nbma, packet.RegistrationReply, code.String(), uint16(code))
 	if !s.announced {

@@ -107,6 +107,9 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 			Pending: s.retry > 0, RequestID: s.requestID, Retry: s.retry, NextSend: NoExpiry, Trouble: s.trouble.report(now), VRF: i.link.VRF,
 			Translated: s.translated,
 		}
+		if r.LastHeard = NoExpiry; s.hearing {
+			r.LastHeard = now.Sub(s.heard)
+		}
 		if s.received > 0 {
 			r.LastReply = now.Sub(s.lastReply)
 		}
@@ -129,12 +132,12 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 // peers makes the `show dmvpn` part of an instance.
 func (c *Core) peers(now clock.Instant, i *iface) InterfacePeers {
 	r := InterfacePeers{
-		Interface: i.key.name, Family: i.key.family, NetworkID: i.cfg.NetworkID, Up: i.ready,
+		Interface: i.key.name, Family: i.key.family, NetworkID: i.cfg.NetworkID, Known: i.linked, Up: i.ready, Subnet: i.addr,
 		AdminUp: i.link.AdminUp, LineUp: i.link.Up, LineControl: i.cfg.IfState, Addr: i.addr.Addr(), VRF: i.link.VRF,
 		Source: i.source, Destination: i.dest, Servers: c.serverEntries(now, i),
 	}
 	if t := i.link.Tunnel; t != nil {
-		r.Mode, r.TransportVRF = t.Mode, t.VRF
+		r.Mode, r.TransportVRF, r.SourceFrom, r.HasKey, r.Key = t.Mode, t.VRF, t.SourceInterface, t.HasKey, t.Key
 	}
 	registered := false
 	nbmas := make(map[netip.Addr]bool)

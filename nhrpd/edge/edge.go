@@ -30,6 +30,7 @@ type Edge struct {
 	driver   *sm.Driver[core.Input, core.Effect]
 	memory   memory
 	events   events
+	routes   routes
 	sockets  sockets
 	resolver Resolver
 	life     context.Context // ends with Run
@@ -101,9 +102,8 @@ func (e *Edge) event(ev rib.Event) {
 	case rib.NeighborMiss:
 		e.driver.Offer(core.NeighborMiss{Interface: ev.Interface, Addr: ev.Addr})
 	case rib.NextHopChanged:
-		e.driver.Post(core.NextHopChanged{
-			VRF: ev.Watch.VRF, Addr: ev.Watch.Addr, Prefix: ev.Prefix, Protocol: ev.Protocol, Metric: ev.Metric, NextHops: ev.NextHops,
-		})
+		e.routes.answered(ev)
+		e.nextHop(ev)
 	case rib.Hairpin:
 		e.driver.Offer(core.Hairpin{In: ev.In, Out: ev.Out, Packet: ev.Packet})
 	case rib.PeersUsed:
@@ -117,6 +117,13 @@ func (e *Edge) event(ev rib.Event) {
 			e.failed(f)
 		}
 	}
+}
+
+// nextHop tells the core how an address is reached.
+func (e *Edge) nextHop(ev rib.NextHopChanged) {
+	e.driver.Post(core.NextHopChanged{
+		VRF: ev.Watch.VRF, Addr: ev.Watch.Addr, Prefix: ev.Prefix, Protocol: ev.Protocol, Metric: ev.Metric, NextHops: ev.NextHops,
+	})
 }
 
 // failed logs what zebra could not install. A tunnel that can send multicast to
@@ -177,11 +184,11 @@ func (e *Edge) handle(effects []core.Effect) {
 		case core.DelShortcut:
 			e.client.Delete(eff.Key)
 		case core.WatchMisses, core.WatchNextHop, core.WatchHairpins, core.WatchUse:
-			if err := e.client.Watch(watchOf(eff)); err != nil {
+			if err := e.watch(watchOf(eff)); err != nil {
 				e.log.Error("watch refused", "error", err)
 			}
 		case core.UnwatchMisses, core.UnwatchNextHop, core.UnwatchHairpins, core.UnwatchUse:
-			e.client.Unwatch(watchOf(eff))
+			e.unwatch(watchOf(eff))
 		case core.SaveEntry:
 			if err := e.memory.save(eff, time.Now()); err != nil {
 				e.log.Warn("entry will not outlive the daemon", "entry", eff.Key, "error", err)
