@@ -67,6 +67,15 @@ func (c *Cloud) Add(name, nbma, tunnel string, lan int) *Site {
 	return s
 }
 
+// AddRouter is Add without a LAN: Router, LAN and the host are nil or "".
+func (c *Cloud) AddRouter(name, nbma, tunnel string) *Site {
+	c.T.Helper()
+	s := &Site{Node: c.Topology.Node(name), NBMA: nbma, Gateway: netip.MustParseAddr(nbma).Next().String(), Tunnel: tunnel, uplinkBits: 30}
+	s.Uplink = c.Topology.Link(c.Inet, "to-"+name, s.Gateway+"/30", s.Node, "wan", "")
+	c.Sites = append(c.Sites, s)
+	return s
+}
+
 // AddBehind adds a site whose uplink leads to a NAT router, of whose inside it has
 // this address.
 func (c *Cloud) AddBehind(nat *harness.NAT, name, inside, tunnel string, lan int) *Site {
@@ -91,19 +100,21 @@ func (c *Cloud) site(name, nbma, gateway, tunnel string, lan, bits int) *Site {
 // Tunnel0 with these lines, which end the configuration unless they open a mode of
 // their own.
 func (s *Site) Config(lines string) string {
+	lan := ""
+	if s.Host != nil {
+		lan = fmt.Sprintf("interface lan\n ip address %s/24\n", s.Router)
+	}
 	return fmt.Sprintf(`hostname %s
 ip route 0.0.0.0/0 %s
 interface wan
  ip address %s/%d
-interface lan
- ip address %s/24
-interface Tunnel0
+%sinterface Tunnel0
  ip address %s/24
  no ip redirects
  ip mtu 1400
  ip tcp adjust-mss 1360
  tunnel source wan
-%s`, s.Name(), s.Gateway, s.NBMA, s.uplinkBits, s.Router, s.Tunnel, lines)
+%s`, s.Name(), s.Gateway, s.NBMA, s.uplinkBits, lan, s.Tunnel, lines)
 }
 
 // Lines of Tunnel0.
