@@ -307,7 +307,7 @@ func (c *Core) deregister(now clock.Instant, s *server) {
 		CIEs: []packet.CIE{{PrefixLength: uint8(client.BitLen()), Protocol: client}},
 	}
 	if !s.addr.IsValid() {
-		m.DstProtocol = client // as in a request to a server whose address is not known
+		m.DstProtocol = client // section 5.2.5: the server's address is not known
 	}
 	for _, a := range i.linkLocal() {
 		m.CIEs = append(m.CIEs, packet.CIE{PrefixLength: uint8(a.BitLen()), Protocol: a})
