@@ -9,7 +9,7 @@ RUN     := $(TESTSUM) run -results $(RESULTS)
 FUZZTIME ?= 20s
 FUZZJOBS ?= $(shell nproc)
 N        ?= 10000
-# Simulations of RIP: random graphs, and a hub.
+# Simulations: seeds of clouds of NHRP and of graphs of RIP, routers of those, spokes of a RIP hub.
 SIMSEEDS   ?= 100
 SIMROUTERS ?= 500
 SIMSPOKES  ?= 5000
@@ -60,8 +60,8 @@ fuzz: $(TESTSUM) ## every fuzz target, FUZZTIME=20s each
 	@tools/fuzz.sh $(FUZZTIME) $(FUZZJOBS) $(RUN)
 
 .PHONY: sim
-sim: go ## N=10000 spokes register to one hub; RIP on 100 graphs and a hub, in simulated time
-	go test -count=1 -v -run '^TestSim' ./nhrpd/core -sim-spokes $(N)
+sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs and a hub, in simulated time
+	go test -count=1 -v -timeout 3h -run '^TestSim' ./nhrpd/core -sim-spokes $(N) -sim-seeds $(SIMSEEDS)
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./ripd/core -sim-seeds $(SIMSEEDS) -sim-routers $(SIMROUTERS) -sim-spokes $(SIMSPOKES)
 
 .PHONY: topo
