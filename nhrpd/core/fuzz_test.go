@@ -62,6 +62,23 @@ func asking() *core.Core {
 	return c
 }
 
+// seeking is a spoke that waits for the reply to request 103, about 10.12.0.10, which is
+// behind its server by a summary.
+func seeking() *core.Core {
+	c := asking()
+	hint, err := message(scripttest.ParseArgs("rx Tunnel0 traffic-indication src=172.31.0.2 dst=172.31.0.1")).AppendBinary(nil)
+	if err != nil {
+		panic(err)
+	}
+	c.Step(0, core.RxPacket{Interface: "Tunnel0", NBMA: netip.MustParseAddr("192.0.2.2"), Packet: hint})
+	c.Step(0, core.NextHopChanged{Addr: netip.MustParseAddr("10.12.0.10"), Prefix: netip.MustParsePrefix("10.0.0.0/8"), Protocol: rib.RIP,
+		NextHops: []rib.NextHop{{Interface: "Tunnel0", Addr: netip.MustParseAddr("172.31.0.2")}}})
+	if out := c.Drain(nil); !slices.ContainsFunc(out, func(e core.Effect) bool { tx, ok := e.(core.TxPacket); return ok && tx.Packet[17] == 1 }) {
+		panic("nothing is asked")
+	}
+	return c
+}
+
 // seedPackets are packets of all kinds.
 func seedPackets() (seeds [][]byte) {
 	for _, line := range []string{
@@ -77,6 +94,10 @@ func seedPackets() (seeds [][]byte) {
 		"rx Tunnel0 resolution-reply src=172.31.0.1 dst=172.31.0.12 id=102 cie=-,code:12",
 		"rx Tunnel0 resolution-reply src=172.31.0.2 dst=172.31.0.12 reverse=172.31.0.9 responder=172.31.0.8",
 		"rx Tunnel0 purge-request src=172.31.0.2 dst=172.31.0.1 cie=172.31.0.0/24", "rx Tunnel0 error code=11 about=101", "rx Tunnel0 traffic-indication",
+		"rx Tunnel0 traffic-indication inner=10.11.0.10,10.12.0.11", "rx Tunnel0 traffic-indication inner=10.11.0.10,172.31.0.13",
+		"rx Tunnel0 resolution-request src=172.31.0.2 dst=10.12.0.10 flags=0xc802 cie=-",
+		"rx Tunnel0 resolution-reply src=172.31.0.1 dst=10.12.0.10 id=103 cie=172.31.0.12/24,nbma:203.0.113.1",
+		"rx Tunnel0 resolution-reply src=172.31.0.1 dst=10.12.0.10 id=103 cie=172.31.0.12/1,nbma:192.0.2.2",
 		"rx Tunnel0 registration-request src=2001:db8::1 dst=2001:db8::2",
 	} {
 		b, err := message(scripttest.ParseArgs(line)).AppendBinary(nil)
@@ -88,9 +109,9 @@ func seedPackets() (seeds [][]byte) {
 	return seeds
 }
 
-// FuzzReceive hands arbitrary packets to a hub, to a spoke, and to a spoke that
-// resolves an address. None may panic, answer a packet by more than one (but for the
-// last one, which asks again after a purge or by another server), answer an Error Indication at all, send what
+// FuzzReceive hands arbitrary packets to a hub, to a spoke, and to spokes that
+// resolve an address or seek a shortcut. None may panic, answer a packet by more than
+// one (but for the last ones, which ask again after a purge or by another server), answer an Error Indication at all, send what
 // cannot be parsed, or send an error that is longer than the packet and its own
 // header.
 func FuzzReceive(f *testing.F) {
@@ -103,7 +124,7 @@ func FuzzReceive(f *testing.F) {
 			b = append([]byte(nil), b...)
 			repair(b)
 		}
-		for k, c := range []*core.Core{target(false), target(true), asking()} {
+		for k, c := range []*core.Core{target(false), target(true), asking(), seeking()} {
 			for _, from := range []string{"198.51.100.1", "192.0.2.2"} {
 				c.Step(0, core.RxPacket{Interface: "Tunnel0", NBMA: netip.MustParseAddr(from), Packet: b})
 				checkAnswer(t, c, b, max(k, 1))

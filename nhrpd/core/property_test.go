@@ -32,6 +32,9 @@ type mirror struct {
 	servers   []core.NHSEntry
 	watched   map[string]bool
 	lines     map[string]bool // line protocols: whether they are down
+	shortcuts map[netip.Prefix]string
+	watches   map[string]bool     // of next hops, hairpins and use
+	hops      map[netip.Addr]bool // next hops that are watched
 	replayed  bool
 	log       []string // all effects, for comparison of two runs
 }
@@ -39,7 +42,8 @@ type mirror struct {
 func newMirror(id uint32) *mirror {
 	return &mirror{
 		core:      core.New(core.Options{Source: rand.NewPCG(3, 4), RequestID: id}),
-		neighbors: map[string]string{}, multicast: map[string]bool{}, watched: map[string]bool{}, lines: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
+		neighbors: map[string]string{}, multicast: map[string]bool{}, watched: map[string]bool{},
+		shortcuts: map[netip.Prefix]string{}, watches: map[string]bool{}, hops: map[netip.Addr]bool{}, lines: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
 	}
 }
 
@@ -72,6 +76,31 @@ func (m *mirror) step(in core.Input) {
 				m.trouble = append(m.trouble, "multicast peer withdrawn that was not stated: "+key)
 			}
 			delete(m.multicast, key)
+		case core.PutShortcut:
+			o := fmt.Sprint(e.Override)
+			if m.shortcuts[e.Override.Prefix] == o {
+				m.trouble = append(m.trouble, "shortcut stated again: "+o)
+			}
+			m.shortcuts[e.Override.Prefix] = o
+		case core.DelShortcut:
+			if m.shortcuts[e.Key.Prefix] == "" {
+				m.trouble = append(m.trouble, "shortcut withdrawn that was not stated: "+e.Key.Prefix.String())
+			}
+			delete(m.shortcuts, e.Key.Prefix)
+		case core.WatchNextHop:
+			m.hops[e.Addr] = true
+			m.watch(fmt.Sprint("next hop ", e.VRF, e.Addr), true)
+		case core.UnwatchNextHop:
+			delete(m.hops, e.Addr)
+			m.watch(fmt.Sprint("next hop ", e.VRF, e.Addr), false)
+		case core.WatchHairpins:
+			m.watch(fmt.Sprint("hairpins ", e), true)
+		case core.UnwatchHairpins:
+			m.watch(fmt.Sprint("hairpins ", e), false)
+		case core.WatchUse:
+			m.watch("use "+e.Interface, true)
+		case core.UnwatchUse:
+			m.watch("use "+e.Interface, false)
 		case core.WatchMisses:
 			if m.watched[e.Interface] {
 				m.trouble = append(m.trouble, "misses watched again: "+e.Interface)
@@ -111,6 +140,14 @@ func (m *mirror) step(in core.Input) {
 	}
 }
 
+// watch notes that something is watched, or not any more.
+func (m *mirror) watch(what string, on bool) {
+	if m.watches[what] == on {
+		m.trouble = append(m.trouble, fmt.Sprintf("%s: watched %v again", what, on))
+	}
+	m.watches[what] = on
+}
+
 // temporary checks that traffic goes by way of a server that responds.
 func (m *mirror) temporary(t *rapid.T, e core.CacheEntry) {
 	for _, s := range m.servers {
@@ -146,7 +183,7 @@ func (m *mirror) check(t *rapid.T) {
 	m.servers = m.report.(*core.NHSReport).Servers
 	m.checkRecovery(t)
 	m.step(core.Query{Kind: core.ReportCache})
-	neighbors, saved := map[string]string{}, map[string]bool{}
+	neighbors, saved, shortcuts, resolved := map[string]string{}, map[string]bool{}, map[netip.Prefix]bool{}, map[string]bool{}
 	for _, e := range m.report.(*core.CacheReport).Entries {
 		if e.Expires != core.NoExpiry && e.Expires <= 0 {
 			t.Fatalf("%v is over since %v and still there", e.Target, -e.Expires)
@@ -155,12 +192,19 @@ func (m *mirror) check(t *rapid.T) {
 			if !e.Target.IsSingleIP() && e.Type == core.EntryStatic {
 				a = e.NextHop
 			}
-			if a.IsValid() && (e.Target.IsSingleIP() || e.Type == core.EntryStatic) {
+			behind := e.Type == core.EntryDynamic && lan.Contains(a) && e.NextHop != a
+			if a.IsValid() && !behind && (e.Target.IsSingleIP() || e.Type == core.EntryStatic) {
 				neighbors[e.Interface+" "+a.String()] = e.NBMA.String()
 			}
 		}
 		if e.Flags&core.FlagTemporary != 0 {
 			m.temporary(t, e)
+		}
+		if e.Flags&core.FlagRIB != 0 {
+			shortcuts[e.Target] = true
+		}
+		if e.Type == core.EntryDynamic && e.Flags&(core.FlagTemporary|core.FlagRegistered) == 0 {
+			resolved[e.Interface] = true
 		}
 		if e.Type == core.EntryDynamic && e.Flags&core.FlagTemporary == 0 {
 			saved[fmt.Sprintf("%s/%d/%v", e.Interface, e.Family, e.Target)] = true
@@ -173,6 +217,21 @@ func (m *mirror) check(t *rapid.T) {
 	}
 	if d := cmp.Diff(neighbors, m.neighbors); d != "" {
 		t.Fatalf("neighbours (-cache +stated):\n%s", d)
+	}
+	for p := range m.shortcuts {
+		if !shortcuts[p] {
+			t.Fatalf("shortcut for %v, and no entry", p)
+		}
+	}
+	for p := range shortcuts {
+		if m.shortcuts[p] == "" {
+			t.Fatalf("entry for %v, and no shortcut", p)
+		}
+	}
+	for _, name := range []string{"Tunnel0", "Tunnel1"} {
+		if m.watches["use "+name] != resolved[name] {
+			t.Fatalf("use of %s is watched: %v", name, m.watches["use "+name])
+		}
 	}
 	keys := map[string]bool{}
 	for k := range m.saved {
@@ -189,6 +248,13 @@ var (
 	overlays = []string{"172.31.0.1", "172.31.0.2", "172.31.0.3", "172.31.0.4"}
 	nbmas    = []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}
 )
+
+var lan = netip.MustParsePrefix("10.0.0.0/8")
+
+// drawTarget draws an address that is asked for: of a station, or behind one.
+func drawTarget(t *rapid.T) netip.Addr {
+	return netip.MustParseAddr(pick(t, "target", append(overlays, "10.1.0.5", "10.1.0.6", "10.2.0.5")...))
+}
 
 func drawOverlay(t *rapid.T) netip.Addr { return netip.MustParseAddr(pick(t, "overlay", overlays...)) }
 func drawNBMA(t *rapid.T) netip.Addr    { return netip.MustParseAddr(pick(t, "nbma", nbmas...)) }
@@ -225,6 +291,8 @@ func drawConfig(t *rapid.T) core.ConfigSet {
 		}
 		c.Fallback = time.Duration(pick(t, "fallback", 0, 0, 20)) * time.Second
 		c.IfState = pick(t, "if-state", false, true)
+		c.Shortcut, c.Redirect = pick(t, "shortcut", true, true, false), pick(t, "redirect", true, false)
+		c.Keepalive = time.Duration(pick(t, "keepalive", 0, 0, 5)) * time.Second
 		cfg.Interfaces = append(cfg.Interfaces, c)
 	}
 	return core.ConfigSet{Config: cfg}
@@ -251,8 +319,13 @@ func drawPacket(t *rapid.T) core.Input {
 		Type:    packet.Type(rapid.IntRange(1, 8).Draw(t, "type")),
 		SrcNBMA: drawNBMA(t), SrcProtocol: drawOverlay(t), DstProtocol: drawOverlay(t),
 	}
-	if pick(t, "register", 0, 1, 1) == 1 {
+	switch pick(t, "likely", 0, 1, 1, 2, 3) {
+	case 1:
 		m.Type = packet.RegistrationRequest
+	case 2:
+		m.Type, m.DstProtocol = packet.ResolutionRequest, drawTarget(t)
+	case 3:
+		m.Type, m.Payload = packet.TrafficIndication, ipPacket(drawTarget(t).String(), drawTarget(t).String())
 	}
 	if !m.Type.IsIndication() {
 		m.RequestID = uint32(rapid.IntRange(0, 20).Draw(t, "id"))
@@ -274,6 +347,9 @@ func drawPacket(t *rapid.T) core.Input {
 
 // draw draws an input; often enough it is the answer to what the core asked last.
 func (m *mirror) draw(t *rapid.T) core.Input {
+	if len(m.hops) > 0 && pick(t, "route", 0, 0, 0, 1) == 1 {
+		return m.drawRoute(t)
+	}
 	if m.asked.Packet == nil || pick(t, "answer", 0, 1) == 0 {
 		return drawInput(t)
 	}
@@ -283,7 +359,11 @@ func (m *mirror) draw(t *rapid.T) core.Input {
 	}
 	in := core.RxPacket{Interface: m.asked.Interface, NBMA: m.asked.NBMA}
 	m.asked = core.TxPacket{}
-	cie := packet.CIE{PrefixLength: 32, HoldingTime: uint16(pick(t, "hold", 10, 40)), NBMA: drawNBMA(t), Protocol: p.DstProtocol}
+	cie := packet.CIE{PrefixLength: uint8(pick(t, "length", 32, 32, 24, 8)), HoldingTime: uint16(pick(t, "hold", 10, 40)), NBMA: drawNBMA(t), Protocol: p.DstProtocol}
+	if lan.Contains(p.DstProtocol) {
+		cie.Protocol = drawOverlay(t)
+		in.NBMA = cie.NBMA
+	}
 	switch {
 	case pick(t, "refuse", 0, 0, 0, 1) == 1:
 		cie = packet.CIE{Code: packet.CIECode(pick(t, "code", 4, 5, 12, 13))}
@@ -297,8 +377,27 @@ func (m *mirror) draw(t *rapid.T) core.Input {
 	return in
 }
 
+// drawRoute draws what zebra says of an address that is watched.
+func (m *mirror) drawRoute(t *rapid.T) core.Input {
+	all := slices.SortedFunc(maps.Keys(m.hops), netip.Addr.Compare)
+	a := rapid.SampledFrom(all).Draw(t, "watched")
+	in := core.NextHopChanged{Addr: a, Metric: uint32(pick(t, "metric", 1, 2)), Protocol: rib.RIP}
+	in.Prefix = netip.PrefixFrom(a, pick(t, "by", 24, 8)).Masked()
+	hop := rib.NextHop{Interface: pick(t, "by way of", "Tunnel0", "Tunnel0", "Tunnel1", "eth1"), Addr: drawOverlay(t)}
+	if pick(t, "reachable", 1, 1, 1, 0) == 0 {
+		return core.NextHopChanged{Addr: a}
+	}
+	in.NextHops = []rib.NextHop{hop}
+	return in
+}
+
 func drawInput(t *rapid.T) core.Input {
-	switch rapid.IntRange(0, 14).Draw(t, "input") {
+	switch rapid.IntRange(0, 16).Draw(t, "input") {
+	case 15:
+		return core.Hairpin{In: pick(t, "in", "Tunnel0", "Tunnel1"), Out: pick(t, "out", "Tunnel0", "Tunnel1"),
+			Packet: ipPacket(drawTarget(t).String(), drawTarget(t).String())}
+	case 16:
+		return core.PeersUsed{Interface: pick(t, "used", "Tunnel0", "Tunnel1"), NBMA: []netip.Addr{drawNBMA(t)}}
 	case 0:
 		return drawConfig(t)
 	case 1, 2:
