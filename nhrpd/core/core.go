@@ -14,6 +14,8 @@ import (
 type Core struct {
 	rng       *rand.Rand
 	requestID uint32
+	spread    uint32 // odd: see resolutionID
+	offset    uint32
 
 	config    map[ifaceKey]InterfaceConfig // normal, of the last ConfigSet
 	links     map[string]rib.Interface
@@ -53,6 +55,9 @@ type Options struct {
 	// the ones that it used before (RFC 2332 section 5.2.3), so that a late
 	// reply to its former life does not match.
 	RequestID uint32
+	// Secret spreads the Request IDs of Resolution Requests, so that they cannot be
+	// guessed from others. 0: they are in sequence.
+	Secret uint64
 }
 
 // New returns a core that knows of no interface and has no configuration.
@@ -60,6 +65,8 @@ func New(o Options) *Core {
 	return &Core{
 		rng:       rand.New(o.Source),
 		requestID: o.RequestID,
+		spread:    uint32(o.Secret) | 1,
+		offset:    uint32(o.Secret >> 32),
 		decode:    (*packet.Message).Decode,
 		config:    make(map[ifaceKey]InterfaceConfig),
 		links:     make(map[string]rib.Interface),
@@ -233,6 +240,10 @@ func (c *Core) nextRequestID() uint32 {
 	c.requestID++
 	return c.requestID
 }
+
+// resolutionID returns the Request ID of a new Resolution Request: different for
+// different requests of one life, since spread is odd.
+func (c *Core) resolutionID() uint32 { return c.nextRequestID()*c.spread + c.offset }
 
 func (k ifaceKey) compare(o ifaceKey) int {
 	if n := cmp.Compare(k.name, o.name); n != 0 {

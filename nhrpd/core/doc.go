@@ -127,16 +127,61 @@
 //
 // A request is repeated under its Request ID after 1, 2, 4 and 8 s, shortened as
 // registrations are. While an entry exists, of whatever kind, further misses of its
-// address ask for nothing. There is no refresh: an entry ends with its holding time,
-// and what still sends to it misses it, goes by the server and is resolved anew,
-// without a lost packet. Nothing else tells which entries are in use.
+// address ask for nothing. An entry ends with its holding time. Where it is in use
+// (PeersUsed, after WatchUse) in the last part of that, two minutes or half of it, it
+// is resolved anew before (renew.go), and stays in force meanwhile.
 //
 // A request is answered from the registrations (an authoritative answer) or, about
 // this node itself, by a local entry. What is not known here goes to the station, if
-// a map says where it is, or to this node's own best server, and the reply comes back
-// the way of the request. Who was told is remembered with the entry until what it was
-// told ends by itself; when the entry moves or goes before that, they are sent Purge
-// Requests until they answer.
+// a map says where it is; if it is of the tunnel's subnet, to this node's own best
+// server; else the way that packets go, see below. A reply that is sent to this node
+// goes on the way of the request. Who was told is remembered with the entry until what
+// it was told ends by itself; when the entry moves or goes before that, they are sent
+// Purge Requests until they answer.
+//
+// # Shortcuts
+//
+// What is behind the stations is found in the same way, in both directions at once:
+//
+//	ingress A                     hub H                          egress B
+//	   │ ─── packet for 10.12.0.10 ▶│ ───────────────────────────▶ │
+//	   │ ◀── Traffic Indication ────│ it left where it came in     │
+//	   │ ─── Resolution Request ───▶│ by its route ──────────────▶ │ learns where A is
+//	   │ ◀───────────────── Resolution Reply: 10.12.0.0/24 ─────── │ by its route
+//	neighbour B, shortcut         remembers the request         remembers A
+//
+// How an address is reached without shortcuts is zebra's knowledge: route is one that
+// was asked for (WatchNextHop) and is kept up to date (NextHopChanged) as long as
+// anything rests on it. What needs an answer that is not there yet waits in it.
+//
+//   - redirect.go, the hub: the previous hop of a packet is the station by which its
+//     source is reached. It is told once in a while for each source and destination.
+//   - shortcut.go, the ingress: an incomplete entry for the address asks the next hop
+//     of its route; the answer becomes an entry for the prefix (a shortcut: asked is
+//     valid) and one for the station behind which it is. Both are stated to zebra as
+//     overrides: of the route with just that prefix, whose protocol goes on owning it,
+//     or as routes of NHRP's own. An answer that would lead the tunnel's own packets
+//     into the tunnel is used for the one address only.
+//   - answer.go, the egress: where the route leads out of the network, this node
+//     answers with the route's prefix, by a local entry that rests on the route.
+//   - relay.go, who passes a request on: it remembers that, for it alone sees when the
+//     way ceases to lead to the station that answered.
+//
+// # What ends a shortcut
+//
+//	holding time          not in use; or in use, and nobody answers
+//	the route beneath     gone, or leads elsewhere: at once. Changed (another hub,
+//	                      metric or prefix): without an answer within a second
+//	Purge Request         of the egress, when its own route is gone or another; of
+//	                      the hub, when its route leads to another station, or that
+//	                      one moves or is gone; of this node's administrator
+//	the station           resolved elsewhere, purged, without an answer to keepalives
+//
+// So a dead station costs what the routing protocol of the hub needs to see it, and not
+// the holding time. A server that comes back is asked anew about all, since it may have
+// forgotten what it passed on. A shortcut that does not carry its traffic any more
+// (the station behind it sends it back to the hub) shows by further Traffic
+// Indications, which ask anew.
 //
 // # Timers
 //
@@ -146,6 +191,10 @@
 //	resolve   a server's name                            5 … 60 s
 //	replay    longest holding time since Attached        once
 //	ask       a Resolution Request's retry               0.75 … 16 s
+//	refresh   until an entry in use is resolved anew     1 … 65535 s
+//	renew     retry of a request to renew an entry       0.75 … 16 s
+//	keepalive between questions to a station             as configured
+//	route     until what rests on a route is looked at   60 s
 //	purge     a Purge Request's retry                    0.75 … 16 s
 //
 // # Restart
@@ -162,7 +211,7 @@
 //
 //	RFC 2332 5.1       fixed part, hop count of forwarded packets
 //	         5.2.0.1   Request ID, holding time, prefix length
-//	         5.2.1-2   resolution, both halves and transit, codes 0, 4, 5, 12, 13
+//	         5.2.1-2   resolution, both halves, transit and egress, codes 0, 4, 5, 12, 13
 //	         5.2.3-4   registration, both halves, uniqueness, codes 0, 4, 5, 14
 //	         5.2.5-6   purge: of registrations and of what was told, both halves
 //	         5.2.7     error indications 1, 3, 6, 7, 8, 9, 10, 11, 15
@@ -170,7 +219,8 @@
 //	         5.3.1     Responder Address
 //	         5.3.2-3   Transit NHS Records, loop by protocol address
 //	         5.3.4     Authentication: Cisco's clear text, hop by hop
-//	Cisco              NAT address extension, max-send, retry times, messages
+//	Cisco              NAT address extension, max-send, retry times, messages,
+//	                   Traffic Indication, redirect, shortcut
 //
 // # Deviations
 //
@@ -190,23 +240,28 @@
 //     reported by an error.
 //   - After a NAK the packets still go by way of the server, which forwards or refuses
 //     them as it would without NHRP.
-//   - What was told in an earlier life is not purged: who asked is not saved.
+//   - The answer about what is behind this node has the prefix of the route, whatever
+//     Prefix Length the request has: Cisco's routers expect it.
+//   - A Purge Request of a server for a part of a shortcut ends the shortcut: the server
+//     knows no more of it than the address that was asked for.
+//   - What was told or passed on in an earlier life is not purged: who asked is not saved.
 //   - The Purge Requests of a client have the N bit: it does not wait for replies.
 //   - The Authentication extension of a client is not returned by a server that has
 //     no authentication configured, since it is made anew at each hop (5.3.4).
 //   - Request IDs do not start at 0 (recommended in 5.2.0.1) but where the driver
-//     says, which is how they survive a crash without non-volatile memory. They can be
-//     guessed, and that is left so: a reply is believed from the NBMA address alone
-//     that was asked, and who can send packets with that as their source can as well
-//     send requests, purges and user's packets, none of which needs an ID. It is IPsec
-//     that keeps such senders out, not 32 bits that anyone on the way can read.
+//     says, which is how they survive a crash without non-volatile memory. Those of
+//     Resolution Requests, whose answers are believed from the station that they are
+//     about, are spread by a secret, so that who cannot see the request cannot answer it.
+//     Those of registrations can be guessed: their replies are believed from the NBMA
+//     address alone that was asked, and who can send packets with that as their source
+//     can as well send requests, purges and user's packets, none of which needs an ID.
 //   - The line protocol does not go down as soon as no server responds, but when no
 //     other is asked in its place either: a change of servers is no change of the line.
 //
 // # What it deliberately does not do
 //
-// It redirects nothing and installs no shortcut: Traffic Indications are counted as
-// unsupported, and what is resolved are next hops on the tunnel. It registers one
+// It does not find out whether the underlay carries packets between two stations: the
+// answer of one that comes straight from there has to do. It registers one
 // protocol address for each tunnel and family; for IPv6 the tunnel's link-local
 // addresses with it, unless it registers uniquely. It
 // copies no multicast: it says where to, and the data plane does it. SCSP (RFC 2334) is out of scope.

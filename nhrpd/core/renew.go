@@ -33,7 +33,7 @@ func (c *Core) renew(now clock.Instant, e *entry, validate bool) {
 		return
 	}
 	c.stopRenewal(e)
-	e.renewal = &asking{via: via, id: c.nextRequestID(), pending: true, retry: firstRetry, validate: validate}
+	e.renewal = &asking{via: via, id: c.resolutionID(), pending: true, retry: firstRetry, validate: validate}
 	i.renewals[e.renewal.id] = e
 	c.sendResolution(now, e, e.renewal)
 	c.timers.Set(timerKey{kind: timerRenew, entry: e}, now.Add(c.jitter(e.renewal.retry)))
@@ -149,7 +149,7 @@ func (c *Core) keepaliveDue(now clock.Instant, e *entry) {
 			return
 		}
 	}
-	e.probe = c.nextRequestID()
+	e.probe = c.resolutionID()
 	i.probes[e.probe] = e
 	c.sendResolution(now, e, &asking{via: e.nbma, id: e.probe})
 	c.timers.Set(timerKey{kind: timerKeepalive, entry: e}, now.Add(i.cfg.Keepalive))

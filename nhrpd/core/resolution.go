@@ -131,7 +131,7 @@ func (c *Core) ask(now clock.Instant, e *entry) {
 	c.wantNeighbor(e)
 	c.live(now, e, temporaryLife)
 	a.former = a.id
-	a.id, a.pending, a.retry = c.nextRequestID(), true, firstRetry
+	a.id, a.pending, a.retry = c.resolutionID(), true, firstRetry
 	if c.askLimit.allow(now, e.target.Addr()) {
 		c.sendResolution(now, e, a)
 	}

@@ -53,7 +53,7 @@ func (c *Core) seekShortcut(now clock.Instant, i *iface, r *route) {
 	e := &entry{
 		iface: out, target: hostPrefix(dst), kind: EntryIncomplete, flags: FlagNegative, created: now, since: now,
 		expires: now.Add(temporaryLife), asked: dst,
-		ask: &asking{via: via, id: c.nextRequestID(), pending: true, retry: firstRetry, hits: 1},
+		ask: &asking{via: via, id: c.resolutionID(), pending: true, retry: firstRetry, hits: 1},
 	}
 	out.unresolved++
 	c.rest(e, r)

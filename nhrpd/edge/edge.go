@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	cryptorand "crypto/rand"
+	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
@@ -61,9 +63,16 @@ func New(log *slog.Logger, network rawsock.Network, resolver Resolver) *Edge {
 	now := time.Now()
 	e.events.since = now
 	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{
-		Machine: core.New(core.Options{Source: rand.NewPCG(uint64(now.UnixNano()), uint64(now.Unix())), RequestID: firstRequestID(now)}),
+		Machine: core.New(core.Options{Source: rand.NewPCG(secret(), secret()), RequestID: firstRequestID(now), Secret: secret()}),
 		Tick:    core.Tick{}, Queue: rxQueue, Handle: e.handle})
 	return e
+}
+
+// secret returns 64 bits that nobody can guess.
+func secret() uint64 {
+	var b [8]byte
+	_, _ = cryptorand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // firstRequestID lies above the Request IDs of earlier lives of the daemon, as
