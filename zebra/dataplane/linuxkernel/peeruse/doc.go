@@ -9,11 +9,11 @@
 // devices, as a classifier with direct action. It changes no packet and always
 // leaves the verdict to the filters after it.
 //
-// What arrives there begins with the outer IPv4 header and the GRE header that the
-// kernel has made (see package replicate), with the neighbour's NBMA address as its
+// What arrives there begins with the outer IPv4 or IPv6 header and the GRE header that
+// the kernel has made (see package replicate), with the neighbour's NBMA address as its
 // destination:
 //
-//	begins with IPv4 and GRE, not NHRP?           no: done
+//	begins with IP and GRE, not NHRP?             no: done
 //	to a station?                                 no: done
 //	device and destination noted?                 yes: done
 //	note them
@@ -23,10 +23,10 @@
 // nothing. A packet that comes while the notes are read is told of now or next time.
 //
 // Nothing is noted for what is for many: for the kernel that is the tunnel's broadcast
-// address, which is in 127.0.0.0/8, or a group. The copies that package replicate makes
-// of it have no outer header when they come here, since this program is before that
-// one; an inner header of IPv4 to a group, or of anything that is not GRE, is not
-// mistaken for one. (GRE to the broadcast address of the tunnel's subnet is: its
+// address, which is in 127.0.0.0/8 or in 100::/64, or a group. The copies that package
+// replicate makes of it have no outer header when they come here, since this program
+// is before that one; an inner header to a group, or of anything that is not GRE, is
+// not mistaken for one. (GRE to the broadcast address of the tunnel's subnet is: its
 // address is noted, and nobody's.)
 //
 // # Limits
@@ -36,8 +36,8 @@
 // next process cannot open them without having all rights, and puts another program
 // in the place of the old one.
 //
-// A device that does not put an outer IPv4 header before its packets on this way,
-// such as a tunnel that takes the destination from the route, is none for this program.
+// A device that does not put the outer header before its packets on this way, such as
+// a tunnel that takes the destination from the route, is none for this program.
 //
 // # What it needs
 //

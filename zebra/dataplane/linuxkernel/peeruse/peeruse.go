@@ -16,8 +16,8 @@ const batch = 1024
 
 // Use says that a data packet was sent to a peer.
 type Use struct {
-	Index int        // of the device
-	NBMA  netip.Addr // IPv4
+	Index int // of the device
+	NBMA  netip.Addr
 }
 
 // ErrClosed is what Read returns after Close.
@@ -30,7 +30,7 @@ type Watch struct {
 	mu     sync.Mutex // guards what follows
 	notes  *ebpf.Map
 	closed bool
-	keys   [batch]uint64
+	keys   [batch][keySize / 8]uint64
 	values [batch]uint64
 }
 
@@ -44,7 +44,7 @@ func New() (w *Watch, err error) {
 			w, err = nil, fmt.Errorf("loading the BPF program that notes the use of peers: %w", err)
 		}
 	}()
-	w.notes, err = ebpf.NewMap(&ebpf.MapSpec{Name: "godmvpn_notes", Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: MaxNotes})
+	w.notes, err = ebpf.NewMap(&ebpf.MapSpec{Name: "godmvpn_notes", Type: ebpf.Hash, KeySize: keySize, ValueSize: 8, MaxEntries: MaxNotes})
 	if err != nil {
 		return w, err
 	}

@@ -21,17 +21,22 @@ const MaxNotes = 16384
 
 // Protocol constants.
 const (
-	ipPlain    = 0x45 // RFC 791 section 3.1: version 4, a header without options
-	protocolAt = 9
-	daddrAt    = 16
-	ipMinLen   = 20
-	protoGRE   = 47     // RFC 2784
-	greTypeAt  = 2      // RFC 2784 section 2
-	typeNHRP   = 0x2001 // RFC 2332 section 5.1
-	multicast  = 0xe0   // first byte of 224.0.0.0/4; 240.0.0.0/4 is above
-	loopback   = 0x7f   // first byte of 127.0.0.0/8
-	// headerLen is what is looked at of a packet: up to the type of what is inside.
-	headerLen = ipMinLen + greTypeAt + 2
+	protoGRE  = 47     // RFC 2784
+	greTypeAt = 2      // RFC 2784 section 2
+	typeNHRP  = 0x2001 // the EtherType of NHRP
+
+	ipv4Plain  = 0x45 // RFC 791 section 3.1: version 4, a header without options
+	ipv4Len    = 20
+	ipv4Proto  = 9
+	ipv4DstAt  = 16
+	multicast4 = 0xe0 // first byte of 224.0.0.0/4; 240.0.0.0/4 is above
+	loopback4  = 0x7f // first byte of 127.0.0.0/8
+
+	ipv6Len    = 40 // RFC 8200 section 3
+	ipv6NextAt = 6
+	ipv6DstAt  = 24
+	multicast6 = 0xff   // first byte of ff00::/8
+	discard6   = 0x0100 // first of the four words of 100::/64, RFC 6666, whose others are 0
 )
 
 // Offsets in struct __sk_buff (linux/bpf.h).
@@ -45,8 +50,21 @@ const (
 // before Linux 6.3 take a shorter value in the place of another for an attack, unless
 // there is CAP_PERFMON.
 const (
-	atKey   = -8
-	atValue = -16
+	atAddrLow  = -8
+	atAddrHigh = -16
+	atKey      = -24 // the index of the device; the address follows
+	atValue    = -32
+	keySize    = 24
+)
+
+// Registers.
+const (
+	rSkb    = asm.R1
+	rPacket = asm.R2
+	rEnd    = asm.R3
+	rHigh   = asm.R4 // halves of the address
+	rLow    = asm.R0
+	rTmp    = asm.R5
 )
 
 const done = "done"
@@ -56,44 +74,97 @@ func network(v uint16) int32 {
 	return int32(binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v)))
 }
 
-// A key of the map is the index of a device, and the two halves of an IPv4 address as
-// loads of two bytes give them: the verifier takes packets for aligned like Ethernet's,
-// where an address in an IPv4 header that comes first is not. A value means nothing.
-func parse(key uint64) Use {
-	var nbma [4]byte
-	binary.NativeEndian.PutUint16(nbma[:], uint16(key>>16))
-	binary.NativeEndian.PutUint16(nbma[2:], uint16(key))
-	return Use{Index: int(key >> 32), NBMA: netip.AddrFrom4(nbma)}
+// parse reads a key of the map: the index of a device, and a destination in two halves,
+// an IPv4 address as a mapped one (RFC 4291 section 2.5.5.2). Each half is put together
+// of loads of two bytes, first come uppermost: the verifier takes packets for aligned
+// like Ethernet's, where an address in a header that comes first is not.
+func parse(k [keySize / 8]uint64) Use {
+	var b [16]byte
+	for i := range 4 {
+		shift := 48 - 16*i
+		binary.NativeEndian.PutUint16(b[2*i:], uint16(k[1]>>shift))
+		binary.NativeEndian.PutUint16(b[8+2*i:], uint16(k[2]>>shift))
+	}
+	return Use{Index: int(k[0]), NBMA: netip.AddrFrom16(b).Unmap()}
 }
 
-// programSpec returns the program over its map, by file descriptor.
+// gather shifts n words of the packet into a register.
+func gather(to asm.Register, at int16, n int) (code asm.Instructions) {
+	for i := range int16(n) {
+		code = append(code,
+			asm.LSh.Imm(to, 16),
+			asm.LoadMem(rTmp, rPacket, at+2*i, asm.Half),
+			asm.Or.Reg(to, rTmp),
+		)
+	}
+	return code
+}
+
+// long goes on with packets of at least so many bytes.
+func long(n int32) asm.Instructions {
+	return asm.Instructions{
+		asm.Mov.Reg(rTmp, rPacket),
+		asm.Add.Imm(rTmp, n),
+		asm.JGT.Reg(rTmp, rEnd, done),
+	}
+}
+
+// data goes on with GRE that is not NHRP.
+func data(protoAt, headerLen int16) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMem(rTmp, rPacket, protoAt, asm.Byte),
+		asm.JNE.Imm(rTmp, protoGRE, done),
+		asm.LoadMem(rTmp, rPacket, headerLen+greTypeAt, asm.Half),
+		asm.JEq.Imm(rTmp, network(typeNHRP), done),
+	}
+}
+
+// destination goes on with packets for a station, and leaves its address in the
+// registers.
+func destination() asm.Instructions {
+	code := append(long(ipv4Len+greTypeAt+2),
+		asm.LoadMem(rTmp, rPacket, 0, asm.Byte),
+		asm.JNE.Imm(rTmp, ipv4Plain, "ipv6"))
+	code = append(code, data(ipv4Proto, ipv4Len)...)
+	code = append(code,
+		asm.LoadMem(rTmp, rPacket, ipv4DstAt, asm.Byte),
+		asm.JGE.Imm(rTmp, multicast4, done),
+		asm.JEq.Imm(rTmp, loopback4, done),
+		asm.Mov.Imm(rHigh, 0),
+		asm.Mov.Imm(rLow, 0xffff))
+	code = append(code, gather(rLow, ipv4DstAt, 2)...)
+	code = append(code,
+		asm.Ja.Label("note"),
+		asm.RSh.Imm(rTmp, 4).WithSymbol("ipv6"),
+		asm.JNE.Imm(rTmp, 6, done))
+	code = append(code, long(ipv6Len+greTypeAt+2)...)
+	code = append(code, data(ipv6NextAt, ipv6Len)...)
+	code = append(code,
+		asm.LoadMem(rTmp, rPacket, ipv6DstAt, asm.Byte),
+		asm.JEq.Imm(rTmp, multicast6, done),
+		asm.Mov.Imm(rHigh, 0),
+		asm.Mov.Imm(rLow, 0))
+	code = append(code, gather(rHigh, ipv6DstAt, 4)...)
+	return append(append(code,
+		asm.LoadImm(rTmp, int64(network(discard6))<<48, asm.DWord),
+		asm.JEq.Reg(rHigh, rTmp, done)),
+		gather(rLow, ipv6DstAt+8, 4)...)
+}
+
+// programSpec returns the program over its map, by file descriptor. The values mean
+// nothing.
 func programSpec(notes int) *ebpf.ProgramSpec {
-	const packet, end, key = asm.R2, asm.R3, asm.R4
+	code := append(asm.Instructions{
+		asm.LoadMem(rPacket, rSkb, skbData, asm.Word),
+		asm.LoadMem(rEnd, rSkb, skbDataEnd, asm.Word),
+	}, destination()...)
 	return &ebpf.ProgramSpec{
 		Name: "godmvpn_use", Type: ebpf.SchedCLS, License: "Apache-2.0",
-		Instructions: asm.Instructions{
-			asm.LoadMem(packet, asm.R1, skbData, asm.Word),
-			asm.LoadMem(end, asm.R1, skbDataEnd, asm.Word),
-			asm.Mov.Reg(asm.R5, packet),
-			asm.Add.Imm(asm.R5, headerLen),
-			asm.JGT.Reg(asm.R5, end, done),
-			asm.LoadMem(asm.R5, packet, 0, asm.Byte),
-			asm.JNE.Imm(asm.R5, ipPlain, done),
-			asm.LoadMem(asm.R5, packet, protocolAt, asm.Byte),
-			asm.JNE.Imm(asm.R5, protoGRE, done),
-			asm.LoadMem(asm.R5, packet, ipMinLen+greTypeAt, asm.Half),
-			asm.JEq.Imm(asm.R5, network(typeNHRP), done),
-			asm.LoadMem(asm.R5, packet, daddrAt, asm.Byte),
-			asm.JGE.Imm(asm.R5, multicast, done),
-			asm.JEq.Imm(asm.R5, loopback, done),
-			asm.LoadMem(key, asm.R1, skbIfindex, asm.Word),
-			asm.LSh.Imm(key, 16),
-			asm.LoadMem(asm.R5, packet, daddrAt, asm.Half),
-			asm.Or.Reg(key, asm.R5),
-			asm.LSh.Imm(key, 16),
-			asm.LoadMem(asm.R5, packet, daddrAt+2, asm.Half),
-			asm.Or.Reg(key, asm.R5),
-			asm.StoreMem(asm.RFP, atKey, key, asm.DWord),
+		Instructions: append(code,
+			asm.StoreMem(asm.RFP, atAddrHigh, rHigh, asm.DWord).WithSymbol("note"),
+			asm.StoreMem(asm.RFP, atAddrLow, rLow, asm.DWord),
+			asm.LoadMem(rTmp, rSkb, skbIfindex, asm.Word),
+			asm.StoreMem(asm.RFP, atKey, rTmp, asm.DWord),
 			asm.LoadMapPtr(asm.R1, notes),
 			asm.Mov.Reg(asm.R2, asm.RFP),
 			asm.Add.Imm(asm.R2, atKey),
@@ -110,6 +181,6 @@ func programSpec(notes int) *ebpf.ProgramSpec {
 			asm.FnMapUpdateElem.Call(),
 			asm.Mov.Imm(asm.R0, Verdict).WithSymbol(done),
 			asm.Return(),
-		},
+		),
 	}
 }

@@ -73,9 +73,13 @@ func (w *Watch) read(t fatal) (all []netip.Addr) {
 
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-// packet is what a multipoint tunnel sends: outer IPv4, GRE, and 40 bytes.
+// packet is what a multipoint tunnel sends: outer IP, GRE, and 40 bytes.
 func packet(typ uint16, nbma netip.Addr) []byte {
-	b := append([]byte{0x45, 0, 0, 64, 0, 1, 0x40, 0, 255, 47, 0, 0, 192, 0, 2, 1}, nbma.AsSlice()...)
+	b := []byte{0x45, 0, 0, 64, 0, 1, 0x40, 0, 255, 47, 0, 0, 192, 0, 2, 1}
+	if nbma.Is6() {
+		b = append([]byte{0x6c, 0, 0, 0, 0, 48, 47, 255}, ip("2001:db8::1").AsSlice()...)
+	}
+	b = append(b, nbma.AsSlice()...)
 	b = append(b, 0x20, 0)
 	return append(binary.BigEndian.AppendUint16(b, typ), make([]byte, 40)...)
 }
@@ -84,6 +88,13 @@ func set(b []byte, at int, v ...byte) []byte { copy(b[at:], v); return b }
 
 // model returns what is noted of a packet, written from the package comment.
 func model(b []byte) (all []netip.Addr) {
+	if len(b) >= 44 && b[0]>>4 == 6 && b[6] == 47 && binary.BigEndian.Uint16(b[42:]) != 0x2001 {
+		a := netip.AddrFrom16([16]byte(b[24:]))
+		if b[24] == 0xff || netip.MustParsePrefix("100::/64").Contains(a) {
+			return nil
+		}
+		return []netip.Addr{a.Unmap()}
+	}
 	if len(b) < 24 || b[0] != 0x45 || b[9] != 47 || binary.BigEndian.Uint16(b[22:]) == 0x2001 {
 		return nil
 	}
@@ -96,7 +107,7 @@ func model(b []byte) (all []netip.Addr) {
 
 func TestWhichPackets(t *testing.T) {
 	w := loaded(t)
-	peer := ip("192.0.2.7")
+	peer, peer6 := ip("192.0.2.7"), ip("2001:db8:1:203:405:607:809:a0b")
 	for _, c := range []struct {
 		name   string
 		packet []byte
@@ -119,15 +130,23 @@ func TestWhichPackets(t *testing.T) {
 		{"a copy for the subnet, UDP", set(packet(0x0800, peer), 9, 17), false},
 		{"options", set(packet(0x0800, peer), 0, 0x46), false},
 		{"short", packet(0x0800, peer)[:23], false},
+		{"over IPv6", packet(0x0800, peer6), true},
+		{"over IPv6, IPv6", packet(0x86dd, peer6), true},
+		{"over IPv6, NHRP", packet(0x2001, peer6), false},
+		{"over IPv6, not GRE", set(packet(0x0800, peer6), 6, 17), false},
+		{"over IPv6, for everybody", packet(0x0800, ip("100::47:5245")), false},
+		{"over IPv6, beside that", packet(0x0800, ip("100:0:0:1::47:5245")), true},
+		{"over IPv6, to a group", packet(0x86dd, ip("ff02::1")), false},
+		{"over IPv6, beside the groups", packet(0x86dd, ip("feff::1")), true},
+		{"over IPv6, short", packet(0x0800, peer6)[:43], false},
+		{"over IPv6, just long enough", packet(0x0800, peer6)[:44], true},
+		{"over version 7", set(packet(0x0800, peer6), 0, 0x70), false},
 		{"just long enough", packet(0x0800, peer)[:24], true},
 	} {
 		w.run(t, c.packet)
 		got := w.read(t)
-		if c.want && !slices.Contains(got, netip.AddrFrom4([4]byte(c.packet[16:]))) || len(got) > 1 || !c.want && len(got) > 0 {
-			t.Errorf("%s: noted %v", c.name, got)
-		}
-		if m := model(c.packet); (len(m) == 1) != c.want {
-			t.Errorf("%s: the model says %v", c.name, m)
+		if m := model(c.packet); (len(m) == 1) != c.want || !slices.Equal(got, m) {
+			t.Errorf("%s: noted %v, the model says %v", c.name, got, m)
 		}
 	}
 }
@@ -137,9 +156,14 @@ func TestAnyPacket(t *testing.T) {
 	w := loaded(t)
 	rapid.Check(t, func(t *rapid.T) {
 		typ := rapid.SampledFrom([]uint16{0x0800, 0x86dd, 0x2001, 0x0120}).Draw(t, "type")
-		b := packet(typ, netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "nbma"))))
+		raw := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "nbma")
+		copy(raw, rapid.SampledFrom([][]byte{{0xff}, {1, 0, 0, 0, 0, 0, 0, 0}, {224}, {127}, {0x20, 1}, {}}).Draw(t, "begin"))
+		b := packet(typ, netip.AddrFrom16([16]byte(raw)))
+		if rapid.Bool().Draw(t, "IPv4") {
+			b = packet(typ, netip.AddrFrom4([4]byte(raw)))
+		}
 		if rapid.IntRange(0, 3).Draw(t, "lies") == 0 {
-			b[rapid.IntRange(0, 24).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
+			b[rapid.IntRange(0, 44).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
 		}
 		b = b[:rapid.IntRange(14, len(b)).Draw(t, "cut")]
 		w.run(t, b)
@@ -152,9 +176,9 @@ func TestAnyPacket(t *testing.T) {
 // TestRead tells each peer once, sorted, and again when it is used again.
 func TestRead(t *testing.T) {
 	w := loaded(t)
-	want := []netip.Addr{ip("9.0.0.1"), ip("192.0.2.7"), ip("192.0.2.200")}
+	want := []netip.Addr{ip("9.0.0.1"), ip("192.0.2.7"), ip("192.0.2.200"), ip("2001:db8::7")}
 	for range 2 {
-		for _, i := range []int{2, 0, 1, 1, 2, 0, 0} {
+		for _, i := range []int{2, 0, 3, 1, 1, 2, 0, 0, 3} {
 			w.run(t, packet(0x0800, want[i]))
 		}
 		if got := w.read(t); !slices.Equal(got, want) {
@@ -230,6 +254,7 @@ func BenchmarkProgram(b *testing.B) {
 		packet []byte
 	}{
 		{"stream", packet(0x0800, ip("192.0.2.7"))},
+		{"stream over IPv6", packet(0x0800, ip("2001:db8::7"))},
 		{"for everybody", packet(0x0800, ip("127.71.82.69"))},
 		{"a copy", set(packet(0x0800, ip("224.0.0.5")), 9, 17)},
 	} {
@@ -253,7 +278,7 @@ func BenchmarkRead(b *testing.B) {
 			var spent time.Duration
 			for range b.N {
 				for i := range n {
-					if err := w.notes.Put(uint64(i), uint64(0)); err != nil {
+					if err := w.notes.Put([3]uint64{1, 0, uint64(i)}, uint64(0)); err != nil {
 						b.Fatal(err)
 					}
 				}
