@@ -20,7 +20,7 @@ const about4 = " ip nhrp"
 // apart has the IDs of those of them that configure.
 var apart = func() map[string]bool {
 	ids := map[string]bool{}
-	for _, c := range configCommands() {
+	for _, c := range slices.Concat(configCommands(), optionCommands(), refusedCommands()) {
 		ids[c.ID] = strings.Contains(" "+c.Pattern, about4)
 	}
 	return ids

@@ -31,6 +31,8 @@ const (
 	CmdKeepalive   = "nhrp.shortcut-keepalive"
 	CmdMinPrefix   = "nhrp.minimum-prefix-length"
 	CmdGroup       = "nhrp.group"
+	CmdRecord      = "nhrp.record"
+	CmdResponder   = "nhrp.responder"
 )
 
 // weight places the lines between "ip mtu" and "ip tcp adjust-mss" of the
@@ -45,8 +47,9 @@ func Grammar() cli.Tree {
 		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
 		"detail": "In full", "addr": "Protocol address", "prefix": "Protocol address and prefix length", "vrf": "Tunnels of one VRF",
 	}}
-	tree.Commands = slices.Concat(bothFamilies(configCommands()), groupCommands(), []cli.Command{ifStateCommand()}, bothFamilies(execCommands()), bothFamilies(clearCommands()),
-		bothFamilies(traceCommands()), debugCommands(), plugin.DebugCommands(Facilities))
+	tree.Commands = slices.Concat(bothFamilies(configCommands()), bothFamilies(optionCommands()), bothFamilies(refusedCommands()), alwaysCommands(),
+		groupCommands(), []cli.Command{ifStateCommand()}, bothFamilies(execCommands()), bothFamilies(clearCommands()), bothFamilies(traceCommands()),
+		debugCommands(), plugin.DebugCommands(Facilities))
 	return tree
 }
 

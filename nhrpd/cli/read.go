@@ -116,6 +116,12 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.ServerOnly = true
 	case CmdIfState:
 		c.IfState = true
+	case CmdRecord:
+		c.NoRecord = n.No
+	case CmdResponder:
+		c.Responder = a.String("ifname")
+	default:
+		return whyRefused(id)
 	}
 	return ""
 }

@@ -278,7 +278,7 @@ func (c *Core) sendResolutionReply(now clock.Instant, i *iface, to netip.Addr) {
 	m := &c.in
 	m.Type, m.HopCount = packet.ResolutionReply, replyHops
 	if e := m.Extension(packet.ResponderAddress); e != nil {
-		e.CIEs = []packet.CIE{i.ownCIE()}
+		e.CIEs = []packet.CIE{c.responderCIE(i)}
 	}
 	i.reauthenticate(m)
 	c.send(now, i, to, m, sendOwn)

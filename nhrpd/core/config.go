@@ -64,6 +64,9 @@ type InterfaceConfig struct {
 	// there (`ip nhrp shortcut keepalive`); 0: never.
 	Keepalive time.Duration
 
+	NoRecord  bool   // `no ip nhrp record`: requests of this node do not ask for the servers on the way to be recorded
+	Responder string // `ip nhrp responder`: the interface whose address replies name as the responder's; "": the tunnel
+
 	MaxSend         int           // packets in MaxSendInterval; 0: DefaultMaxSend
 	MaxSendInterval time.Duration // 0: DefaultMaxSendInterval
 }
@@ -125,6 +128,7 @@ func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
 		slices.Equal(c.Clusters, o.Clusters) && c.Fallback == o.Fallback && c.ServerOnly == o.ServerOnly && c.IfState == o.IfState && c.Group == o.Group &&
 		c.Redirect == o.Redirect && c.RedirectTimeout == o.RedirectTimeout && c.Shortcut == o.Shortcut &&
 		c.MinPrefix == o.MinPrefix && c.Keepalive == o.Keepalive &&
+		c.NoRecord == o.NoRecord && c.Responder == o.Responder &&
 		c.MaxSend == o.MaxSend && c.MaxSendInterval == o.MaxSendInterval
 }
 

@@ -201,7 +201,7 @@ func (c *Core) purgeRequest(now clock.Instant, i *iface, in RxPacket) {
 		return
 	}
 	m.Type, m.HopCount = packet.PurgeReply, replyHops
-	i.replyExtensions(m, in.NBMA)
+	c.replyExtensions(i, m, in.NBMA)
 	c.send(now, i, in.NBMA, m, sendOwn)
 }
 

@@ -48,7 +48,7 @@ func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 		// in use (FRR's "nhs dynamic") learn the address here.
 		m.DstProtocol = i.addr.Addr()
 	}
-	i.replyExtensions(m, client)
+	c.replyExtensions(i, m, client)
 	c.send(now, i, client, m, sendOwn)
 }
 
@@ -215,9 +215,9 @@ func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r regist
 // transit servers are left alone (5.3.2), authentication is made anew (5.3.4),
 // and to the NAT address extension goes how this node sees the client. All
 // others return as they came (5.3).
-func (i *iface) replyExtensions(m *packet.Message, seen netip.Addr) {
+func (c *Core) replyExtensions(i *iface, m *packet.Message, seen netip.Addr) {
 	if e := m.Extension(packet.ResponderAddress); e != nil {
-		e.CIEs = []packet.CIE{i.ownCIE()}
+		e.CIEs = []packet.CIE{c.responderCIE(i)}
 	}
 	if e := m.Extension(packet.NATAddress); e != nil && len(e.Value) == 0 && seen != m.SrcNBMA {
 		e.CIEs = append(e.CIEs[:len(e.CIEs):len(e.CIEs)], packet.CIE{
@@ -233,4 +233,27 @@ func (i *iface) ownCIE() packet.CIE {
 	return packet.CIE{
 		MTU: uint16(min(i.link.MTU, 0xffff)), HoldingTime: seconds(i.cfg.Holdtime), NBMA: i.source, Protocol: i.addr.Addr(),
 	}
+}
+
+// responderCIE describes this node in the Responder Address extension: by the address
+// of the interface that `ip nhrp responder` names, if it has one of the family.
+func (c *Core) responderCIE(i *iface) packet.CIE {
+	cie := i.ownCIE()
+	if a := protocolAddress(c.links[i.cfg.Responder], i.key.family).Addr(); i.cfg.Responder != "" && a.IsValid() {
+		cie.Protocol = a
+	}
+	return cie
+}
+
+// askExtensions adds to a request of this node's own what it asks the stations on its
+// way for: who answers (RFC 2332 section 5.3.1), and which servers pass it on (5.3.2
+// and 5.3.3), the latter not under `no ip nhrp record`.
+func (i *iface) askExtensions(exts []packet.Extension) []packet.Extension {
+	exts = append(exts, packet.Extension{Type: packet.ResponderAddress, Compulsory: true})
+	if i.cfg.NoRecord {
+		return exts
+	}
+	return append(exts,
+		packet.Extension{Type: packet.ForwardTransitNHS, Compulsory: true},
+		packet.Extension{Type: packet.ReverseTransitNHS, Compulsory: true})
 }

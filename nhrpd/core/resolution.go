@@ -209,10 +209,7 @@ func (c *Core) sendResolution(now clock.Instant, e *entry, a *asking) {
 		SrcProtocol: own, DstProtocol: e.question(), CIEs: []packet.CIE{cie},
 		Extensions: make([]packet.Extension, 0, 5),
 	}
-	m.Extensions = append(m.Extensions,
-		packet.Extension{Type: packet.ResponderAddress, Compulsory: true},
-		packet.Extension{Type: packet.ForwardTransitNHS, Compulsory: true},
-		packet.Extension{Type: packet.ReverseTransitNHS, Compulsory: true})
+	m.Extensions = i.askExtensions(m.Extensions)
 	m.Extensions = i.authenticate(m.Extensions)
 	nat := packet.Extension{Type: packet.NATAddress}
 	if seen := i.translated(); seen.IsValid() {

@@ -147,10 +147,7 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 			m.CIEs = append(m.CIEs, cie)
 		}
 	}
-	m.Extensions = append(m.Extensions,
-		packet.Extension{Type: packet.ResponderAddress, Compulsory: true},
-		packet.Extension{Type: packet.ForwardTransitNHS, Compulsory: true},
-		packet.Extension{Type: packet.ReverseTransitNHS, Compulsory: true})
+	m.Extensions = i.askExtensions(m.Extensions)
 	m.Extensions = i.authenticate(m.Extensions)
 	if group, err := packet.NewGroup(i.cfg.Group); err == nil { // no group is none that could be sent
 		m.Extensions = append(m.Extensions, group)

@@ -138,6 +138,8 @@ func (w *world) configLine(a scripttest.Args) {
 	c.NetworkID = uint32(a.Number("network-id", 1))
 	c.Authentication = a.Get("auth", "")
 	c.RegisterUnique = a.Has("unique")
+	c.NoRecord = a.Has("no-record")
+	c.Responder = a.Get("responder", "")
 	c.MulticastDynamic = !a.Has("no-dynamic")
 	c.Holdtime = a.Duration("holdtime", 600*time.Second)
 	c.RegistrationTimeout = a.Duration("registration-timeout", 0)
