@@ -66,6 +66,7 @@ type target struct {
 	nbma   netip.Addr       // zero: unknown
 	server *core.NHSEntry   // nil: none of this router's
 	entry  *core.CacheEntry // nil: it has none
+	mute   bool             // nobody registers on this tunnel, neither this router nor others
 }
 
 // targets returns whom to look at: on each tunnel the servers, then the peers that are
@@ -75,20 +76,20 @@ func targets(f Facts, peer netip.Addr) []target {
 	var all []target
 	for k := range f.Peers.Interfaces {
 		i := &f.Peers.Interfaces[k]
-		found := serversOf(i, peer)
+		found, mute := serversOf(i, peer), muteOn(f, i)
 		for n := range f.Cache.Entries {
 			e := &f.Cache.Entries[n]
 			if e.Interface != i.Interface || e.Family != i.Family || e.Type == core.EntryLocal || !e.Target.IsSingleIP() {
 				continue
 			}
-			t := target{iface: i, tunnel: e.Target.Addr(), nbma: e.NBMA, entry: e}
+			t := target{iface: i, tunnel: e.Target.Addr(), nbma: e.NBMA, entry: e, mute: mute}
 			if e.Flags&core.FlagTemporary != 0 {
 				t.nbma = netip.Addr{} // it is the server's
 			}
 			same := func(s target) bool { return s.tunnel == t.tunnel }
 			if at := slices.IndexFunc(found, same); at >= 0 {
 				found[at].entry = e
-			} else if peer.IsValid() && (t.tunnel == peer || t.nbma == peer) || !peer.IsValid() && stuck(e) {
+			} else if peer.IsValid() && (t.tunnel == peer || t.nbma == peer) || !peer.IsValid() && (stuck(e) || mute) {
 				found = append(found, t)
 			}
 		}
@@ -114,6 +115,14 @@ func serversOf(i *core.InterfacePeers, peer netip.Addr) []target {
 		}
 	}
 	return found
+}
+
+// muteOn reports whether nobody registers on a tunnel: neither this router, since it has
+// no server, nor others here.
+func muteOn(f Facts, i *core.InterfacePeers) bool {
+	return len(i.Servers) == 0 && !slices.ContainsFunc(f.Cache.Entries, func(e core.CacheEntry) bool {
+		return e.Interface == i.Interface && e.Family == i.Family && e.Flags&core.FlagRegistered != 0
+	})
 }
 
 // stuck reports whether an entry waits for what may not come.
@@ -364,6 +373,8 @@ func (t target) resolution() Layer {
 			said += fmt.Sprintf("; packets go by way of %v", e.NBMA)
 		}
 		return Layer{name, VerdictFails, said}
+	case e.Type == core.EntryStatic && t.mute:
+		return Layer{name, VerdictFails, fmt.Sprintf("a map says where %v is, but there is no \"ip nhrp nhs\": this router registers nowhere, and nobody here", t.tunnel)}
 	case e.Type == core.EntryStatic:
 		return Layer{name, VerdictUnknown, "a map says where it is; this router does not register there"}
 	case e.Flags&core.FlagRegistered != 0:

@@ -160,6 +160,10 @@ func TestDiagnosePeers(t *testing.T) {
 		}},
 		{"registered, heard", "172.31.0.12", "", "GRE", cli.VerdictOK, "NHRP packets come from 203.0.113.1", func(f *cli.Facts) { entry(f).Flags = core.FlagRegistered }},
 		{"a map", "172.31.0.12", "", "NHRP", cli.VerdictUnknown, "a map says where it is", func(f *cli.Facts) { entry(f).Type, entry(f).Flags = core.EntryStatic, 0 }},
+		{"a map and no server", "172.31.0.1", "NHRP", "NHRP", cli.VerdictFails, "there is no \"ip nhrp nhs\": this router registers nowhere", func(f *cli.Facts) { f.Peers.Interfaces[0].Servers = nil }},
+		{"a map at a hub", "172.31.0.1", "", "NHRP", cli.VerdictUnknown, "a map says where it is", func(f *cli.Facts) {
+			f.Peers.Interfaces[0].Servers, entry(f).Flags = nil, core.FlagRegistered
+		}},
 		{"refused", "172.31.0.12", "NHRP", "NHRP", cli.VerdictFails, "172.31.0.12/32 is not resolved, asked for 00:00:09 ago: No Binding (12); packets go by way of 203.0.113.1", func(f *cli.Facts) {
 			entry(f).Type, entry(f).Flags, entry(f).Trouble = core.EntryIncomplete, core.FlagTemporary|core.FlagNegative, core.Trouble{Text: "No Binding (12)"}
 		}},
@@ -200,6 +204,7 @@ func TestShowDiagnosis(t *testing.T) {
 
 	hub := healthy()
 	hub.Peers.Interfaces[0].Servers = nil
+	hub.Cache.Entries[1].Flags = core.FlagRegistered
 	hub.Traffic.Interfaces[0].Counters.Drops[core.DropAuthentication] = 12
 	golden(t, "diagnose-hub", cli.ShowDiagnosis(cli.Diagnose(hub, netip.Addr{})))
 	golden(t, "diagnose-peer", cli.ShowDiagnosis(cli.Diagnose(healthy(), addr("172.31.0.12"))))
@@ -216,6 +221,7 @@ func TestQuestions(t *testing.T) {
 		t.Errorf("about a stranger asked %v", got)
 	}
 	f.Peers.Interfaces[0].Servers = nil
+	f.Cache.Entries[1].Flags = core.FlagRegistered
 	if got := cli.Questions(f, netip.Addr{}); len(got) != 0 {
 		t.Errorf("without peers asked %v", got)
 	}

@@ -83,6 +83,20 @@ func state(spoke *cloud.Site, want string) func() error {
 	}
 }
 
+// diagnosed tells whether a spoke finds the layer that fails on the way to its hub, and
+// says this of it.
+func diagnosed(spoke *cloud.Site, failing, want string) func() error {
+	return func() error {
+		out, err := spoke.Vtysh("diagnose dmvpn")
+		for _, part := range []string{"(NBMA 192.0.2.1): fails at " + failing + "\n", "Interface  OK ", "Transport  OK     192.0.2.1 by static 0.0.0.0/0, wan via ", want} {
+			if err == nil && !strings.Contains(out, part) {
+				err = fmt.Errorf("no %q in the diagnosis:\n%s", part, out)
+			}
+		}
+		return err
+	}
+}
+
 // missing tells whether the hub has no peer at an NBMA address.
 func (d *trio) missing(spoke *cloud.Site) func() error {
 	return func() error {
@@ -168,7 +182,7 @@ var (
 		name:  "tunnel key differs",
 		enter: "tunnel key 101", repair: "tunnel key 100",
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
-			return []func() error{d.logs(spoke, nhsDown(spoke)), state(spoke, "NHRP")}
+			return []func() error{d.logs(spoke, nhsDown(spoke)), state(spoke, "NHRP"), diagnosed(spoke, "GRE", "has the other end tunnel key 101")}
 		},
 	}
 	otherAuthentication = fault{
@@ -176,6 +190,7 @@ var (
 		enter: "ip nhrp authentication WRONG", repair: "ip nhrp authentication DMVPNKEY",
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
 			return []func() error{d.logs(spoke, nhsDown(spoke)), state(spoke, "NHRP"),
+				diagnosed(spoke, "NHRP", "authentication: the hub reports Authentication Failure (11) since "),
 				d.logs(d.hub, "%DMVPN-3-DMVPN_NHRP_ERROR: Tunnel0: NHRP Encountered Error: Registration Request: Authentication Failure (code: 11) "+
 					"for (Tunnel: 172.31.0.1 NBMA: 192.0.2.1) with (NBMA: "+spoke.NBMA)}
 		},
@@ -187,6 +202,7 @@ var (
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
 			return []func() error{d.logs(d.hub, "Registration Request: Protocol Address Unreachable (code: 6)"),
 				d.logs(spoke, "Registration Request: Protocol Address Unreachable, reported by the peer (code: 6)"), d.missing(spoke),
+				diagnosed(spoke, "NHRP", "NHS 172.31.0.9 is unknown at 192.0.2.1: it reports Protocol Address Unreachable (6) since "),
 				func() error {
 					return spoke.ShowJSON("show dmvpn", `{"interfaces": [{"peers": [{"nbma": "192.0.2.1", "tunnel": "172.31.0.9", "state": "NHRP"}],
 						"servers": [{"address": "172.31.0.9", "up": false, "lastError": "Protocol Address Unreachable (6)"}]}]}`)
@@ -197,7 +213,7 @@ var (
 		name:  "map but no server",
 		enter: "no ip nhrp nhs 172.31.0.1", repair: "ip nhrp nhs 172.31.0.1",
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
-			return []func() error{d.missing(spoke), func() error {
+			return []func() error{d.missing(spoke), diagnosed(spoke, "NHRP", "there is no \"ip nhrp nhs\""), func() error {
 				return spoke.ShowJSON("show dmvpn", `{"interfaces": [{"servers": [], "peers": [{"nbma": "192.0.2.1", "tunnel": "172.31.0.1", "state": "NHRP"}]}]}`)
 			}}
 		},
