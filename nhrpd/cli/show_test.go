@@ -191,3 +191,17 @@ func TestShowSelf(t *testing.T) {
 	r.Interfaces[0].NetworkID = 1
 	golden(t, "nhrp-self", cli.ShowSelf(r))
 }
+
+// TestShowTraffic has every counter another value.
+func TestShowTraffic(t *testing.T) {
+	r := &core.TrafficReport{Interfaces: []core.InterfaceTraffic{{Interface: "Tunnel0", VRF: "RED", MaxSend: 10000, MaxSendInterval: 10 * time.Second, Usage: 7},
+		{Interface: "Tunnel1", MaxSend: 5, MaxSendInterval: 20 * time.Second}}}
+	c := &r.Interfaces[0].Counters
+	for k := range c.Sent {
+		c.Sent[k], c.Received[k], c.Forwarded[k] = uint64(k), uint64(10+k), uint64(20+k)
+	}
+	c.Suppressed = 99
+	c.Drops[core.DropAuthentication], c.Drops[core.DropLoop], r.Other.Drops[core.DropNoNetworkID] = 3, 4, 5
+	golden(t, "traffic", cli.ShowTraffic(r, false))
+	golden(t, "traffic-detail", cli.ShowTraffic(r, true))
+}

@@ -23,6 +23,8 @@ type trafficJSON struct {
 	Received  map[string]uint64 `json:"received"`
 	Forwarded map[string]uint64 `json:"forwarded"`
 	Drops     map[string]uint64 `json:"drops"`
+
+	Suppressed uint64 `json:"redirectsSuppressed"`
 }
 
 func named(counts [core.NumMessageTypes]uint64) map[string]uint64 {
@@ -47,16 +49,16 @@ func ShowTraffic(r *core.TrafficReport, detail bool) cli.Output {
 	for i := range r.Interfaces {
 		t := &r.Interfaces[i]
 		list = append(list, trafficJSON{t.Interface, t.VRF, t.MaxSend, t.MaxSendInterval.Seconds(), t.Usage,
-			named(t.Counters.Sent), named(t.Counters.Received), named(t.Counters.Forwarded), drops(&t.Counters)})
+			named(t.Counters.Sent), named(t.Counters.Received), named(t.Counters.Forwarded), drops(&t.Counters), t.Counters.Suppressed})
 	}
 	return cli.Output{JSON: map[string]any{"interfaces": list, "otherDrops": drops(&r.Other)}, Text: func(w io.Writer) {
 		for i := range r.Interfaces {
 			t := &r.Interfaces[i]
 			fmt.Fprintf(w, "%s: Max-send limit:%dPkts/%dSec, Usage:%d%%\n", t.Interface, t.MaxSend, int(t.MaxSendInterval.Seconds()), t.Usage)
-			block(w, "Sent", t.Counters.Sent)
-			block(w, "Rcvd", t.Counters.Received)
+			block(w, "Sent", t.Counters.Sent, t.Counters.Suppressed)
+			block(w, "Rcvd", t.Counters.Received, 0)
 			if detail {
-				block(w, "Fwd", t.Counters.Forwarded)
+				block(w, "Fwd", t.Counters.Forwarded, 0)
 				dropRows(w, &t.Counters)
 			}
 		}
@@ -67,7 +69,9 @@ func ShowTraffic(r *core.TrafficReport, detail bool) cli.Output {
 	}}
 }
 
-func block(w io.Writer, title string, c [core.NumMessageTypes]uint64) {
+// block prints counters by type, and how many Traffic Indications were not sent since
+// their receiver was told lately: those are no packets.
+func block(w io.Writer, title string, c [core.NumMessageTypes]uint64, suppressed uint64) {
 	total := uint64(0)
 	for _, n := range c {
 		total += n
@@ -75,7 +79,7 @@ func block(w io.Writer, title string, c [core.NumMessageTypes]uint64) {
 	fmt.Fprintf(w, "   %s: Total %d\n", title, total)
 	fmt.Fprintf(w, "         %d Resolution Request  %d Resolution Reply  %d Registration Request\n", c[1], c[2], c[3])
 	fmt.Fprintf(w, "         %d Registration Reply  %d Purge Request  %d Purge Reply\n", c[4], c[5], c[6])
-	fmt.Fprintf(w, "         %d Error Indication  %d Traffic Indication\n", c[7], c[8])
+	fmt.Fprintf(w, "         %d Error Indication  %d Traffic Indication  %d Redirect Suppress\n", c[7], c[8], suppressed)
 }
 
 // dropRows prints the reasons for which packets were dropped; zeros are left out.
