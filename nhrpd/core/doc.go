@@ -200,7 +200,9 @@
 // # Restart
 //
 // Each dynamic entry that is not temporary is stated to a keeper outside (SaveEntry) with its age and
-// what is left of its life, and withdrawn when it ends. The next life is given
+// what is left of its life, and withdrawn when it ends. So is who was told of an entry,
+// and whose request was passed on (memo.go): what ceased to be true while this daemon
+// was dead is purged by its next life. The next life is given
 // them back (RestoreEntry) and puts them into the cache as soon as their interface
 // is known and configured. EndOfReplay, upon which zebra sweeps what was not
 // stated again, follows at once if nothing was stale; otherwise after the longest
@@ -244,7 +246,6 @@
 //     Prefix Length the request has: Cisco's routers expect it.
 //   - A Purge Request of a server for a part of a shortcut ends the shortcut: the server
 //     knows no more of it than the address that was asked for.
-//   - What was told or passed on in an earlier life is not purged: who asked is not saved.
 //   - The Purge Requests of a client have the N bit: it does not wait for replies.
 //   - The Authentication extension of a client is not returned by a server that has
 //     no authentication configured, since it is made anew at each hop (5.3.4).

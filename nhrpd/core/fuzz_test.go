@@ -172,6 +172,8 @@ func FuzzRestore(f *testing.F) {
 	for _, line := range []string{
 		"config Tunnel0", "link Tunnel0 up addr=172.31.0.1/24", "start",
 		"rx Tunnel0 registration-request nbma=10.0.0.1", "rx Tunnel0 registration-request src=172.31.0.12 unique",
+		"rx Tunnel0 resolution-request from=198.51.100.1 dst=10.10.0.10 cie=-", "route 10.10.0.10 by=10.10.0.0/24 hop=eth1",
+		"rx Tunnel0 resolution-request from=198.51.100.1 dst=10.12.0.10 cie=-", "route 10.12.0.10 by=10.12.0.0/24 hop=Tunnel0,172.31.0.12",
 	} {
 		w.Command(line)
 	}

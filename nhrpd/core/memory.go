@@ -24,7 +24,8 @@ type replay struct {
 	stale      int
 
 	restored map[ifaceKey][]restored // entries that wait for their interface
-	count    int
+	memos    map[ifaceKey][]memo     // what goes with them
+	count    int                     // of both
 }
 
 // restored is an entry of an earlier life.
@@ -74,16 +75,24 @@ func (c *Core) endReplay(clock.Instant) {
 	r := &c.replay
 	r.waiting, r.ended = false, true
 	c.placeLines()
-	keys := make([]ifaceKey, 0, len(r.restored))
-	for key := range r.restored {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, ifaceKey.compare)
-	for _, key := range keys { // their interfaces did not come
-		for _, x := range r.restored[key] {
-			c.emit(ForgetEntry{x.key})
+	var keys []string // of what did not find its interface
+	// unordered: sorted below
+	for _, all := range r.restored {
+		for _, x := range all {
+			keys = append(keys, x.key)
 		}
 	}
+	// unordered: sorted below
+	for _, all := range r.memos {
+		for _, m := range all {
+			keys = append(keys, m.key)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		c.emit(ForgetEntry{key})
+	}
+	r.memos = nil
 	r.restored, r.count = nil, 0
 	c.trace(Trace{Event: TraceReplayEnded})
 	c.emit(EndOfReplay{})
@@ -131,6 +140,10 @@ func appendString(b []byte, s string) []byte {
 // restore takes an entry of an earlier life. It is put back when its interface
 // is known and configured; at once, if it is.
 func (c *Core) restore(now clock.Instant, in RestoreEntry) {
+	if len(in.Data) > 0 && in.Data[0] != saveVersion {
+		c.restoreMemo(now, in)
+		return
+	}
 	r := &c.replay
 	key, e, left, ok := parseSaved(now, in)
 	if !ok || r.ended || r.count >= maxRestored {
@@ -186,6 +199,7 @@ const maxAge = 100 * 365 * 24 * time.Hour
 // restorePending puts back the entries of an earlier life that wait for this
 // instance. What the present already says better is left alone.
 func (c *Core) restorePending(now clock.Instant, i *iface) {
+	defer c.restoreMemos(now, i)
 	waiting := c.replay.restored[i.key]
 	if !i.linked || len(waiting) == 0 {
 		return

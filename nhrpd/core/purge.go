@@ -51,18 +51,36 @@ func (c *Core) remember(now clock.Instant, e *entry, from netip.Addr) bool {
 		e.told = make(map[netip.Addr]told)
 	}
 	e.told[station] = told{from, c.in.RequestID, e.expires}
+	c.saveMemo(now, e.iface, memo{
+		kind: memoTold, key: toldKey(e, station), target: e.target, asked: e.asked, station: station, nbma: from, id: c.in.RequestID, until: e.expires,
+	})
 	return true
 }
 
 // forgetTold forgets the stations whose information has ended by itself.
 func (c *Core) forgetTold(now clock.Instant, e *entry) {
-	// unordered: each station is judged by itself
-	for station, t := range e.told {
-		if t.until <= now {
-			delete(e.told, station)
-			c.told--
+	for _, station := range e.stationsTold() {
+		if e.told[station].until <= now {
+			c.unremember(e, station)
 		}
 	}
+}
+
+// unremember forgets that a station was told of an entry.
+func (c *Core) unremember(e *entry, station netip.Addr) {
+	delete(e.told, station)
+	c.told--
+	c.emit(ForgetEntry{toldKey(e, station)})
+}
+
+// stationsTold returns the stations that were told of an entry, sorted.
+func (e *entry) stationsTold() []netip.Addr {
+	all := make([]netip.Addr, 0, len(e.told))
+	for station := range e.told {
+		all = append(all, station)
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
 }
 
 // purging is a Purge Request that waits for its reply.
@@ -81,14 +99,9 @@ type purging struct {
 func (c *Core) purge(now clock.Instant, e *entry) {
 	i := e.iface
 	c.forgetTold(now, e)
-	stations := make([]netip.Addr, 0, len(e.told))
-	for station := range e.told {
-		stations = append(stations, station)
-	}
-	slices.SortFunc(stations, netip.Addr.Compare)
-	for _, station := range stations {
+	for _, station := range e.stationsTold() {
 		t := e.told[station]
-		c.told--
+		c.unremember(e, station)
 		if !i.ready {
 			continue // nobody can be reached; they find out when their time is over
 		}

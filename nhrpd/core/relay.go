@@ -29,8 +29,10 @@ type relay struct {
 	to    netip.Addr // whom a Purge Request goes to: the station that asked, or the transit NHS that passed its request on
 	nbma  netip.Addr // where that is
 	route *route
-	next  nextKey
-	until clock.Instant
+	// prefix is that by which the address was routed.
+	prefix netip.Prefix
+	next   nextKey
+	until  clock.Instant
 }
 
 // relayKey tells requests apart.
@@ -70,15 +72,23 @@ func (c *Core) rememberRelay(now clock.Instant, i *iface, in RxPacket, from neti
 	} else {
 		c.unlinkRelay(x)
 	}
-	x.to, x.nbma, x.route, x.next, x.until = from, in.NBMA, r, next, now.Add(relayLife)
+	x.to, x.nbma, x.route, x.prefix, x.next, x.until = from, in.NBMA, r, r.is.Prefix, next, now.Add(relayLife)
 	if e := next.iface.cache.get(hostPrefix(next.hop)); e != nil && e.flags&FlagRegistered != 0 {
 		x.until = now.Add(e.holdtime) // a client tells in its registration how long what it says holds
 	}
-	r.relays[x] = true
-	if c.nexts[next] == nil {
-		c.nexts[next] = map[*relay]bool{}
+	c.linkRelay(x)
+	c.saveMemo(now, i, memo{
+		kind: memoRelay, key: x.saveKey(), target: x.prefix, out: next.iface.key.name, hop: next.hop, dst: k.dst, station: k.asker,
+		to: x.to, nbma: x.nbma, until: x.until,
+	})
+}
+
+func (c *Core) linkRelay(x *relay) {
+	x.route.relays[x] = true
+	if c.nexts[x.next] == nil {
+		c.nexts[x.next] = map[*relay]bool{}
 	}
-	c.nexts[next][x] = true
+	c.nexts[x.next][x] = true
 }
 
 func (c *Core) unlinkRelay(x *relay) {
@@ -92,17 +102,18 @@ func (c *Core) unlinkRelay(x *relay) {
 func (c *Core) dropRelay(x *relay) {
 	c.unlinkRelay(x)
 	delete(c.relays, x.key)
+	c.emit(ForgetEntry{x.saveKey()})
 }
 
 // relaysChanged follows a change of a route by which requests were passed on.
-func (c *Core) relaysChanged(now clock.Instant, r *route, was NextHopChanged) {
+func (c *Core) relaysChanged(now clock.Instant, r *route) {
 	for _, x := range sortedRelays(r.relays) {
 		out, hop, ok := c.overTunnel(r, x.key.iface)
 		if ok && out == x.next.iface && hop == x.next.hop {
 			continue
 		}
 		c.dropRelay(x)
-		c.purgeRelay(now, x, was.Prefix)
+		c.purgeRelay(now, x, x.prefix)
 	}
 }
 
@@ -111,7 +122,7 @@ func (c *Core) relaysChanged(now clock.Instant, r *route, was NextHopChanged) {
 func (c *Core) stationChanged(now clock.Instant, i *iface, station netip.Addr) {
 	for _, x := range sortedRelays(c.nexts[nextKey{i, station}]) {
 		c.dropRelay(x)
-		c.purgeRelay(now, x, x.route.is.Prefix)
+		c.purgeRelay(now, x, x.prefix)
 	}
 }
 
@@ -162,11 +173,15 @@ func (c *Core) purgeRelay(now clock.Instant, x *relay, p netip.Prefix) {
 
 // dropRelays forgets the requests that came or went by an instance that ends.
 func (c *Core) dropRelays(i *iface) {
-	// unordered: nothing is emitted
+	gone := make(map[*relay]bool)
+	// unordered: sorted below
 	for k, x := range c.relays {
 		if k.iface == i || x.next.iface == i {
-			c.dropRelay(x)
+			gone[x] = true
 		}
+	}
+	for _, x := range sortedRelays(gone) {
+		c.dropRelay(x)
 	}
 }
 

@@ -75,8 +75,7 @@ func (c *Core) whenKnown(now clock.Instant, r *route, f func(now clock.Instant))
 
 // routeIdleDue serves timerRoute: what nothing rests on is not watched any more.
 func (c *Core) routeIdleDue(now clock.Instant, r *route) {
-	// unordered: each is judged by itself
-	for x := range r.relays {
+	for _, x := range sortedRelays(r.relays) {
 		if x.until <= now {
 			c.dropRelay(x)
 		}
@@ -135,9 +134,7 @@ func (c *Core) nextHopChanged(now clock.Instant, in NextHopChanged) {
 			c.parentChanged(now, e, first)
 		}
 	}
-	if !first {
-		c.relaysChanged(now, r, was)
-	}
+	c.relaysChanged(now, r)
 }
 
 // parentChanged follows a change of the route that an entry rests on.
