@@ -73,7 +73,7 @@ type PeersUsed struct {
 type LinkInfo struct {
 	Name         string
 	Index        int
-	Kind         string // "gre", "dummy", "vrf", "veth", …; "" for hardware
+	Kind         string // "gre", "ip6gre", "dummy", "vrf", "veth", …; "" for hardware
 	Own          bool   // carries our mark; may be told only when the device comes up
 	Alias        string // the operator's text for the device; not our mark
 	Up           bool   // administratively
@@ -93,7 +93,8 @@ type LinkInfo struct {
 	GRE          *GREInfo
 }
 
-// GREInfo is the tunnel side of a device of kind "gre".
+// GREInfo is the tunnel side of a device of kind "gre", or "ip6gre", which is over
+// IPv6.
 type GREInfo struct {
 	Local, Remote    netip.Addr // zero if unspecified
 	HasKey           bool

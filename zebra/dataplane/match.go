@@ -25,6 +25,9 @@ func Satisfied(want, have Object) bool {
 		if !w.HasKey {
 			w.GREKey = h.GREKey
 		}
+		if w.IPv6() {
+			w.PathMTUDiscovery = h.PathMTUDiscovery
+		}
 		if w.Multipoint() {
 			w.Remote = h.Remote
 			return h.Multipoint() && w == h

@@ -62,6 +62,8 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"mss clamp", testMSSClamp}, {"mss clamp of a tunnel", testTunnelClamp}, {"mss clamp gone", testClampGone},
 		{"multicast", testMulticast}, {"multicast refused", testMulticastRefused}, {"multicast of a tunnel", testMulticastTunnel},
 		{"multicast gone", testMulticastGone}, {"multicast of a device that goes", testMulticastDevice}, {"multicast and mss clamp", testMulticastClamp},
+		{"tunnel over IPv6", testTunnel6}, {"tunnel over IPv6, attributes", testTunnelChange6},
+		{"tunnel over IPv6, refused", testTunnelRefused6}, {"tunnel over IPv4, then IPv6", testTunnelTransport}, {"multicast over IPv6", testMulticast6},
 		{"hairpin", testHairpin}, {"hairpin gone", testHairpinGone}, {"hairpin and other filters", testHairpinOthers},
 		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use gone", testPeerUseGone},
 		{"shaper", testShaper}, {"shaper refused", testShaperRefused}, {"shaper of a tunnel", testShaperTunnel},

@@ -49,7 +49,7 @@ func testMulticastRefused(t *T) {
 	t.put(mgre(), replicator)
 	for nbma, want := range map[string]error{
 		"224.0.0.5": dataplane.ErrInvalid, "0.0.0.0": dataplane.ErrInvalid, "255.255.255.255": dataplane.ErrInvalid,
-		"2001:db8::2": dataplane.ErrUnsupported,
+		"2001:db8::2": dataplane.ErrInvalid,
 	} {
 		if err := t.apply(dataplane.Put(peer(nbma)))[0]; !errors.Is(err, want) {
 			t.Errorf("%s: %v", nbma, err)

@@ -3,6 +3,7 @@ package fake
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
 )
@@ -66,6 +67,9 @@ func (p *Provider) apply(op dataplane.Op) error {
 		if err := o.Check(); err != nil {
 			return err
 		}
+		if err := p.transport(o.Device, o.NBMA); err != nil {
+			return err
+		}
 		if p.objects[dataplane.Multicast{Device: o.Device}.Key()] == nil {
 			return fmt.Errorf("%v: %w", op.Key, dataplane.ErrNoMulticast)
 		}
@@ -76,7 +80,14 @@ func (p *Provider) apply(op dataplane.Op) error {
 		if err := o.Check(); err != nil {
 			return err
 		}
-	case dataplane.Addr, dataplane.Neighbor:
+	case dataplane.Neighbor:
+		if err := p.usable(o.Device, false); err != nil {
+			return err
+		}
+		if err := p.transport(o.Device, o.NBMA); err != nil {
+			return err
+		}
+	case dataplane.Addr:
 		if err := p.usable(op.Key.Name, false); err != nil {
 			return err
 		}
@@ -102,6 +113,14 @@ func (p *Provider) multipoint(name string) error {
 	}
 	if t := p.devices[name].tunnel; t == nil || !t.Multipoint() {
 		return fmt.Errorf("%s is not a multipoint tunnel: %w", name, dataplane.ErrInvalid)
+	}
+	return nil
+}
+
+// transport refuses an NBMA address that is not of the family of a tunnel's transport.
+func (p *Provider) transport(name string, nbma netip.Addr) error {
+	if t := p.devices[name].tunnel; t != nil && t.IPv6() != nbma.Is6() {
+		return fmt.Errorf("%v is not of the family of the transport of %s: %w", nbma, name, dataplane.ErrInvalid)
 	}
 	return nil
 }
@@ -184,8 +203,12 @@ func attrsOf(d *device) dataplane.Attrs {
 }
 
 func (p *Provider) putTunnel(op dataplane.Op, t dataplane.Tunnel) error {
-	if t.Multipoint() && !t.Local.IsValid() {
-		return fmt.Errorf("tunnel %s: %w", t.Name, dataplane.ErrInvalid)
+	if err := t.Check(); err != nil {
+		return err
+	}
+	kind := "gre"
+	if t.IPv6() {
+		kind = "ip6gre"
 	}
 	for _, need := range []string{t.Underlay, t.Master} {
 		if need != "" && p.devices[need] == nil {
@@ -193,18 +216,18 @@ func (p *Provider) putTunnel(op dataplane.Op, t dataplane.Tunnel) error {
 		}
 	}
 	d := p.devices[t.Name]
-	if d != nil && d.info.Kind != "gre" {
+	if d != nil && d.tunnel == nil {
 		return fmt.Errorf("%s: %w", t.Name, ErrExists)
 	}
 	var kept []dataplane.Addr
 	up := false
-	if d != nil && d.tunnel.Multipoint() != t.Multipoint() {
+	if d != nil && (d.tunnel.Multipoint() != t.Multipoint() || d.info.Kind != kind) {
 		kept, up = p.addrsOf(t.Name), d.info.Up
 		p.removeDevice(d)
 		d = nil
 	}
 	if d == nil {
-		d = p.addDevice(t.Name, "gre")
+		d = p.addDevice(t.Name, kind)
 		d.info.MTU, d.info.Up, d.info.Own = 1476, up, true
 		d.tunnel = &dataplane.Tunnel{}
 	}

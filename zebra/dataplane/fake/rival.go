@@ -114,11 +114,15 @@ func (p *Provider) Forward(in, out string, packet []byte) {
 	}
 }
 
-// Send sends a data packet to a neighbour: it is told if its use is watched.
+// Send sends a data packet to a neighbour: it is told if its use is watched; one that
+// there is not is missed on a tunnel with Resolve.
 func (p *Provider) Send(device string, to netip.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n, ok := p.objects[dataplane.Neighbor{Device: device, Addr: to}.Key()].(dataplane.Neighbor)
+	if d := p.devices[device]; !ok && d != nil && d.tunnel != nil && d.tunnel.Resolve {
+		p.emit(dataplane.NeighborMiss{Device: device, Addr: to})
+	}
 	if ok && p.objects[dataplane.PeerUse{Device: device}.Key()] != nil {
 		p.emit(dataplane.PeersUsed{Device: device, NBMA: []netip.Addr{n.NBMA}})
 	}

@@ -28,6 +28,14 @@ const (
 	greTOS      = 9
 	grePmtudisc = 10
 
+	gre6Limit    = 11 // IFLA_GRE_ENCAP_LIMIT
+	gre6Flow     = 12 // IFLA_GRE_FLOWINFO
+	gre6Flags    = 13 // IFLA_GRE_FLAGS
+	greExternal  = 18 // IFLA_GRE_COLLECT_METADATA
+	gre6NoLimit  = 1  // IP6_TNL_F_IGN_ENCAP_LIMIT, linux/ip6_tunnel.h: no destination option
+	gre6CopyTOS  = 2  // IP6_TNL_F_USE_ORIG_TCLASS
+	arphrdIP6GRE = 823
+
 	tcmLen        = 20                     // struct tcmsg, linux/rtnetlink.h
 	tcClsact      = 0xfffffff1             // TC_H_CLSACT, linux/pkt_sched.h
 	tcClsactMajor = 0xffff0000             // handle of a clsact or ingress queueing discipline

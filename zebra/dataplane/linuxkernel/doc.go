@@ -35,6 +35,9 @@
 // apart (package classify). The queueing discipline is ours if it has our number; with
 // the last peer it goes. If somebody else's is at the root, nobody is held down.
 //
+// Multipoint tunnels over IPv6 send by such a program as well (package mgre6) and by a
+// device that serves all of them.
+//
 // Hairpins are found by such programs as well (package hairpin), one pair of them for
 // all devices, with a ring by which samples reach this process. A later life puts
 // its own in their place.

@@ -283,6 +283,13 @@ func (p *Provider) tunnelObject(l dataplane.LinkInfo) (dataplane.Tunnel, error) 
 	if !t.Multipoint() {
 		return t, nil
 	}
+	if t.IPv6() {
+		sends, err := p.encaps(l)
+		if err != nil {
+			return t, err
+		}
+		t.Outdated = !sends
+	}
 	pr, err := p.probes(l.Index)
 	t.Resolve = pr[unix.AF_INET] == probesResolve
 	return t, err

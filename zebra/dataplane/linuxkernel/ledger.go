@@ -113,7 +113,7 @@ func (l *ledger) read(line string) bool {
 // change takes in the fields of a line "add" or "del".
 func (p *peerList) change(f []string) bool {
 	nbma, err := netip.ParseAddr(f[2])
-	if err != nil || !nbma.Is4() {
+	if err != nil || nbma.Zone() != "" {
 		return false
 	}
 	if f[0] == "del" {

@@ -47,7 +47,7 @@ func parseLink(m message) (d device, ok bool) {
 		case unix.IFLA_ADDRESS:
 			d.HardwareAddr = hardwareText(hw, v)
 		case unix.IFLA_BROADCAST:
-			if hw == unix.ARPHRD_IPGRE {
+			if hw == unix.ARPHRD_IPGRE || hw == arphrdIP6GRE {
 				d.broadcast = someAddr(v)
 			}
 		case unix.IFLA_LINKINFO:
@@ -58,7 +58,7 @@ func parseLink(m message) (d device, ok bool) {
 }
 
 func hardwareText(hw uint16, v []byte) string {
-	if hw == unix.ARPHRD_IPGRE || hw == unix.ARPHRD_TUNNEL {
+	if hw == unix.ARPHRD_IPGRE || hw == unix.ARPHRD_TUNNEL || hw == arphrdIP6GRE {
 		if a := someAddr(v); a.IsValid() {
 			return a.String()
 		}
@@ -95,13 +95,16 @@ func (d *device) parseInfo(b []byte) {
 				d.Table = getU32(v)
 			}
 		}
-	case "gre":
+	case kindGRE, kindGRE6:
 		d.GRE = parseGRE(data)
 	}
 }
 
+// parseGRE reads the tunnel side of a device; nil for one that takes it from each
+// packet.
 func parseGRE(b []byte) *dataplane.GREInfo {
 	var g dataplane.GREInfo
+	copies := false
 	for typ, v := range attrs(b) {
 		switch typ {
 		case greLink:
@@ -118,12 +121,21 @@ func parseGRE(b []byte) *dataplane.GREInfo {
 			g.TTL = getU8(v)
 		case greTOS:
 			g.TOS = getU8(v)
+		case greExternal:
+			return nil
+		case gre6Flow:
+			g.TOS = uint8(getBE32(v) >> 20)
+		case gre6Flags:
+			copies = getU32(v)&gre6CopyTOS != 0
 		case grePmtudisc:
 			g.PathMTUDiscovery = getU8(v) != 0
 		}
 	}
 	if !g.HasKey {
 		g.Key = 0
+	}
+	if copies {
+		g.TOS = 1
 	}
 	return &g
 }

@@ -154,6 +154,9 @@ func (p *Provider) notify(m message) {
 			delete(p.told, d.Index)
 			p.dropHairpin(d.Index)
 			p.emit(dataplane.LinkGone{Name: d.Name, Index: d.Index})
+			if d.Name == carrier {
+				p.encapChanged(carrier)
+			}
 		}
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
 		p.addrChanged(m)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -29,7 +30,7 @@ type copier struct {
 // probeCopier finds out whether the program can be loaded and attached.
 func (p *Provider) probeCopier() error {
 	return p.probeBPF(func() error {
-		r, err := replicate.New()
+		r, err := replicate.New(false)
 		if err == nil {
 			err = r.Close()
 		}
@@ -145,7 +146,7 @@ func (p *Provider) attach(d device, fs []filter) error {
 // renew makes a program for peers and puts it in the place of the one that is in
 // force: each packet meets one or the other. It is called under copyMu.
 func (p *Provider) renew(d device, peers table) (err error) {
-	r, err := replicate.New()
+	r, err := replicate.New(d.Kind == kindGRE6)
 	if err != nil {
 		return err
 	}
@@ -230,7 +231,11 @@ func (p *Provider) putPeer(o dataplane.MulticastPeer) error {
 	if p.uncopied != nil {
 		return fmt.Errorf("%v: %w: %w", o.Key(), p.uncopied, dataplane.ErrUnsupported)
 	}
-	if err := p.change(o, true); err != nil {
+	err := p.transport(o.Device, o.NBMA)
+	if err == nil {
+		err = p.change(o, true)
+	}
+	if err != nil {
 		return fmt.Errorf("%v: %w", o.Key(), err)
 	}
 	return nil
@@ -267,7 +272,7 @@ func (p *Provider) dumpMulticast(ctx context.Context, kind dataplane.Kind, yield
 	links := make([]dataplane.LinkInfo, len(devices))
 	broadcast := map[int]bool{}
 	for i, d := range devices {
-		links[i], broadcast[d.Index] = d.LinkInfo, d.broadcast == replicate.Broadcast
+		links[i], broadcast[d.Index] = d.LinkInfo, d.broadcast == broadcastOf(d.Kind == kindGRE6)
 	}
 	err = p.filtered(links, func(l dataplane.LinkInfo, fs []filter) bool {
 		f := copying(fs)
@@ -304,19 +309,29 @@ func (p *Provider) listed(l dataplane.LinkInfo, f *filter) (peers table, known b
 // putBroadcast gives a multipoint tunnel the link-layer broadcast address by which
 // the replicator knows what is for everybody, unless it has it.
 func (p *Provider) putBroadcast(d device) error {
-	if d.broadcast == replicate.Broadcast {
+	want := broadcastOf(d.Kind == kindGRE6)
+	if d.broadcast == want {
 		return nil
 	}
 	return p.keepNeighbors(d.Index, func() error {
 		err := p.w.do(unix.RTM_SETLINK, 0, func(e *encoder) {
 			linkHeader(e, d.Index, 0, 0)
-			e.addr(unix.IFLA_BROADCAST, replicate.Broadcast)
+			e.addr(unix.IFLA_BROADCAST, want)
 		})
 		if err != nil {
 			return fmt.Errorf("broadcast address of %s: %w", d.Name, err)
 		}
 		return nil
 	})
+}
+
+// broadcastOf is the link-layer broadcast address of multipoint tunnels over IPv4 or
+// IPv6.
+func broadcastOf(six bool) netip.Addr {
+	if six {
+		return replicate.Broadcast6
+	}
+	return replicate.Broadcast
 }
 
 // keepNeighbors does what makes the kernel forget a device's neighbours, and puts

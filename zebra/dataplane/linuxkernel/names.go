@@ -1,6 +1,8 @@
 package linuxkernel
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
@@ -36,6 +38,13 @@ func (n *names) link(index int) (dataplane.LinkInfo, bool) {
 	defer n.mu.RUnlock()
 	l, ok := n.links[index]
 	return l, ok
+}
+
+// all returns the devices, in no order.
+func (n *names) all() []dataplane.LinkInfo {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return slices.Collect(maps.Values(n.links))
 }
 
 // put notes a device. It returns the name that the device had before, "" if it

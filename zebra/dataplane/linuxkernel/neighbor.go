@@ -32,6 +32,9 @@ func (p *Provider) putNeighbor(tag int, n dataplane.Neighbor) error {
 	if err != nil {
 		return err
 	}
+	if err := p.transport(n.Device, n.NBMA); err != nil {
+		return fmt.Errorf("neighbor %v: %w", n.Addr, err)
+	}
 	e := p.w.begin(unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
 	neighHeader(e, family(n.Addr), index, unix.NUD_PERMANENT)
 	e.addr(unix.NDA_DST, n.Addr)
@@ -49,6 +52,16 @@ func (p *Provider) deleteNeighbor(tag int, k dataplane.Key) error {
 	neighHeader(e, family(k.Prefix.Addr()), index, 0)
 	e.addr(unix.NDA_DST, k.Prefix.Addr())
 	p.w.commit(tag)
+	return nil
+}
+
+// transport refuses an NBMA address that is not of the family of a tunnel's transport:
+// the kernel would take the beginning of a longer one.
+func (p *Provider) transport(name string, nbma netip.Addr) error {
+	i, _ := p.names.index(name)
+	if l, ok := p.names.link(i); ok && l.GRE != nil && (l.Kind == kindGRE6) != nbma.Is6() {
+		return fmt.Errorf("%v is not of the family of the transport of %s: %w", nbma, name, dataplane.ErrInvalid)
+	}
 	return nil
 }
 

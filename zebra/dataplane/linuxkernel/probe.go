@@ -19,7 +19,7 @@ func (p *Provider) probe() dataplane.Caps {
 		Name:         "Linux " + release,
 		Dummy:        p.probeKind("dummy"),
 		VRF:          p.probeKind("vrf"),
-		GRE:          p.probeKind("gre"),
+		GRE:          p.probeKind(kindGRE),
 		IPv6:         probeIPv6(),
 		AddressOwner: atLeast(release, 5, 18),
 		MaxNextHops:  maxNextHops,
@@ -31,6 +31,8 @@ func (p *Provider) probe() dataplane.Caps {
 	c.Multicast = p.uncopied == nil
 	p.unshaped = p.probeShaper()
 	c.Shaper = p.unshaped == nil
+	p.landlocked = p.probeIPv6Transport(release)
+	c.IPv6Transport = p.landlocked == nil
 	p.blind = p.probeHairpin()
 	c.Hairpin = p.blind == nil
 	p.unnoted = p.probeUse()
@@ -46,13 +48,14 @@ func (p *Provider) probeKind(kind string) bool {
 	err := p.w.do(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(e *encoder) {
 		linkHeader(e, 0, 0, 0)
 		e.text(unix.IFLA_IFNAME, name)
-		if kind != "gre" {
+		gre := kind == kindGRE || kind == kindGRE6
+		if !gre {
 			e.bytes(unix.IFLA_ADDRESS, []byte{1, 2, 3, 4}) // too short for Ethernet
 		}
 		info := e.open(unix.IFLA_LINKINFO | nested)
 		e.text(unix.IFLA_INFO_KIND, kind)
 		d := e.open(unix.IFLA_INFO_DATA | nested)
-		if kind == "gre" {
+		if gre {
 			e.be16(greIflags, greVersionBit) // GRE version 1 is PPTP
 		}
 		e.shut(d)

@@ -36,9 +36,10 @@ type Provider struct {
 	caps  dataplane.Caps
 	names *names
 	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot, blind
-	// why Hairpins cannot, unnoted why PeerUse cannot, unshaped why Shapers cannot; nil
-	// if they can.
-	unclamped, uncopied, blind, unnoted, unshaped error
+	// why Hairpins cannot, unnoted why PeerUse cannot, unshaped why Shapers cannot,
+	// landlocked why multipoint tunnels over
+	// IPv6 cannot; nil if they can.
+	unclamped, uncopied, blind, unnoted, unshaped, landlocked error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -245,7 +246,11 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 		return true, p.deleteSysctl(k)
 	case dataplane.KindLink, dataplane.KindTunnel:
 		p.present = nil
-		return true, p.deleteDevice(k.Name)
+		err := p.deleteDevice(k.Name)
+		if err == nil && k.Kind == dataplane.KindTunnel {
+			err = p.dropCarrier()
+		}
+		return true, err
 	case dataplane.KindMSSClamp:
 		return true, p.deleteClamp(k)
 	case dataplane.KindMulticast:

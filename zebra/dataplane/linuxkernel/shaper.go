@@ -128,6 +128,8 @@ func (p *Provider) shape(o dataplane.Shaper) error {
 		return fmt.Errorf("%s: %w", o.Device, dataplane.ErrNoDevice)
 	case d.GRE == nil || d.GRE.Remote.IsValid():
 		return fmt.Errorf("%s is not a multipoint tunnel: %w", o.Device, dataplane.ErrInvalid)
+	case d.Kind == kindGRE6: // its packets leave by the carrier
+		return fmt.Errorf("%s is over IPv6: %w", o.Device, dataplane.ErrUnsupported)
 	}
 	p.shapeMu.Lock()
 	defer p.shapeMu.Unlock()

@@ -63,7 +63,7 @@ func (f filter) ours() bool {
 			return true
 		}
 	}
-	return false
+	return f.own(encapPlace)
 }
 
 // tcHeader appends a struct tcmsg.
@@ -301,6 +301,9 @@ func (p *Provider) filterChanged(m message) {
 	}
 	whole := m.typ == unix.RTM_DELQDISC && f.parent == tcClsact
 	hook := m.typ != unix.RTM_DELQDISC && (f.parent == tcIngress || f.parent == tcEgress)
+	if whole || hook && f.info>>16 == encapPlace.priority {
+		p.encapChanged(name)
+	}
 	for _, at := range places {
 		if whole || hook && f.info>>16 == at.priority {
 			p.emit(dataplane.ObjectGone{Key: dataplane.Key{Kind: at.kind, Name: name}})

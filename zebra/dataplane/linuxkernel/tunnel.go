@@ -2,11 +2,11 @@ package linuxkernel
 
 import (
 	"fmt"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
-	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/replicate"
 )
 
 // putTunnel creates or changes a GRE device. A change is one message with all
@@ -14,8 +14,11 @@ import (
 // (others, such as fwmark and ignore-df, it leaves alone); the device's flags
 // are not touched by it.
 func (p *Provider) putTunnel(t dataplane.Tunnel) error {
-	if err := checkTunnel(t); err != nil {
+	if err := t.Check(); err != nil {
 		return err
+	}
+	if t.IPv6() && t.Multipoint() && p.landlocked != nil {
+		return fmt.Errorf("tunnel %s over IPv6: %w: %w", t.Name, p.landlocked, dataplane.ErrUnsupported)
 	}
 	under := 0
 	if t.Underlay != "" {
@@ -32,9 +35,9 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	switch {
 	case !ok:
 		d, err = p.createTunnel(t, under)
-	case d.Kind != "gre":
-		return fmt.Errorf("%s exists and is not a GRE tunnel: %w", t.Name, unix.EEXIST)
-	case d.GRE.Remote.IsValid() == t.Multipoint():
+	case d.GRE == nil, d.Kind != greKind(t) && !d.Own:
+		return fmt.Errorf("%s exists and is not a GRE tunnel of ours: %w", t.Name, unix.EEXIST)
+	case d.Kind != greKind(t), d.GRE.Remote.IsValid() == t.Multipoint():
 		d, err = p.recreateTunnel(d, t, under)
 	case !sameGRE(d.GRE, t, under):
 		d, err = p.changeTunnel(d, t, under)
@@ -52,6 +55,11 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 			return err
 		}
 	}
+	if t.Multipoint() && t.IPv6() {
+		if err := p.putEncap(d, t); err != nil {
+			return err
+		}
+	}
 	if err := p.putProbes(d.Index, t.Multipoint(), t.Resolve); err != nil {
 		return err
 	}
@@ -61,20 +69,23 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	return p.putDormant(d, t)
 }
 
-func checkTunnel(t dataplane.Tunnel) error {
-	switch {
-	case t.Local.IsValid() && !t.Local.Is4(), t.Remote.IsValid() && !t.Remote.Is4():
-		return fmt.Errorf("tunnel %s: IPv6 transport: %w", t.Name, dataplane.ErrUnsupported)
-	case t.Multipoint() && (!t.Local.IsValid() || t.Local.IsUnspecified()):
-		return fmt.Errorf("tunnel %s: a multipoint tunnel needs a source: %w", t.Name, dataplane.ErrInvalid)
+// The kinds of GRE devices: over IPv4, over IPv6.
+const (
+	kindGRE  = "gre"
+	kindGRE6 = "ip6gre"
+)
+
+func greKind(t dataplane.Tunnel) string {
+	if t.IPv6() {
+		return kindGRE6
 	}
-	return nil
+	return kindGRE
 }
 
 func sameGRE(g *dataplane.GREInfo, t dataplane.Tunnel, under int) bool {
 	return zeroIfNone(g.Local) == zeroIfNone(t.Local) && zeroIfNone(g.Remote) == zeroIfNone(t.Remote) &&
 		g.HasKey == t.HasKey && (!t.HasKey || g.Key == t.GREKey) && g.TTL == t.TTL && g.TOS == t.TOS &&
-		g.PathMTUDiscovery == t.PathMTUDiscovery && g.UnderlayIndex == under
+		(t.IPv6() || g.PathMTUDiscovery == t.PathMTUDiscovery) && g.UnderlayIndex == under
 }
 
 // greData appends the attributes of ours.
@@ -89,9 +100,13 @@ func greData(e *encoder, t dataplane.Tunnel, under int) {
 	e.be16(greOflags, flags)
 	e.be32(greIkey, key)
 	e.be32(greOkey, key)
+	e.u8(greTTL, t.TTL)
+	if t.IPv6() {
+		greData6(e, t)
+		return
+	}
 	e.addr(greLocal, zeroIfNone(t.Local))
 	e.addr(greRemote, zeroIfNone(t.Remote))
-	e.u8(greTTL, t.TTL)
 	e.u8(greTOS, t.TOS)
 	pmtu := uint8(0)
 	if t.PathMTUDiscovery {
@@ -100,8 +115,27 @@ func greData(e *encoder, t dataplane.Tunnel, under int) {
 	e.u8(grePmtudisc, pmtu)
 }
 
+// greData6 is greData for what is special over IPv6.
+func greData6(e *encoder, t dataplane.Tunnel) {
+	none := func(a netip.Addr) netip.Addr {
+		if !a.IsValid() {
+			return netip.IPv6Unspecified()
+		}
+		return a
+	}
+	e.addr(greLocal, none(t.Local))
+	e.addr(greRemote, none(t.Remote))
+	e.u8(gre6Limit, 0)
+	flags, class := uint32(gre6NoLimit), t.TOS
+	if t.TOS == 1 {
+		flags, class = flags|gre6CopyTOS, 0
+	}
+	e.u32(gre6Flags, flags)
+	e.be32(gre6Flow, uint32(class)<<20)
+}
+
 func (p *Provider) createTunnel(t dataplane.Tunnel, under int) (device, error) {
-	return p.createDevice(t.Name, "gre", t.MTU, func(e *encoder) { greData(e, t, under) })
+	return p.createDevice(t.Name, greKind(t), t.MTU, func(e *encoder) { greData(e, t, under) })
 }
 
 // changeTunnel changes the attributes of ours. The kernel takes the broadcast
@@ -127,13 +161,13 @@ func (p *Provider) sendTunnel(d device, t dataplane.Tunnel, under int) error {
 	return p.w.do(unix.RTM_NEWLINK, 0, func(e *encoder) {
 		linkHeader(e, d.Index, 0, 0)
 		if t.Multipoint() {
-			e.addr(unix.IFLA_BROADCAST, replicate.Broadcast)
+			e.addr(unix.IFLA_BROADCAST, broadcastOf(t.IPv6()))
 		}
 		if t.MTU != 0 {
 			e.u32(unix.IFLA_MTU, uint32(t.MTU))
 		}
 		info := e.open(unix.IFLA_LINKINFO | nested)
-		e.text(unix.IFLA_INFO_KIND, "gre")
+		e.text(unix.IFLA_INFO_KIND, greKind(t))
 		data := e.open(unix.IFLA_INFO_DATA | nested)
 		greData(e, t, under)
 		e.shut(data)

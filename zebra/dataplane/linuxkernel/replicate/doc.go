@@ -10,9 +10,9 @@
 // # How
 //
 // It runs on a clsact queueing discipline where packets leave the tunnel's device,
-// as a classifier with direct action. What arrives there begins with the outer IPv4
-// header and the GRE header that the kernel has made; the device's transmit function
-// will read the destination from it. The device's broadcast address is [Broadcast],
+// as a classifier with direct action. What arrives there begins with the outer header,
+// of IPv4 or of IPv6, and the GRE header that the kernel has made; the device's transmit
+// function, over IPv6 the program of package mgre6, will read the destination from it. The device's broadcast address is [Broadcast] or [Broadcast6],
 // which the kernel puts there for all that is meant for many, of IPv4 and IPv6.
 //
 //	run 1  the packet             broadcast? keep the header, for each group of 128

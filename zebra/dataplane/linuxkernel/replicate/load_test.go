@@ -30,7 +30,7 @@ func TestCapabilities(t *testing.T) {
 				done <- err
 				return
 			}
-			r, err := New()
+			r, err := New(true)
 			if err == nil {
 				err = r.Close()
 			}

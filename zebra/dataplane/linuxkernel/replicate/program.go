@@ -31,17 +31,39 @@ const (
 
 // Protocol constants.
 const (
-	ipMinLen  = 20     // RFC 791 section 3.1
-	ipPlain   = 0x45   // version 4, a header without options
 	protoGRE  = 47     // RFC 2784
 	greLen    = 4      // RFC 2784 section 2
 	greKeyLen = 4      // RFC 2890 section 2
 	greKeyBit = 0x2000 // RFC 2890 section 2
-	// headerLen is what is kept of the header: it is followed by the key, if there
-	// is one, which the kernel writes only when the packet leaves the device.
-	headerLen = ipMinLen + greLen
-	daddrAt   = 16
+	tunnelKey = 0x0004
 )
+
+// transport is the family of the outer header.
+type transport struct {
+	ipLen   int16 // of the outer IP header
+	protoAt int16
+	daddrAt int16
+	addrLen int16
+	// keyFlag is the first half of the GRE header of a tunnel with a key. Over IPv6 it
+	// has, at this point, the kernel's own bit for it (TUNNEL_KEY, net/ip_tunnels.h).
+	keyFlag int32
+}
+
+var (
+	over4 = transport{ipLen: 20, protoAt: 9, daddrAt: 16, addrLen: 4, keyFlag: network(greKeyBit)}  // RFC 791 section 3.1
+	over6 = transport{ipLen: 40, protoAt: 6, daddrAt: 24, addrLen: 16, keyFlag: network(tunnelKey)} // RFC 8200 section 3
+)
+
+// The first byte of a header.
+const (
+	ipPlain     = 0x45 // IPv4, without options
+	version6    = 0x60 // IPv6, beside what belongs to the traffic class
+	versionMask = 0xf0
+)
+
+// headerLen is what is kept of the header: it is followed by the key, if there is one,
+// which the kernel writes only when the packet leaves the device.
+func (t transport) headerLen() int16 { return t.ipLen + greLen }
 
 // The value of the state map: what the runs of the program on one packet tell
 // each other. There is one for each processor: what follows from a packet runs on
@@ -51,8 +73,10 @@ const (
 	stateSlot   = 4 // for modeGroup: the group's first slot
 	stateLen    = 8 // of the header with the key
 	stateHeader = 12
-	stateSize   = stateHeader + headerLen
 )
+
+// stateSize is the length of the value.
+func (t transport) stateSize() uint32 { return stateHeader + uint32(t.headerLen()) }
 
 // Modes.
 const (
@@ -65,11 +89,11 @@ const (
 // Offsets in struct __sk_buff (linux/bpf.h).
 const skbIfindex = 40
 
-// The program's stack, below the frame pointer.
-const (
-	atKey    = -8 // key of a map
-	atHeader = -8 - headerLen
-)
+// atKey is where on the program's stack, below the frame pointer, the key of a map is.
+const atKey = -8
+
+// atHeader is where the header is.
+func (t transport) atHeader() int16 { return atKey - t.headerLen() }
 
 // Registers that outlive calls.
 const (
@@ -95,7 +119,7 @@ func network(v uint16) int32 {
 }
 
 // programSpec returns the program over two maps, by their file descriptors.
-func programSpec(state, peers int) *ebpf.ProgramSpec {
+func (t transport) programSpec(state, peers int) *ebpf.ProgramSpec {
 	code := asm.Instructions{asm.Mov.Reg(rSkb, asm.R1)}
 	code = append(code, lookup(state, asm.Mov.Imm(asm.R1, 0), drop)...)
 	code = append(code,
@@ -104,9 +128,9 @@ func programSpec(state, peers int) *ebpf.ProgramSpec {
 		asm.JEq.Imm(asm.R1, modeCopy, "copy"),
 		asm.JEq.Imm(asm.R1, modeGroup, "group"),
 	)
-	code = append(code, begin(peers)...)
-	code = append(code, group(peers)...)
-	code = append(code, deliver()...)
+	code = append(code, t.begin(peers)...)
+	code = append(code, t.group(peers)...)
+	code = append(code, t.deliver()...)
 	return &ebpf.ProgramSpec{
 		Name: "godmvpn_mcast", Type: ebpf.SchedCLS, License: "Apache-2.0",
 		Instructions: append(code,
@@ -146,24 +170,24 @@ func again(mode int64) asm.Instructions {
 
 // begin is the first run on a packet: one with an outer header. What is for
 // everybody is copied, all else goes on.
-func begin(peers int) asm.Instructions {
+func (t transport) begin(peers int) asm.Instructions {
 	code := asm.Instructions{
 		asm.Mov.Reg(rSlot, asm.R1), // the mode
 		asm.Mov.Reg(asm.R1, rSkb),
 		asm.Mov.Imm(asm.R2, 0),
 		asm.Mov.Reg(asm.R3, asm.RFP),
-		asm.Add.Imm(asm.R3, atHeader),
-		asm.Mov.Imm(asm.R4, headerLen),
+		asm.Add.Imm(asm.R3, int32(t.atHeader())),
+		asm.Mov.Imm(asm.R4, int32(t.headerLen())),
 		asm.FnSkbLoadBytes.Call(),
 		asm.JNE.Imm(asm.R0, 0, next),
 	}
-	code = append(code, forEverybody()...)
+	code = append(code, t.forEverybody()...)
 	code = append(code,
 		asm.JNE.Imm(rSlot, modeIdle, drop), // a copy that came back by its own tunnel
 	)
-	for at := int16(0); at < headerLen; at += 4 {
+	for at := int16(0); at < t.headerLen(); at += 4 {
 		code = append(code,
-			asm.LoadMem(asm.R1, asm.RFP, atHeader+at, asm.Word),
+			asm.LoadMem(asm.R1, asm.RFP, t.atHeader()+at, asm.Word),
 			asm.StoreMem(rState, stateHeader+at, asm.R1, asm.Word))
 	}
 	code = append(code, lookup(peers, asm.Mov.Imm(asm.R1, extentKey), stolen)...)
@@ -183,28 +207,55 @@ func begin(peers int) asm.Instructions {
 // forEverybody goes on with a packet that has the outer header of GRE and is
 // addressed to the device's broadcast address or, on a device without one, to a
 // group. It leaves the header's length with the key in the state.
-func forEverybody() asm.Instructions {
-	return asm.Instructions{
-		asm.LoadMem(asm.R1, asm.RFP, atHeader, asm.Byte),
-		asm.JNE.Imm(asm.R1, ipPlain, next),
-		asm.LoadMem(asm.R1, asm.RFP, atHeader+9, asm.Byte),
-		asm.JNE.Imm(asm.R1, protoGRE, next),
-		asm.LoadMem(asm.R1, asm.RFP, atHeader+daddrAt, asm.Word),
-		asm.HostTo(asm.BE, asm.R1, asm.Word),
-		asm.JEq.Imm(asm.R1, int32(binary.BigEndian.Uint32(broadcast[:])), "everybody"),
-		asm.RSh.Imm(asm.R1, 28),
-		asm.JNE.Imm(asm.R1, 0xe, next), // 224.0.0.0/4
-		asm.Mov.Imm(asm.R2, headerLen).WithSymbol("everybody"),
-		asm.LoadMem(asm.R1, asm.RFP, atHeader+ipMinLen, asm.Half),
+func (t transport) forEverybody() asm.Instructions {
+	code := t.toEverybody()
+	return append(code,
+		asm.Mov.Imm(asm.R2, int32(t.headerLen())).WithSymbol("everybody"),
+		asm.LoadMem(asm.R1, asm.RFP, t.atHeader()+t.ipLen, asm.Half),
 		asm.JEq.Imm(asm.R1, 0, "long"),
-		asm.JNE.Imm(asm.R1, network(greKeyBit), drop), // no tunnel of ours
-		asm.Mov.Imm(asm.R2, headerLen+greKeyLen),
+		asm.JNE.Imm(asm.R1, t.keyFlag, drop), // no tunnel of ours
+		asm.Mov.Imm(asm.R2, int32(t.headerLen()+greKeyLen)),
 		asm.StoreMem(rState, stateLen, asm.R2, asm.Word).WithSymbol("long"),
+	)
+}
+
+// toEverybody goes on, or to "everybody", with what is for everybody.
+func (t transport) toEverybody() asm.Instructions {
+	code := asm.Instructions{asm.LoadMem(asm.R1, asm.RFP, t.atHeader(), asm.Byte)}
+	if t == over6 {
+		code = append(code, asm.And.Imm(asm.R1, versionMask), asm.JNE.Imm(asm.R1, version6, next))
+	} else {
+		code = append(code, asm.JNE.Imm(asm.R1, ipPlain, next))
 	}
+	to := t.atHeader() + t.daddrAt
+	code = append(code,
+		asm.LoadMem(asm.R1, asm.RFP, t.atHeader()+t.protoAt, asm.Byte),
+		asm.JNE.Imm(asm.R1, protoGRE, next))
+	if t == over4 {
+		return append(code,
+			asm.LoadMem(asm.R1, asm.RFP, to, asm.Word),
+			asm.HostTo(asm.BE, asm.R1, asm.Word),
+			asm.JEq.Imm(asm.R1, int32(binary.BigEndian.Uint32(Broadcast.AsSlice())), "everybody"),
+			asm.RSh.Imm(asm.R1, 28),
+			asm.JNE.Imm(asm.R1, 0xe, next), // 224.0.0.0/4
+		)
+	}
+	code = append(code,
+		asm.LoadMem(asm.R1, asm.RFP, to, asm.Byte),
+		asm.JEq.Imm(asm.R1, 0xff, "everybody"), // ff00::/8
+	)
+	all := Broadcast6.As16()
+	for at := int16(0); at < t.addrLen; at += 4 {
+		code = append(code,
+			asm.LoadMem(asm.R1, asm.RFP, to+at, asm.Word),
+			asm.HostTo(asm.BE, asm.R1, asm.Word),
+			asm.JNE.Imm(asm.R1, int32(binary.BigEndian.Uint32(all[at:])), next))
+	}
+	return code
 }
 
 // group is the run on the clone for a group: it makes the copies of the group.
-func group(peers int) asm.Instructions {
+func (t transport) group(peers int) asm.Instructions {
 	code := asm.Instructions{
 		asm.StoreImm(rState, stateMode, modeBusy, asm.Word).WithSymbol("group"),
 		asm.LoadMem(rSlot, rState, stateSlot, asm.Word),
@@ -214,8 +265,13 @@ func group(peers int) asm.Instructions {
 		code = append(code, lookup(peers, asm.Mov.Reg(asm.R1, rSlot), stolen)...)
 		code = append(code,
 			asm.LoadMem(asm.R1, asm.R0, 0, asm.Word),
-			asm.JEq.Imm(asm.R1, 0, skip), // the slot is free
-			asm.StoreMem(rState, stateHeader+daddrAt, asm.R1, asm.Word))
+			asm.JEq.Imm(asm.R1, 0, skip), // the slot is free: no station has an address that begins so
+			asm.StoreMem(rState, stateHeader+t.daddrAt, asm.R1, asm.Word))
+		for at := int16(4); at < t.addrLen; at += 4 {
+			code = append(code,
+				asm.LoadMem(asm.R1, asm.R0, at, asm.Word),
+				asm.StoreMem(rState, stateHeader+t.daddrAt+at, asm.R1, asm.Word))
+		}
 		code = append(code, again(modeCopy)...)
 		code = append(code, asm.Add.Imm(rSlot, 1).WithSymbol(skip))
 	}
@@ -224,7 +280,7 @@ func group(peers int) asm.Instructions {
 
 // deliver is the run on the clone for a peer: it puts the header before the
 // packet, and the packet goes its way.
-func deliver() asm.Instructions {
+func (t transport) deliver() asm.Instructions {
 	return asm.Instructions{
 		asm.StoreImm(rState, stateMode, modeBusy, asm.Word).WithSymbol("copy"),
 		asm.Mov.Reg(asm.R1, rSkb),
@@ -236,7 +292,7 @@ func deliver() asm.Instructions {
 		asm.Mov.Imm(asm.R2, 0),
 		asm.Mov.Reg(asm.R3, rState),
 		asm.Add.Imm(asm.R3, stateHeader),
-		asm.Mov.Imm(asm.R4, headerLen),
+		asm.Mov.Imm(asm.R4, int32(t.headerLen())),
 		asm.Mov.Imm(asm.R5, 0),
 		asm.FnSkbStoreBytes.Call(),
 		asm.JNE.Imm(asm.R0, 0, drop),

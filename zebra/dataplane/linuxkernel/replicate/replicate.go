@@ -1,15 +1,13 @@
 package replicate
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 
 	"github.com/cilium/ebpf"
 )
-
-// broadcast is Broadcast as bytes.
-var broadcast = Broadcast.As4()
 
 // Broadcast is the link-layer broadcast address that a multipoint tunnel must
 // have. The kernel then addresses to it whatever has no one station as its next
@@ -19,12 +17,17 @@ var broadcast = Broadcast.As4()
 // that address. (Linux would send packets for 0.0.0.0/8 to a default route.)
 var Broadcast = netip.AddrFrom4([4]byte{127, 'G', 'R', 'E'})
 
+// Broadcast6 is Broadcast for a tunnel over IPv6. It is of the prefix for what is to
+// be discarded (RFC 6666), of which there is no interface.
+var Broadcast6 = netip.MustParseAddr("100::47:5245")
+
 // ErrFull says that a replicator has MaxPeers peers.
 var ErrFull = fmt.Errorf("a tunnel has room for %d multicast peers", MaxPeers)
 
 // Replicator is a program with its table of peers. It belongs to one device. Its
 // methods may be called by one goroutine at a time.
 type Replicator struct {
+	transport
 	state, peers *ebpf.Map
 	prog         *ebpf.Program
 	slots        map[netip.Addr]uint32
@@ -33,25 +36,28 @@ type Replicator struct {
 	low          uint32 // no slot below is free
 }
 
-// New loads a program with an empty table. It needs Linux 5.2 and CAP_BPF (before
-// 5.8 CAP_SYS_ADMIN) and CAP_NET_ADMIN.
-func New() (r *Replicator, err error) {
-	r = &Replicator{slots: map[netip.Addr]uint32{}}
+// New loads a program with an empty table, for a tunnel over IPv4 or over IPv6. It
+// needs Linux 5.2 and CAP_BPF (before 5.8 CAP_SYS_ADMIN) and CAP_NET_ADMIN.
+func New(ipv6 bool) (r *Replicator, err error) {
+	r = &Replicator{transport: over4, slots: map[netip.Addr]uint32{}}
+	if ipv6 {
+		r.transport = over6
+	}
 	defer func() {
 		if err != nil {
 			r.Close()
 			r, err = nil, fmt.Errorf("loading the BPF program that copies multicast: %w", err)
 		}
 	}()
-	r.state, err = ebpf.NewMap(&ebpf.MapSpec{Name: "godmvpn_state", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: stateSize, MaxEntries: 1})
+	r.state, err = ebpf.NewMap(&ebpf.MapSpec{Name: "godmvpn_state", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: r.stateSize(), MaxEntries: 1})
 	if err != nil {
 		return r, err
 	}
-	r.peers, err = ebpf.NewMap(&ebpf.MapSpec{Name: "godmvpn_peers", Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1 + MaxPeers})
+	r.peers, err = ebpf.NewMap(&ebpf.MapSpec{Name: "godmvpn_peers", Type: ebpf.Array, KeySize: 4, ValueSize: uint32(r.addrLen), MaxEntries: 1 + MaxPeers})
 	if err != nil {
 		return r, err
 	}
-	r.prog, err = ebpf.NewProgram(programSpec(r.state.FD(), r.peers.FD()))
+	r.prog, err = ebpf.NewProgram(r.programSpec(r.state.FD(), r.peers.FD()))
 	return r, err
 }
 
@@ -97,6 +103,9 @@ func (r *Replicator) Add(nbma netip.Addr) error {
 	if r.Has(nbma) {
 		return nil
 	}
+	if nbma.BitLen() != 8*int(r.addrLen) {
+		return fmt.Errorf("%v is not of the family of the tunnel's transport", nbma)
+	}
 	slot := r.extent
 	for s := r.low; s < r.extent; s++ {
 		if r.free[s] {
@@ -107,17 +116,24 @@ func (r *Replicator) Add(nbma netip.Addr) error {
 	if slot == MaxPeers {
 		return ErrFull
 	}
-	if err := r.peers.Put(slot+1, nbma.As4()); err != nil {
+	if err := r.peers.Put(slot+1, nbma.AsSlice()); err != nil {
 		return err
 	}
 	if slot == r.extent {
-		if err := r.peers.Put(uint32(extentKey), slot+1); err != nil {
+		if err := r.peers.Put(uint32(extentKey), r.number(slot+1)); err != nil {
 			return err
 		}
 		r.free, r.extent = append(r.free, false), slot+1
 	}
 	r.free[slot], r.slots[nbma], r.low = false, slot, slot+1
 	return nil
+}
+
+// number is a value of the table that begins with a number.
+func (r *Replicator) number(n uint32) []byte {
+	b := make([]byte, r.addrLen)
+	binary.NativeEndian.PutUint32(b, n)
+	return b
 }
 
 // Remove takes a peer out of the table. Nobody moves to another place, so that a
@@ -127,7 +143,7 @@ func (r *Replicator) Remove(nbma netip.Addr) error {
 	if !ok {
 		return nil
 	}
-	if err := r.peers.Put(slot+1, uint32(0)); err != nil {
+	if err := r.peers.Put(slot+1, r.number(0)); err != nil {
 		return err
 	}
 	delete(r.slots, nbma)
@@ -139,7 +155,7 @@ func (r *Replicator) Remove(nbma netip.Addr) error {
 	if extent == r.extent {
 		return nil
 	}
-	if err := r.peers.Put(uint32(extentKey), extent); err != nil {
+	if err := r.peers.Put(uint32(extentKey), r.number(extent)); err != nil {
 		return err
 	}
 	r.extent, r.free, r.low = extent, r.free[:extent], min(r.low, extent)

@@ -16,12 +16,12 @@ import (
 )
 
 // table makes a replicator, or skips the test where that is not allowed.
-func table(t testing.TB) *Replicator {
+func table(t testing.TB, ipv6 ...bool) *Replicator {
 	t.Helper()
 	if err := rlimit.RemoveMemlock(); err != nil {
 		t.Skipf("locked memory: %v", err)
 	}
-	r, err := New()
+	r, err := New(len(ipv6) > 0 && ipv6[0])
 	if errors.Is(err, os.ErrPermission) {
 		t.Skipf("needs CAP_BPF and CAP_NET_ADMIN: %v", err)
 	}
@@ -38,14 +38,21 @@ func table(t testing.TB) *Replicator {
 func TestTable(t *testing.T) {
 	table(t)
 	rapid.Check(t, func(t *rapid.T) {
-		r, err := New()
+		six := rapid.Bool().Draw(t, "IPv6")
+		r, err := New(six)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer r.Close()
+		nth := func(n byte) netip.Addr {
+			if six {
+				return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: n})
+			}
+			return netip.AddrFrom4([4]byte{192, 0, 2, n})
+		}
 		want := map[netip.Addr]uint32{} // slot, 0 while it is not known
 		for range rapid.IntRange(0, 60).Draw(t, "steps") {
-			a := netip.AddrFrom4([4]byte{192, 0, 2, rapid.ByteRange(1, 12).Draw(t, "peer")})
+			a := nth(rapid.ByteRange(1, 12).Draw(t, "peer"))
 			if rapid.Bool().Draw(t, "in") {
 				err = r.Add(a)
 				want[a] += 0
@@ -57,8 +64,9 @@ func TestTable(t *testing.T) {
 				t.Fatal(err)
 			}
 			last := check(t, r, want)
-			var extent uint32
-			if err := r.peers.Lookup(uint32(extentKey), &extent); err != nil || extent != last {
+			b := make([]byte, r.addrLen)
+			err := r.peers.Lookup(uint32(extentKey), &b)
+			if extent := binary.NativeEndian.Uint32(b); err != nil || extent != last {
 				t.Fatalf("%d slots in use, the last one with a peer is %d: %v", extent, last, err)
 			}
 		}
@@ -69,11 +77,11 @@ func TestTable(t *testing.T) {
 func check(t *rapid.T, r *Replicator, want map[netip.Addr]uint32) (last uint32) {
 	found := 0
 	for slot := uint32(1); slot <= 16; slot++ {
-		var b [4]byte
+		b := make([]byte, r.addrLen)
 		if err := r.peers.Lookup(slot, &b); err != nil {
 			t.Fatal(err)
 		}
-		a := netip.AddrFrom4(b)
+		a, _ := netip.AddrFromSlice(b)
 		if a.IsUnspecified() {
 			continue
 		}
@@ -113,8 +121,13 @@ func TestFull(t *testing.T) {
 // TestVerifier bounds the work of the kernel's verifier, which gives up after a
 // million instructions.
 func TestVerifier(t *testing.T) {
-	r := table(t)
-	spec := programSpec(r.state.FD(), r.peers.FD())
+	for _, ipv6 := range []bool{false, true} {
+		verify(t, table(t, ipv6))
+	}
+}
+
+func verify(t *testing.T, r *Replicator) {
+	spec := r.programSpec(r.state.FD(), r.peers.FD())
 	p, err := ebpf.NewProgramWithOptions(spec, ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats})
 	if err != nil {
 		t.Fatal(err)
@@ -132,12 +145,22 @@ func TestVerifier(t *testing.T) {
 
 // TestRevision reminds whoever changes the program of its revision.
 func TestRevision(t *testing.T) {
-	code := programSpec(3, 4).Instructions
-	var b strings.Builder
-	if err := code.Marshal(&b, binary.LittleEndian); err != nil {
-		t.Fatal(err)
+	for over, want := range map[transport]string{over4: "f57983e5212c4984", over6: "df9d2a6cc900af09"} {
+		var b strings.Builder
+		if err := over.programSpec(3, 4).Instructions.Marshal(&b, binary.LittleEndian); err != nil {
+			t.Fatal(err)
+		}
+		if have := fmt.Sprintf("%x", sha256.Sum256([]byte(b.String())))[:16]; have != want {
+			t.Errorf("a program became %s: count Revision (%d) up, and note it here", have, Revision)
+		}
 	}
-	if have, want := fmt.Sprintf("%x", sha256.Sum256([]byte(b.String())))[:16], "f57983e5212c4984"; have != want {
-		t.Errorf("the program became %s: count Revision (%d) up, and note it here", have, Revision)
+}
+
+func TestOtherFamily(t *testing.T) {
+	for _, ipv6 := range []bool{false, true} {
+		r := table(t, ipv6)
+		if err := r.Add(map[bool]netip.Addr{true: netip.MustParseAddr("192.0.2.1"), false: netip.MustParseAddr("2001:db8::1")}[ipv6]); err == nil || r.Len() != 0 {
+			t.Errorf("an address of the other family is in a table for IPv6 %v", ipv6)
+		}
 	}
 }
