@@ -161,8 +161,8 @@ func tunnelCommands() []cli.Command {
 	line := func(id, pattern string, weight int, help cli.Help) cli.Command {
 		return cli.Command{ID: id, Mode: ModeInterface, Pattern: pattern, Weight: weight, Help: help}
 	}
-	mode := line(CmdTunMode, "tunnel mode gre mode:{ip|multipoint}", 92, cli.Help{"mode": "Encapsulation",
-		"gre": "Generic Routing Encapsulation", "ip": "Point to point over IP", "multipoint": "Multipoint over IP"})
+	mode := line(CmdTunMode, "tunnel mode gre mode:{ip|ipv6|multipoint [ipv6]}", 92, cli.Help{"mode": "Encapsulation",
+		"gre": "Generic Routing Encapsulation", "ip": "Point to point over IP", "ipv6": "Over IPv6", "multipoint": "Multipoint over IP"})
 	mode.Default = "tunnel mode gre ip"
 	return []cli.Command{
 		line(CmdTunSource, "tunnel source {addr:ADDR|ifname:IFNAME}", 90, cli.Help{"source": "Source of tunnel packets", "addr": "Address", "ifname": "Interface whose address to use"}),

@@ -144,8 +144,8 @@ func (r *reader) iface(n *conf.Node) {
 		}
 		r.ifaceLine(&i, line)
 	}
-	if isTunnel && i.Tunnel.Multipoint && i.Tunnel.Destination.IsValid() {
-		r.refuse(n.Find(Owner, CmdTunDest), "a multipoint tunnel has no destination")
+	if isTunnel {
+		r.tunnel(n, &i.Tunnel)
 	}
 	r.cfg.Iface.Interfaces = append(r.cfg.Iface.Interfaces, i)
 }
@@ -220,11 +220,11 @@ func (r *reader) tunnelLine(name string, t *iface.Tunnel, n *conf.Node) {
 		if t.SourceInterface = a.String("ifname"); t.SourceInterface == name {
 			r.refuse(n, "a tunnel cannot be its own source")
 		}
-		t.Source = r.endpoint(n)
+		t.Source = a.Addr("addr")
 	case CmdTunDest:
-		t.Destination = r.endpoint(n)
+		t.Destination = a.Addr("addr")
 	case CmdTunMode:
-		t.Multipoint = a.String("mode") == "multipoint"
+		t.Multipoint, t.IPv6 = a.Has("multipoint"), a.Has("ipv6")
 	case CmdTunKey:
 		t.HasKey, t.Key = true, uint32(a.Uint("key"))
 	case CmdTunVRF:
@@ -241,14 +241,32 @@ func (r *reader) tunnelLine(name string, t *iface.Tunnel, n *conf.Node) {
 	}
 }
 
-// endpoint reads the address of an end of a tunnel.
-func (r *reader) endpoint(n *conf.Node) netip.Addr {
-	addr := n.Args.Addr("addr")
-	if addr.IsValid() && !addr.Is4() {
-		r.refuse(n, "tunnels over IPv6 are not available")
-		return netip.Addr{}
+// tunnel refuses lines of a tunnel that contradict each other. While there is no mode
+// the addresses may be of IPv6, and the tunnel waits for it: on paper it comes last.
+func (r *reader) tunnel(n *conf.Node, t *iface.Tunnel) {
+	for _, end := range []struct {
+		id   string
+		addr *netip.Addr
+	}{{CmdTunSource, &t.Source}, {CmdTunDest, &t.Destination}} {
+		if end.addr.IsValid() && end.addr.Is6() != t.IPv6 && n.Find(Owner, CmdTunMode) != nil {
+			r.refuse(n.Find(Owner, end.id), "%v is not of the family of the tunnel's mode", *end.addr)
+			*end.addr = netip.Addr{}
+		}
 	}
-	return addr
+	if !t.Multipoint {
+		return
+	}
+	if t.Destination.IsValid() {
+		r.refuse(n.Find(Owner, CmdTunDest), "a multipoint tunnel has no destination")
+	}
+	if t.IPv6 && t.VRF != "" {
+		r.refuse(n.Find(Owner, CmdTunVRF), "a multipoint tunnel over IPv6 cannot have its transport in a VRF")
+		t.VRF = ""
+	}
+	if t.IPv6 && t.TOS == 1 {
+		r.refuse(n.Find(Owner, CmdTunTOS), "a multipoint tunnel over IPv6 cannot copy the type of service")
+		t.TOS = 0
+	}
 }
 
 func (r *reader) route(n *conf.Node) {

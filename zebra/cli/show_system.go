@@ -54,7 +54,7 @@ func interfaceOf(i librib.Interface) interfaceJSON {
 		j.Addresses = append(j.Addresses, a.Prefix.String())
 	}
 	if t := i.Tunnel; t != nil {
-		j.Tunnel = &tunnelJSON{Mode: modeText(t.Mode), SourceInterface: t.SourceInterface, VRF: t.VRF}
+		j.Tunnel = &tunnelJSON{Mode: modeText(t), SourceInterface: t.SourceInterface, VRF: t.VRF}
 		if t.Source.IsValid() {
 			j.Tunnel.Source = t.Source.String()
 		}
@@ -68,11 +68,15 @@ func interfaceOf(i librib.Interface) interfaceJSON {
 	return j
 }
 
-func modeText(m librib.TunnelMode) string {
-	if m == librib.TunnelGREMultipoint {
-		return "multi-GRE/IP"
+func modeText(t *librib.Tunnel) string {
+	text := "GRE/IP"
+	if t.Mode == librib.TunnelGREMultipoint {
+		text = "multi-GRE/IP"
 	}
-	return "GRE/IP"
+	if t.IPv6Transport {
+		text += "v6"
+	}
+	return text
 }
 
 // ShowInterfaces prints interfaces in full; name "" means all.
@@ -146,7 +150,7 @@ func printInterface(w io.Writer, i librib.Interface) {
 	if t.HasKey {
 		key = fmt.Sprintf("0x%X", t.Key)
 	}
-	fmt.Fprintf(w, "  Tunnel protocol/transport %s, Key %s\n", modeText(t.Mode), key)
+	fmt.Fprintf(w, "  Tunnel protocol/transport %s, Key %s\n", modeText(t), key)
 	if t.VRF != "" {
 		fmt.Fprintf(w, "  Tunnel VRF %s\n", t.VRF)
 	}

@@ -43,6 +43,7 @@ type Tunnel struct {
 	SourceInterface string
 	Destination     netip.Addr // zero if none
 	Multipoint      bool
+	IPv6            bool // the transport is IPv6; Source and Destination are of that family
 	HasKey          bool
 	Key             uint32
 	VRF             string

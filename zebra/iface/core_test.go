@@ -127,6 +127,61 @@ func TestTunnelFollowsItsSource(t *testing.T) {
 	}
 }
 
+// TestTunnelOverIPv6: the source is the first address of that family that is not
+// link-local, and the outer header is longer.
+func TestTunnelOverIPv6(t *testing.T) {
+	cfg := hub()
+	cfg.Interfaces[1].Tunnel.IPv6, cfg.Interfaces[1].IPMTU = true, 0
+	p := newPicture(t, cfg)
+	p.link("eth0", true, "veth")
+	p.addr("eth0", "192.0.2.1/30", false)
+	p.addr("eth0", "fe80::1/64", false)
+	if got, ok := p.tunnel("Tunnel0"); ok {
+		t.Fatalf("%+v is wanted without a source", got)
+	}
+	p.addr("eth0", "2001:db8::1/64", false)
+	want := dataplane.Tunnel{Name: "Tunnel0", Local: netip.MustParseAddr("2001:db8::1"), HasKey: true, GREKey: 100,
+		TTL: 255, Resolve: true, Attrs: dataplane.Attrs{Admin: dataplane.AdminUp, MTU: 1500 - 48}}
+	if got, _ := p.tunnel("Tunnel0"); got != want {
+		t.Fatalf("tunnel = %+v, want %+v", got, want)
+	}
+	p.link("Tunnel0", true, "ip6gre")
+	if i := p.ifaces["Tunnel0"]; !i.Tunnel.IPv6Transport || i.Tunnel.Source != want.Local || !i.Up {
+		t.Errorf("Tunnel0 = %+v %+v", i, i.Tunnel)
+	}
+	p.addr("eth0", "2001:db8::1/64", true)
+	if got, _ := p.tunnel("Tunnel0"); got != want || p.ifaces["Tunnel0"].Up {
+		t.Errorf("without a source the tunnel became %+v", got)
+	}
+
+	// Another transport, and no source for it.
+	p.addr("eth0", "192.0.2.1/30", true)
+	p.core.SetConfig(hub())
+	p.drain()
+	if got, ok := p.tunnel("Tunnel0"); ok {
+		t.Errorf("%+v is wanted over IPv4 without a source", got)
+	}
+
+	// Addresses of the other family wait for the mode.
+	cfg.Interfaces[1].Tunnel = iface.Tunnel{Source: netip.MustParseAddr("2001:db8::1"), Destination: netip.MustParseAddr("2001:db8::9")}
+	p.addr("eth0", "2001:db8::1/64", false)
+	p.core.SetConfig(cfg)
+	p.drain()
+	if got, ok := p.tunnel("Tunnel0"); ok {
+		t.Errorf("%+v is wanted over IPv4 between addresses of IPv6", got)
+	}
+	cfg.Interfaces[1].Tunnel.IPv6 = true
+	p.core.SetConfig(cfg)
+	p.drain()
+	if got, _ := p.tunnel("Tunnel0"); got.Remote != netip.MustParseAddr("2001:db8::9") || got.Local != want.Local || got.MTU != 1500-44 {
+		t.Errorf("tunnel = %+v", got)
+	}
+	p.link("godmvpn-gre6", true, "ip6gre")
+	if _, ok := p.ifaces["godmvpn-gre6"]; ok {
+		t.Error("the device by which the data plane sends is told")
+	}
+}
+
 func TestNamesAreTranslated(t *testing.T) {
 	p := newPicture(t, hub())
 	p.link("eth0", true, "veth")

@@ -98,7 +98,8 @@ func (c *Core) resolveTunnels(now map[string]rib.Interface) {
 				continue
 			}
 			t := cfg.Tunnel
-			side := &rib.Tunnel{SourceInterface: t.SourceInterface, Destination: t.Destination, HasKey: t.HasKey, Key: t.Key, VRF: t.VRF}
+			side := &rib.Tunnel{SourceInterface: t.SourceInterface, Destination: t.Destination, HasKey: t.HasKey, Key: t.Key, VRF: t.VRF,
+				IPv6Transport: t.IPv6}
 			if t.Multipoint {
 				side.Mode = rib.TunnelGREMultipoint
 			}
@@ -122,13 +123,13 @@ func tunnelSource(t Tunnel, now map[string]rib.Interface) netip.Addr {
 			return netip.Addr{}
 		}
 		for _, a := range source.Addresses {
-			if a.Prefix.Addr().Is4() {
-				return a.Prefix.Addr()
+			if addr := a.Prefix.Addr(); addr.Is6() == t.IPv6 && !(t.IPv6 && addr.IsLinkLocalUnicast()) {
+				return addr
 			}
 		}
 		return netip.Addr{}
 	}
-	if !t.Source.IsValid() {
+	if !t.Source.IsValid() || t.Source.Is6() != t.IPv6 {
 		return netip.Addr{}
 	}
 	for _, i := range now {
@@ -145,13 +146,17 @@ func tunnelSource(t Tunnel, now map[string]rib.Interface) netip.Addr {
 // routing protocols send with a TTL of 1.
 const defaultTTL = 255
 
-// greOverhead is what the outer headers take from the path's MTU: IPv4 (20) and
-// GRE (4), and the key (4); RFC 2784 section 2.1, RFC 2890 section 2.
+// greOverhead is what the outer headers take from the path's MTU: IPv4 (20) or IPv6
+// (40), GRE (4), and the key (4); RFC 2784 section 2.1, RFC 2890 section 2.
 func greOverhead(t Tunnel) int {
-	if t.HasKey {
-		return 28
+	n := 24
+	if t.IPv6 {
+		n += 20
 	}
-	return 24
+	if t.HasKey {
+		n += 4
+	}
+	return n
 }
 
 // maxMemberships is on how many interfaces one socket may join a group. Linux has
@@ -226,7 +231,7 @@ func (c *Core) wantedTunnel(cfg *Interface, kernel string, attrs dataplane.Attrs
 		o.TTL = defaultTTL
 	}
 	if !t.Multipoint {
-		if !t.Destination.IsValid() {
+		if !t.Destination.IsValid() || t.Destination.Is6() != t.IPv6 {
 			return o, false
 		}
 		o.Remote = t.Destination
@@ -234,7 +239,7 @@ func (c *Core) wantedTunnel(cfg *Interface, kernel string, attrs dataplane.Attrs
 	o.Dormant = c.heldDown(cfg.Name, c.links[kernel])
 	if o.Local = c.told[cfg.Name].Tunnel.Source; !o.Local.IsValid() {
 		last, known := c.desired[o.Key()].(dataplane.Tunnel)
-		if !known {
+		if !known || last.IPv6() != t.IPv6 {
 			return o, false
 		}
 		o.Local = last.Local

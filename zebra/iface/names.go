@@ -30,10 +30,11 @@ func KernelNameOK(name string) bool {
 }
 
 // fallback devices come with kernel modules, carry nothing, and would only be
-// in the way of whoever reads a list of interfaces.
+// in the way of whoever reads a list of interfaces; so would the device by which the
+// data plane sends for tunnels over IPv6.
 var fallback = map[string]bool{
 	"gre0": true, "gretap0": true, "erspan0": true, "ip6gre0": true, "ip6tnl0": true,
-	"tunl0": true, "sit0": true, "ip_vti0": true, "ip6_vti0": true,
+	"godmvpn-gre6": true, "tunl0": true, "sit0": true, "ip_vti0": true, "ip6_vti0": true,
 }
 
 // metrics are the values with which Cisco IOS feeds routing metrics by default.
