@@ -18,6 +18,9 @@ type Kernel struct{}
 // ListenPacket implements Network by an AF_PACKET datagram socket (packet(7)):
 // the kernel adds and removes the link-layer header.
 func (Kernel) ListenPacket(cfg PacketConfig) (PacketConn, error) {
+	if cfg.GRE6.Local.IsValid() {
+		return listenGRE6(cfg)
+	}
 	var filter []bpf.RawInstruction
 	if cfg.SendOnly {
 		var err error
@@ -49,8 +52,7 @@ func (p *packetConn) WriteTo(b []byte, to netip.Addr) error {
 	hw := net.HardwareAddr{} // not nil: no address, where the peer is implied
 	if to.IsValid() {
 		if to = to.Unmap(); !to.Is4() {
-			// sockaddr_ll has room for 8 bytes in the packet package, and the
-			// kernel drops what is sent on a multipoint ip6gre device anyway.
+			// A multipoint device over IPv6 has its own kind of socket: GRE6.
 			return fmt.Errorf("%w: NBMA address %v", ErrAddress, to)
 		}
 		hw = to.AsSlice()
@@ -82,6 +84,15 @@ func nbmaOf(a net.Addr) netip.Addr {
 		return netip.AddrFrom4([4]byte(pa.HardwareAddr))
 	}
 	return netip.Addr{}
+}
+
+// typedAddr is typed for a socket that is bound to an address, which may not be there
+// yet, or not any more.
+func typedAddr(err error) error {
+	if errors.Is(err, unix.EADDRNOTAVAIL) {
+		return fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	return typed(err)
 }
 
 // typed gives the errors of sockets that pass their type, and one name to use

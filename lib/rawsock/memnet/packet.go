@@ -29,6 +29,9 @@ func (h *Host) ListenPacket(cfg rawsock.PacketConfig) (rawsock.PacketConn, error
 	return c, nil
 }
 
+// over6 reports whether the socket is for a multipoint tunnel over IPv6.
+func (c *packetConn) over6() bool { return c.cfg.GRE6.Local.IsValid() }
+
 func (c *packetConn) ReadFrom(b []byte) (int, netip.Addr, error) { return c.queue.read(b) }
 
 func (c *packetConn) WriteTo(b []byte, to netip.Addr) error {
@@ -43,7 +46,7 @@ func (c *packetConn) WriteTo(b []byte, to netip.Addr) error {
 		return rawsock.ErrGone
 	case !d.up:
 		return rawsock.ErrDown
-	case to.IsValid() && !to.Unmap().Is4():
+	case to.IsValid() && to.Unmap().Is6() != c.over6(), multipoint && d.spec.Link.Is6() != c.over6():
 		return fmt.Errorf("%w: NBMA address %v", rawsock.ErrAddress, to)
 	case multipoint && !to.IsValid():
 		return fmt.Errorf("%w: no NBMA address on a multipoint device", rawsock.ErrAddress)
@@ -66,8 +69,12 @@ func (c *packetConn) Close() error {
 
 func (d *Device) receivePacket(protocol uint16, b []byte, from netip.Addr) {
 	for _, c := range d.host.packets {
-		if c.device == d && c.cfg.Protocol == protocol && !c.cfg.SendOnly {
-			c.queue.put(b, from)
+		if c.device != d || c.cfg.Protocol != protocol || c.cfg.SendOnly {
+			continue
 		}
+		if from.Is6() && !c.over6() {
+			from = netip.Addr{} // as the kernel, which tells none
+		}
+		c.queue.put(b, from)
 	}
 }
