@@ -381,3 +381,30 @@ func TestIPv6(t *testing.T) {
 		same(t, "spoke1, after clearing it", spoke1.neighbors(), at4+"2001:db8::1 at 192.0.2.1")
 	})
 }
+
+// TestOverIPv6: the transport is IPv6; the source changes, and with it the socket.
+func TestOverIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		w := n.Wire()
+		hub, spoke := newStation(t, n, w, "172.31.0.1/24", "2001:db8:f::1"), newStation(t, n, w, "172.31.0.11/24", "2001:db8:f::11")
+		hub.start(hubConfig)
+		spoke.start(strings.ReplaceAll(spokeConfig, "192.0.2.1", "2001:db8:f::1"))
+		same(t, "hub", hub.neighbors(), "172.31.0.11 at 2001:db8:f::11")
+		same(t, "spoke", spoke.neighbors(), "172.31.0.1 at 2001:db8:f::1")
+		golden(t, "over6-dmvpn-detail.txt", spoke.exec("show dmvpn detail", false))
+
+		tunnel := spoke.interfaces[1]
+		side := *tunnel.Tunnel
+		side.Source = netip.Addr{}
+		tunnel.Tunnel, tunnel.Up = &side, false
+		spoke.tell(rib.InterfaceChanged{Interface: tunnel})
+		same(t, "spoke, without a source", spoke.neighbors(), "172.31.0.1 at 2001:db8:f::1")
+		tunnel = spoke.interfaces[1]
+		spoke.tell(rib.InterfaceChanged{Interface: tunnel})
+		same(t, "hub, after it came back", hub.neighbors(), "172.31.0.11 at 2001:db8:f::11")
+		if out := spoke.exec("show ip nhrp nhs", false); !strings.Contains(out, "172.31.0.1  RE") {
+			t.Errorf("the spoke does not register again: %s", out)
+		}
+	})
+}

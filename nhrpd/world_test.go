@@ -197,7 +197,7 @@ func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string
 		{Name: "Tunnel0", KernelName: "Tunnel0", Index: 10, Type: rib.TypeTunnel, AdminUp: true, Up: true, Multicast: true, MTU: 1400,
 			Addresses: []rib.Address{{Prefix: netip.MustParsePrefix(tunnel)}},
 			Tunnel: &rib.Tunnel{Mode: rib.TunnelGREMultipoint, SourceInterface: "GigabitEthernet1",
-				Source: netip.MustParseAddr(nbma), HasKey: true, Key: 100}}}
+				Source: netip.MustParseAddr(nbma), HasKey: true, Key: 100, IPv6Transport: netip.MustParseAddr(nbma).Is6()}}}
 	return s
 }
 

@@ -85,7 +85,7 @@ interface Tunnel1
 	for line, want := range map[string]string{
 		"interface Tunnel0\n ipv6 nhrp map ff02::1 192.0.2.1\n":                "not the protocol address of a station",
 		"interface Tunnel0\n ipv6 nhrp nhs ff02::1\n":                          "ff02::1 is not the protocol address of a server",
-		"interface Tunnel0\n ipv6 nhrp nhs 2001:db8::1 nbma 2001:db8:f::1\n":   "2001:db8:f::1 is not the NBMA address of a server",
+		"interface Tunnel0\n ipv6 nhrp nhs 2001:db8::1 nbma ff02::1\n":         "ff02::1 is not the NBMA address of a server",
 		"interface GigabitEthernet1\n ipv6 nhrp network-id 1\n":                "GigabitEthernet1 is no tunnel; NHRP is for tunnels",
 		"interface Tunnel0\n ipv6 nhrp map 2001:db8::1/64 224.0.0.9\n":         "224.0.0.9 is not the NBMA address of a station",
 		"interface Tunnel0\n ipv6 nhrp network-id 1\n ip nhrp nhs 224.0.0.1\n": "224.0.0.1 is not the protocol address of a server",

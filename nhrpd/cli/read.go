@@ -149,7 +149,7 @@ func readNHS(c *core.InterfaceConfig, n *conf.Node, dynamic bool) string {
 	if a.Has("nbma") {
 		if s.NBMA = a.Addr("nbma"); !s.NBMA.IsValid() {
 			s.Name = a.String("nbma")
-		} else if !unicast(s.NBMA) || !s.NBMA.Is4() {
+		} else if !unicast(s.NBMA) {
 			return s.NBMA.String() + " is not the NBMA address of a server"
 		}
 	}

@@ -171,6 +171,9 @@ func detailHead(w io.Writer, i core.InterfacePeers) {
 	if i.Mode == rib.TunnelGRE {
 		destination, protocol = text(i.Destination), "GRE/IP"
 	}
+	if i.Source.Is6() {
+		protocol += "v6"
+	}
 	fmt.Fprintf(w, "   Tunnel Src./Dest. addr: %s/%s, Tunnel VRF %q\n", text(i.Source), destination, vrfName(i.TransportVRF))
 	fmt.Fprintf(w, "   Protocol/Transport: %q, Protect \"\"\n", protocol)
 	control := "Disabled"

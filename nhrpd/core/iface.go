@@ -68,6 +68,12 @@ func (i *iface) protocol() packet.ProtocolType {
 	return packet.ProtocolIPv4
 }
 
+// carries reports whether an NBMA address is of the family of the tunnel's transport,
+// as far as that is known.
+func (i *iface) carries(nbma netip.Addr) bool {
+	return !i.linked || i.link.Tunnel.IPv6Transport == nbma.Is6()
+}
+
 // own reports whether a is one of the tunnel's protocol addresses.
 func (i *iface) own(a netip.Addr) bool {
 	for _, x := range i.link.Addresses {
@@ -155,10 +161,14 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 		i.multipoint = t.Mode == rib.TunnelGREMultipoint
 		i.source, i.dest = t.Source, t.Destination
 	}
+	moved := was.linked && i.linked && was.link.Tunnel.IPv6Transport != i.link.Tunnel.IPv6Transport
+	if moved {
+		c.flush(now, i, "Tunnel Transport Changed")
+	}
 	i.addr = protocolAddress(i.link, i.key.family)
 	i.ready = i.linked && (i.link.Up || i.link.HeldDown) && i.source.IsValid() && i.addr.IsValid() && (i.multipoint || i.dest.IsValid())
 
-	if was.multipoint != i.multipoint {
+	if was.multipoint != i.multipoint || moved {
 		c.restateNeighbors(i)
 	}
 	c.dropOwn(now, i)
@@ -269,9 +279,9 @@ func (e *entry) host() netip.Addr {
 
 // station returns the address for which an entry needs a neighbour: none on a
 // point-to-point tunnel, whose one far end needs none, nor as long as it is not
-// known where it leads.
+// known where it leads, nor for where the transport does not lead.
 func (e *entry) station() netip.Addr {
-	if !e.iface.multipoint || !e.nbma.IsValid() {
+	if !e.iface.multipoint || !e.nbma.IsValid() || !e.iface.carries(e.nbma) {
 		return netip.Addr{}
 	}
 	return e.host()
@@ -299,10 +309,11 @@ func (c *Core) dropNeighbor(e *entry) {
 	c.emit(DelNeighbor{rib.Neighbor{Interface: i.key.name, Addr: a}.Key()})
 }
 
-// restateNeighbors follows a change between multipoint and point-to-point.
+// restateNeighbors follows a change between multipoint and point-to-point, or of the
+// transport.
 func (c *Core) restateNeighbors(i *iface) {
 	for _, e := range i.cache.sorted() {
-		if i.multipoint {
+		if e.station().IsValid() {
 			c.wantNeighbor(e)
 		} else {
 			c.dropNeighbor(e)

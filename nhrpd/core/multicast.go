@@ -40,7 +40,7 @@ func (i *iface) multicastStatic() []netip.Addr {
 
 // station reports whether an NBMA address can be that of another station.
 func (i *iface) station(nbma netip.Addr) bool {
-	return nbma.IsValid() && !nbma.IsUnspecified() && !nbma.IsMulticast() && nbma != i.source
+	return nbma.IsValid() && !nbma.IsUnspecified() && !nbma.IsMulticast() && nbma != i.source && i.carries(nbma)
 }
 
 // multicastEntry reports whether multicast goes to where an entry leads: to a

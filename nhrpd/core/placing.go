@@ -115,6 +115,9 @@ func (c *Core) placeServer(now clock.Instant, s *server) (changed bool) {
 	default:
 		s.nbma = mapped(i.cfg.Maps, s.addr)
 	}
+	if !i.carries(s.nbma) {
+		s.nbma = netip.Addr{}
+	}
 	if s.nbma != was && s.cfg.Dynamic {
 		s.addr = netip.Addr{} // who is there may be somebody else
 	}

@@ -32,7 +32,7 @@ type sockets struct {
 
 // socket is the socket of a tunnel, or the attempts to open it.
 type socket struct {
-	index  int
+	config rawsock.PacketConfig
 	peer   netip.Addr // of a point-to-point tunnel
 	cancel context.CancelFunc
 
@@ -73,14 +73,14 @@ func (s *sockets) interfaceGone(name string) {
 func (s *sockets) reconcile() {
 	for name, sock := range s.open {
 		link := s.links[name]
-		if _, ok := s.wanted[name]; !ok || link.Index != sock.index || peerOf(link) != sock.peer {
+		if _, ok := s.wanted[name]; !ok || configOf(link) != sock.config || peerOf(link) != sock.peer {
 			sock.cancel()
 			delete(s.open, name)
 		}
 	}
 	for name := range s.wanted {
 		link, ok := s.links[name]
-		if ok && link.Index != 0 && link.Tunnel != nil && s.open[name] == nil && s.life.Err() == nil {
+		if ok && link.Index != 0 && reachable(link) && s.open[name] == nil && s.life.Err() == nil {
 			s.start(link)
 		}
 	}
@@ -93,12 +93,31 @@ func peerOf(i rib.Interface) netip.Addr {
 	return i.Tunnel.Destination
 }
 
+// overIPv6 reports whether a tunnel is a multipoint one over IPv6.
+func overIPv6(i rib.Interface) bool {
+	return i.Tunnel != nil && i.Tunnel.IPv6Transport && i.Tunnel.Mode == rib.TunnelGREMultipoint
+}
+
+// reachable reports whether there can be a socket: over IPv6 it needs the source.
+func reachable(i rib.Interface) bool {
+	return i.Tunnel != nil && (!overIPv6(i) || i.Tunnel.Source.IsValid())
+}
+
+// configOf is what a tunnel's socket is opened with.
+func configOf(i rib.Interface) rawsock.PacketConfig {
+	cfg := rawsock.PacketConfig{Index: i.Index, Protocol: rawsock.EtherTypeNHRP}
+	if t := i.Tunnel; overIPv6(i) {
+		cfg.GRE6 = rawsock.GRE6{Local: t.Source, HasKey: t.HasKey, Key: t.Key}
+	}
+	return cfg
+}
+
 func (s *sockets) start(link rib.Interface) {
 	ctx, cancel := context.WithCancel(s.life)
-	sock := &socket{index: link.Index, peer: peerOf(link), cancel: cancel}
+	sock := &socket{config: configOf(link), peer: peerOf(link), cancel: cancel}
 	s.open[link.Name] = sock
 	listen := func() (rawsock.PacketConn, error) {
-		return s.network.ListenPacket(rawsock.PacketConfig{Index: link.Index, Protocol: rawsock.EtherTypeNHRP})
+		return s.network.ListenPacket(sock.config)
 	}
 	// The first one is there when this returns: what the core sends as soon as it
 	// knows of the tunnel is not lost.
