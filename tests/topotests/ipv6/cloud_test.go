@@ -35,6 +35,7 @@ type plan struct {
 	nbma        [3]string
 	uplink      int       // length
 	lan         [3]string // networks; the hub has none
+	keyless     bool
 }
 
 var (
@@ -71,6 +72,7 @@ func (p *plan) config(i int) string {
 	line("interface Tunnel0")
 	line("%s address %s", ip, p.tunnel[i])
 	line("ip mtu 1400")
+	line("ip tcp adjust-mss 1300")
 	line("%s nhrp network-id 1", ip)
 	line("%s nhrp authentication DMVPNKEY", ip)
 	if i == 0 {
@@ -79,7 +81,9 @@ func (p *plan) config(i int) string {
 		line("%s nhrp nhs %s nbma %s multicast", ip, p.station(0), p.nbma[0])
 	}
 	line("tunnel source wan")
-	line("tunnel key 100")
+	if !p.keyless {
+		line("tunnel key 100")
+	}
 	line("tunnel mode gre multipoint%s", map[bool]string{true: " ipv6"}[p.under == six])
 	for j := 1; j < 3; j++ {
 		if j != i {
