@@ -141,7 +141,7 @@ func (w *world) configLine(a scripttest.Args) {
 	c.NoRecord = a.Has("no-record")
 	c.Responder = a.Get("responder", "")
 	c.MulticastDynamic = !a.Has("no-dynamic")
-	c.Holdtime = a.Duration("holdtime", 600*time.Second)
+	c.Holdtime = a.Duration("holdtime", c.Holdtime)
 	c.RegistrationTimeout = a.Duration("registration-timeout", 0)
 	c.MaxSend = a.Number("max-send", 0)
 	c.Group = a.Get("group", "")
