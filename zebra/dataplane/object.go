@@ -176,7 +176,7 @@ type Tunnel struct {
 	Outdated bool
 	// Dormant has the device say that it waits for something (RFC 2863 section
 	// 3.1.14): it sends and receives, but is not Running, and has no routes that
-	// follow from its addresses.
+	// follow from its addresses: of addresses that come later, after another Put.
 	Dormant bool
 	Attrs
 }

@@ -500,3 +500,24 @@ func TestUnsupportedIsNotThere(t *testing.T) {
 		t.Errorf("something is left: %+v", b.c.Stats())
 	}
 }
+
+// TestAddressOfDormantTunnel: the kernel makes a route of an address, which a dormant
+// tunnel is not to have, so the tunnel is put again; one that is awake is not.
+func TestAddressOfDormantTunnel(t *testing.T) {
+	for _, dormant := range []bool{true, false} {
+		b := newBench(t)
+		tunnel := tunnel0
+		tunnel.Dormant = dormant
+		b.c.Put(tunnel)
+		for range 2 { // the device that came is looked at again
+			b.run()
+			b.pass(time.Minute)
+		}
+		b.c.Put(address0)
+		want := []string{"put " + saidAddress}
+		if dormant {
+			want = append(want, "put tunnel Tunnel0")
+		}
+		b.expect("puts", want, b.run())
+	}
+}

@@ -19,6 +19,9 @@ func (c *Core) Event(now clock.Instant, ev dataplane.Event) {
 			c.lose(ev.Addr.Device, func(k dataplane.Kind) bool { return k == dataplane.KindRoute })
 		} else {
 			c.kick(ev.Addr.Device)
+			if c.links[ev.Addr.Device].Dormant {
+				c.recheck(now, ev.Addr.Device) // the kernel made a route of it
+			}
 		}
 	case dataplane.ObjectGone:
 		if e := c.entries[ev.Key]; e != nil && (e.have != nil || e.flying) {

@@ -42,7 +42,7 @@ func TestDormant(t *testing.T) {
 		}
 		tunnel.Dormant = true
 		late := dataplane.Addr{Device: "Tunnel0", Prefix: pfx("10.0.1.1/24")}
-		put(t, e.P, tunnel, late)
+		put(t, e.P, tunnel, late, tunnel)
 		if got := link(); !strings.Contains(got, "state DORMANT") || !strings.Contains(got, ",UP,LOWER_UP") {
 			t.Errorf("dormant: %s", got)
 		}

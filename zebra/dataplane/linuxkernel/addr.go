@@ -129,9 +129,6 @@ func (p *Provider) putAddr(tag int, a dataplane.Addr) (done bool, err error) {
 	}
 	e := p.w.begin(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	encodeAddr(e, a, index, addrMark)
-	if l, _ := p.names.link(index); l.Dormant {
-		e.u32(unix.IFA_FLAGS, unix.IFA_F_NOPREFIXROUTE) // see putDormant, which makes the route later
-	}
 	p.present = append(p.present, address{Addr: a, index: index, proto: addrMark})
 	p.w.commit(tag)
 	return false, nil

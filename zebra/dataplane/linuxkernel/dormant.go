@@ -16,7 +16,8 @@ const connectedMetric6 = 256
 // putDormant makes a device dormant, or wakes it. The kernel remembers it: another
 // zebra finds the device as this one left it. A dormant device has no routes that
 // follow from its addresses; the kernel, to which dormancy means nothing in this
-// respect, is told so by hand.
+// respect, is told so by hand: again when an address has come, or the device has been
+// down and the kernel has made them anew.
 func (p *Provider) putDormant(d device, t dataplane.Tunnel) error {
 	if !t.Dormant && !d.Dormant {
 		return nil
@@ -33,9 +34,6 @@ func (p *Provider) putDormant(d device, t dataplane.Tunnel) error {
 		})
 		if err != nil {
 			return fmt.Errorf("dormancy of %s: %w", t.Name, err)
-		}
-		if _, _, err := p.deviceAt(d.Index); err != nil { // for putAddr, which asks names
-			return err
 		}
 	}
 	addrs, err := p.addrsOf(d.Index)
