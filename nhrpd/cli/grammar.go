@@ -32,6 +32,7 @@ const (
 	CmdMinPrefix   = "nhrp.minimum-prefix-length"
 	CmdGroup       = "nhrp.group"
 	CmdRecord      = "nhrp.record"
+	CmdSummaryMap  = "nhrp.summary-map"
 	CmdResponder   = "nhrp.responder"
 )
 

@@ -6,6 +6,7 @@ import (
 
 	libcli "github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/nhrpd/cli"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
 )
 
 // samples are lines that IOS has and that are refused, with a word of the reason.
@@ -74,14 +75,23 @@ func TestReadOptions(t *testing.T) {
  ip nhrp network-id 1
  no ip nhrp record
  ip nhrp responder Loopback0
+ ip nhrp summary-map 10.12.0.0/16 203.0.113.1
+ ip nhrp summary-map 10.13.0.0/16 203.0.113.1
+ no ip nhrp summary-map 10.13.0.0/16
  ip nhrp use 1
  nhrp route-watch
 `)
 	if len(errs) > 0 || len(cfg.Interfaces) != 1 {
 		t.Fatal(messages(errs), cfg)
 	}
-	if i := cfg.Interfaces[0]; !i.NoRecord || i.Responder != "Loopback0" {
+	if i := cfg.Interfaces[0]; !i.NoRecord || i.Responder != "Loopback0" || len(i.SummaryMaps) != 1 || i.SummaryMaps[0] != (core.StaticMap{Prefix: prefix("10.12.0.0/16"), NBMA: addr("203.0.113.1")}) {
 		t.Errorf("%+v", i)
+	}
+	for line, want := range map[string]string{"ip nhrp summary-map 0.0.0.0/0 203.0.113.1": "0.0.0.0/0 is not a network behind a router",
+		"ip nhrp summary-map 10.0.0.0/8 224.0.0.1": "224.0.0.1 is not the NBMA address of a station", "ipv6 nhrp summary-map 2001:db8::/32 203.0.113.1": ""} {
+		if _, errs := read(t, "interface Tunnel0\n "+line+"\n"); messages(errs) != want {
+			t.Errorf("%q: %q", line, messages(errs))
+		}
 	}
 	cfg, errs = read(t, "interface Tunnel0\n ipv6 nhrp network-id 1\n ipv6 nhrp record\n no ipv6 nhrp responder Loopback0\n")
 	if len(errs) > 0 || len(cfg.Interfaces) != 1 || cfg.Interfaces[0].NoRecord || cfg.Interfaces[0].Responder != "" {

@@ -118,6 +118,15 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.IfState = true
 	case CmdRecord:
 		c.NoRecord = n.No
+	case CmdSummaryMap:
+		m := core.StaticMap{Prefix: a.Prefix("network"), NBMA: a.Addr("nbma")}
+		if m.Prefix.Bits() == 0 || m.Prefix.Addr().IsMulticast() {
+			return m.Prefix.String() + " is not a network behind a router"
+		}
+		if !unicast(m.NBMA) {
+			return m.NBMA.String() + " is not the NBMA address of a station"
+		}
+		c.SummaryMaps = append(c.SummaryMaps, m)
 	case CmdResponder:
 		c.Responder = a.String("ifname")
 	default:

@@ -66,7 +66,9 @@ func optionCommands() []cli.Command {
 		Help: cli.Help{"record": "Ask for the servers on the way to be recorded in requests of this router"}}
 	responder := cli.Command{ID: CmdResponder, Mode: "interface", Pattern: "ip nhrp responder ifname:IFNAME", Weight: weight,
 		Help: cli.Help{"responder": "Whose address this router names as the responder's", "ifname": "Interface"}}
-	return []cli.Command{record, responder}
+	summary := cli.Command{ID: CmdSummaryMap, Mode: "interface", Pattern: "ip nhrp summary-map network:PREFIX4 nbma:ADDR", Weight: weight, Key: []string{"network"},
+		Help: cli.Help{"summary-map": "Answer a whole network in place of the routes inside of it", "network": "Network", "nbma": "NBMA address of this router"}}
+	return []cli.Command{record, responder, summary}
 }
 
 // alwaysCommands returns lines that ask for what is always so.

@@ -125,8 +125,18 @@ func (c *Core) requestRouted(now clock.Instant, i *iface, in RxPacket, r *route)
 }
 
 // answerPrefix returns the prefix that is answered about an address by a route: the
-// route's, but not if that is so short that it would draw what other routers have.
+// longest summary map's that holds the route's; otherwise the route's, but not if that
+// is so short that it would draw what other routers have.
 func (i *iface) answerPrefix(p netip.Prefix, a netip.Addr) netip.Prefix {
+	best := netip.Prefix{}
+	for _, m := range i.cfg.SummaryMaps {
+		if m.NBMA == i.source && m.Prefix.Contains(p.Addr()) && m.Prefix.Bits() <= p.Bits() && (!best.IsValid() || m.Prefix.Bits() > best.Bits()) {
+			best = m.Prefix
+		}
+	}
+	if best.IsValid() {
+		return best
+	}
 	if p.Bits() < i.cfg.MinPrefix {
 		return hostPrefix(a)
 	}

@@ -60,6 +60,11 @@ type InterfaceConfig struct {
 	Shortcut        bool          // `ip nhrp shortcut`: what others answer becomes routes; on by default in IOS-XE 17
 	MinPrefix       int           // `ip nhrp resolution minimum-prefix-length`: a shorter route of this router's is not answered as a whole, but for the address asked for
 
+	// SummaryMaps are prefixes that are answered in place of this router's routes inside
+	// of them (`ip nhrp summary-map`), as long as the tunnel's source is their NBMA
+	// address.
+	SummaryMaps []StaticMap
+
 	// Keepalive is how often a station that shortcuts lead to is asked whether it is
 	// there (`ip nhrp shortcut keepalive`); 0: never.
 	Keepalive time.Duration
@@ -127,7 +132,7 @@ func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
 		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) &&
 		slices.Equal(c.Clusters, o.Clusters) && c.Fallback == o.Fallback && c.ServerOnly == o.ServerOnly && c.IfState == o.IfState && c.Group == o.Group &&
 		c.Redirect == o.Redirect && c.RedirectTimeout == o.RedirectTimeout && c.Shortcut == o.Shortcut &&
-		c.MinPrefix == o.MinPrefix && c.Keepalive == o.Keepalive &&
+		c.MinPrefix == o.MinPrefix && slices.Equal(c.SummaryMaps, o.SummaryMaps) && c.Keepalive == o.Keepalive &&
 		c.NoRecord == o.NoRecord && c.Responder == o.Responder &&
 		c.MaxSend == o.MaxSend && c.MaxSendInterval == o.MaxSendInterval
 }

@@ -107,6 +107,9 @@ func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConf
 		old.RegisterUnique != cfg.RegisterUnique || old.Authentication != cfg.Authentication || old.Group != cfg.Group
 	c.placeResolution(now, i)
 	c.syncServers(now, i, again)
+	if !slices.Equal(old.SummaryMaps, cfg.SummaryMaps) {
+		c.recheckLocal(now, i)
+	}
 	if old.Shortcut != cfg.Shortcut {
 		c.restateShortcuts(now, i)
 	}

@@ -137,6 +137,16 @@ func (c *Core) nextHopChanged(now clock.Instant, in NextHopChanged) {
 	c.relaysChanged(now, r)
 }
 
+// recheckLocal takes back what was told of prefixes behind this router that would be
+// told in another way by now: the summary maps changed.
+func (c *Core) recheckLocal(now clock.Instant, i *iface) {
+	for _, e := range i.cache.sorted() {
+		if e.kind == EntryLocal && e.route != nil && e.route.known {
+			c.parentChanged(now, e, false)
+		}
+	}
+}
+
 // parentChanged follows a change of the route that an entry rests on.
 func (c *Core) parentChanged(now clock.Instant, e *entry, first bool) {
 	if e.kind == EntryLocal {

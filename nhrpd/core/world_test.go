@@ -151,6 +151,10 @@ func (w *world) configLine(a scripttest.Args) {
 	for _, v := range a.Pairs["multicast"] {
 		c.MulticastMaps = append(c.MulticastMaps, netip.MustParseAddr(v))
 	}
+	for _, v := range a.Pairs["summary"] {
+		target, nbma, _ := strings.Cut(v, ",")
+		c.SummaryMaps = append(c.SummaryMaps, core.StaticMap{Prefix: netip.MustParsePrefix(target), NBMA: netip.MustParseAddr(nbma)})
+	}
 	for _, v := range a.Pairs["map"] {
 		target, nbma, _ := strings.Cut(v, ",")
 		p, err := netip.ParsePrefix(target)
