@@ -28,7 +28,13 @@ var shows = map[string]struct {
 	cli.ExecTraffic: {core.ReportTraffic, func(r core.Report, a libcli.Args) libcli.Output {
 		return cli.ShowTraffic(r.(*core.TrafficReport), a.Has("detail"))
 	}},
-	cli.ExecMulticast:  {core.ReportMulticast, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowMulticast(r.(*core.MulticastReport)) }},
+	cli.ExecMulticast: {core.ReportMulticast, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowMulticast(r.(*core.MulticastReport)) }},
+	cli.ExecGroups: {core.ReportGroups, func(r core.Report, a libcli.Args) libcli.Output {
+		return cli.ShowGroups(r.(*core.GroupReport), a.String("group"))
+	}},
+	cli.ExecPolicy: {core.ReportPolicies, func(r core.Report, a libcli.Args) libcli.Output {
+		return cli.ShowPolicies(r.(*core.PolicyReport), a.String("name"))
+	}},
 	cli.ExecInterfaces: {core.ReportPeers, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowInterfaces(r.(*core.PeerReport)) }},
 	cli.ExecDMVPN: {core.ReportPeers, func(r core.Report, a libcli.Args) libcli.Output {
 		return cli.ShowDMVPN(r.(*core.PeerReport), cli.PeersOf(a))

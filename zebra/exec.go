@@ -16,6 +16,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/lib/telemetry"
 	zcli "github.com/godmvpn/godmvpn/zebra/cli"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
 	"github.com/godmvpn/godmvpn/zebra/rib"
 )
 
@@ -107,6 +108,8 @@ func (r *router) showState(ctx context.Context, cmd plugin.Command) (o cli.Outpu
 		look(func() { o = r.vrfs() })
 	case zcli.ExecNHT:
 		look(func() { o = zcli.ShowNHT(a.String("vrf"), e.RIB().NextHopWatches()) })
+	case zcli.ExecShapers:
+		return r.shapers(ctx, zcli.ShaperFilter{Interface: a.String("ifname"), NBMA: a.Addr("nbma")})
 	case zcli.ExecRouteSum:
 		look(func() { o = zcli.ShowRouteSummary(a.String("vrf"), e.RIB().Summary(a.String("vrf"), family(a))) })
 	case zcli.ExecRoute, zcli.ExecRouteLookup, zcli.ExecCEF:
@@ -174,6 +177,33 @@ func (r *router) lookup(ctx context.Context, vrf string, target netip.Prefix, ad
 		}
 	})
 	return v, found, err
+}
+
+// shapers makes the output of show policy-map multipoint: what is wanted, from the RIB,
+// and what it did, from the kernel.
+func (r *router) shapers(ctx context.Context, filter zcli.ShaperFilter) (cli.Output, error) {
+	var list []zcli.Shaper
+	at := map[dataplane.Key]int{}
+	err := r.engine.Do(ctx, func() {
+		for _, v := range r.engine.RIB().Shapers() {
+			if filter.Shows(v) {
+				at[dataplane.Shaper{Device: r.engine.Interfaces().Kernel(v.Shaper.Interface), NBMA: v.Shaper.NBMA}.Key()] = len(list)
+				list = append(list, zcli.Shaper{ShaperView: v})
+			}
+		}
+	})
+	if err != nil || len(list) == 0 {
+		return zcli.ShowShapers(list), err
+	}
+	for o, err := range r.provider.Dump(ctx, dataplane.KindShaper) {
+		if err != nil {
+			return cli.Output{}, err
+		}
+		if i, ok := at[o.Key()]; ok {
+			list[i].InForce, list[i].Count = true, o.(dataplane.Shaper).Count
+		}
+	}
+	return zcli.ShowShapers(list), nil
 }
 
 // vrfs lists the VRFs. It runs on the engine's goroutine.

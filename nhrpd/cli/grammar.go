@@ -34,6 +34,12 @@ const (
 	CmdRecord      = "nhrp.record"
 	CmdSummaryMap  = "nhrp.summary-map"
 	CmdResponder   = "nhrp.responder"
+	CmdMapGroup    = "nhrp.map-group"
+
+	CmdPolicyMap = "nhrp.policy-map"
+	CmdClass     = "nhrp.policy-class"
+	CmdShape     = "nhrp.policy-shape"
+	CmdNoShape   = "nhrp.policy-refused"
 )
 
 // weight places the lines between "ip mtu" and "ip tcp adjust-mss" of the
@@ -48,8 +54,12 @@ func Grammar() cli.Tree {
 		"clear": "Reset", "dmvpn": "Dynamic Multipoint VPN", "interface": "One interface", "ifname": "Interface",
 		"detail": "In full", "addr": "Protocol address", "prefix": "Protocol address and prefix length", "vrf": "Tunnels of one VRF",
 	}}
+	tree.Modes = []cli.Mode{
+		{Name: ModePolicy, Parent: cli.ModeConfig, Prompt: "(config-pmap)#"},
+		{Name: ModeClass, Parent: ModePolicy, Prompt: "(config-pmap-c)#"},
+	}
 	tree.Commands = slices.Concat(bothFamilies(configCommands()), bothFamilies(optionCommands()), bothFamilies(refusedCommands()), alwaysCommands(),
-		groupCommands(), []cli.Command{ifStateCommand()}, bothFamilies(execCommands()), bothFamilies(clearCommands()), bothFamilies(traceCommands()),
+		groupCommands(), policyCommands(), []cli.Command{ifStateCommand()}, bothFamilies(execCommands()), bothFamilies(clearCommands()), bothFamilies(traceCommands()),
 		debugCommands(), plugin.DebugCommands(Facilities))
 	return tree
 }
@@ -102,14 +112,43 @@ func ifStateCommand() cli.Command {
 		Help: cli.Help{"if-state": "What else decides on the line protocol", "nhrp": "Down while no next hop server responds"}}
 }
 
-// groupCommands returns the line that names this node's group, in the form of today
-// and in the older one: what is entered last is in force.
+// Modes of the policies.
+const (
+	ModePolicy = "policy-map"
+	ModeClass  = "policy-map-class"
+)
+
+// weightPolicy places the policies before the interfaces.
+const weightPolicy = 60
+
+// groupCommands returns the lines about groups, which are those of both families, in
+// the form of today and in the older one: what is entered last is in force.
 func groupCommands() []cli.Command {
-	group := func(pattern string) cli.Command {
-		return cli.Command{ID: CmdGroup, Mode: "interface", Pattern: pattern, Weight: weight,
-			Help: cli.Help{"group": "Group of this router, which the next hop servers are told", "name": "Name of the group"}}
+	var all []cli.Command
+	for _, form := range []string{"nhrp ", "ip nhrp "} {
+		all = append(all, cli.Command{ID: CmdGroup, Mode: "interface", Pattern: form + "group name:WORD(63)", Weight: weight,
+			Help: cli.Help{"group": "Group of this router, which the next hop servers are told", "name": "Name of the group"}},
+			cli.Command{ID: CmdMapGroup, Mode: "interface", Pattern: form + "map group name:WORD(63) service-policy output policy:WORD(40)", Weight: weight,
+				Key: []string{"name"}, Help: cli.Help{"group": "What to do for the clients of a group", "name": "Name of the group",
+					"service-policy": "Apply a policy", "output": "To what is sent to them", "policy": "Name of the policy-map"}})
 	}
-	return []cli.Command{group("nhrp group name:WORD(63)"), group("ip nhrp group name:WORD(63)")}
+	return all
+}
+
+// policyCommands returns the policies: what applies to what is sent to a client.
+func policyCommands() []cli.Command {
+	all := []cli.Command{
+		{ID: CmdPolicyMap, Mode: cli.ModeConfig, Pattern: "policy-map name:WORD(40)", Enters: ModePolicy, Key: []string{"name"}, Weight: weightPolicy,
+			Help: cli.Help{"policy-map": "What applies to what is sent to a client", "name": "Name of the policy"}},
+		{ID: CmdClass, Mode: ModePolicy, Pattern: "class name:WORD(40)", Enters: ModeClass, Key: []string{"name"},
+			Help: cli.Help{"class": "A class of packets", "name": "class-default: all packets"}},
+		{ID: CmdShape, Mode: ModeClass, Pattern: "shape average rate:<8000-100000000000> [bc:<256-4000000000>]",
+			Help: cli.Help{"shape": "Hold down to a rate", "average": "On the average", "rate": "Bits in a second", "bc": "Bits that may be sent at once after a pause"}},
+	}
+	for _, refused := range []string{"bandwidth", "fair-queue", "police", "priority", "queue-limit", "random-detect", "service-policy", "set"} {
+		all = append(all, cli.Command{ID: CmdNoShape, Mode: ModeClass, Pattern: refused + " [what:LINE(200)]", Hidden: true})
+	}
+	return all
 }
 
 // The grammar above agrees on lengths with the core and with the packet.

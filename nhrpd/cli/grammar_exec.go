@@ -17,6 +17,8 @@ const (
 	ExecEvents     = "nhrp.show-event-trace"
 	ExecDMVPN      = "nhrp.show-dmvpn"
 	ExecDiagnose   = "nhrp.diagnose"
+	ExecGroups     = "nhrp.show-group-map"
+	ExecPolicy     = "nhrp.show-policy-map"
 
 	ExecClear           = "nhrp.clear"
 	ExecClearShortcut   = "nhrp.clear-shortcut"
@@ -49,6 +51,9 @@ func execCommands() []cli.Command {
 		exec(ExecNHS, "show ip nhrp nhs"+inVRF+" [detail]", cli.Help{"nhs": "Next hop servers"}),
 		exec(ExecTraffic, "show ip nhrp traffic"+inVRF+onInterface+" [detail]", cli.Help{"traffic": "Packets sent, received and dropped"}),
 		exec(ExecMulticast, "show ip nhrp multicast"+inVRF, cli.Help{"multicast": "Where multicast packets go"}),
+		exec(ExecGroups, "show ip nhrp group-map"+inVRF+onInterface+" [group group:WORD(63)]",
+			cli.Help{"group-map": "Groups that have policies, and their clients", "group": "One group"}),
+		exec(ExecPolicy, "show policy-map [name:WORD(40)]", cli.Help{"policy-map": "Policies for what is sent to clients", "name": "One policy"}),
 		exec(ExecDMVPN, "show dmvpn [family:{ipv4|ipv6}]"+inVRF+onInterface+" [peer {nbma nbma:ADDR|network network:A.B.C.D mask:MASK|tunnel tunnel:ADDR}] [static] [detail]", peer),
 	}
 }

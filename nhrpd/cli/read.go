@@ -19,6 +19,9 @@ func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 	var cfg core.Config
 	var errs []plugin.LineError
 	for _, block := range tree.Nodes {
+		if block.ID == CmdPolicyMap {
+			cfg.Policies = append(cfg.Policies, readPolicy(block, &errs))
+		}
 		if block.Enters != "interface" {
 			continue
 		}
@@ -28,8 +31,56 @@ func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 			}
 		}
 	}
-	return cfg, errs
+	return cfg, append(errs, checkGroups(tree, cfg.Policies)...)
 }
+
+// readPolicy reads a policy-map.
+func readPolicy(block *conf.Node, errs *[]plugin.LineError) core.Policy {
+	p := core.Policy{Name: block.Args.String("name")}
+	for _, class := range block.Nodes {
+		if name := class.Args.String("name"); class.ID == CmdClass && name != "class-default" {
+			*errs = append(*errs, plugin.LineError{Path: []string{block.Key, class.Key},
+				Msg: "there is no class " + name + ": a policy treats all packets for a client alike, as class-default"})
+		}
+		for _, n := range class.Nodes {
+			switch n.ID {
+			case CmdShape:
+				p.Rate, p.Burst = n.Args.Uint("rate"), uint32(n.Args.Uint("bc")/8)
+			case CmdNoShape:
+				*errs = append(*errs, plugin.LineError{Path: []string{block.Key, class.Key, n.Key}, Msg: `not done here: a policy is a rate, "shape average"`})
+			}
+		}
+	}
+	return p
+}
+
+// checkGroups refuses groups whose policy does not exist or is no rate.
+func checkGroups(tree *conf.Tree, policies []core.Policy) (errs []plugin.LineError) {
+	for _, block := range tree.Nodes {
+		for _, n := range block.Nodes {
+			if n.ID != CmdMapGroup {
+				continue
+			}
+			name := n.Args.String("policy")
+			at := slices.IndexFunc(policies, func(p core.Policy) bool { return p.Name == name })
+			var msg string
+			switch {
+			case !packet.ValidGroup(n.Args.String("name")):
+				msg = badGroup
+			case at < 0:
+				msg = "there is no policy-map " + name
+			case policies[at].Rate == 0:
+				msg = "policy-map " + name + ` has no "shape average" in class class-default`
+			default:
+				continue
+			}
+			errs = append(errs, plugin.LineError{Path: []string{block.Key, n.Key}, Msg: msg})
+		}
+	}
+	return errs
+}
+
+const badGroup = "the name of a group is made of printable ASCII characters"
 
 // readBlock reads the lines of an interface that concern a family; configured tells
 // whether there are some, for IPv6 some of its own.
@@ -102,8 +153,10 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.MaxSend, c.MaxSendInterval = int(a.Uint("packets")), seconds()
 	case CmdGroup:
 		if c.Group = a.String("name"); !packet.ValidGroup(c.Group) {
-			return "the name of a group is made of printable ASCII characters"
+			return badGroup
 		}
+	case CmdMapGroup:
+		c.GroupMaps = append(c.GroupMaps, core.GroupMap{Group: a.String("name"), Policy: a.String("policy")})
 	case CmdMap:
 		return readMap(c, n)
 	case CmdNHS, CmdNHSDynamic:

@@ -20,6 +20,7 @@ type peerJSON struct {
 	Since      float64 `json:"since"`
 	Attributes string  `json:"attributes"`
 	Group      string  `json:"group,omitempty"`
+	Policy     string  `json:"outputPolicy,omitempty"`
 }
 
 type dmvpnJSON struct {
@@ -96,7 +97,7 @@ func ShowDMVPN(r *core.PeerReport, v PeerView) cli.Output {
 			Source: text(i.Source), Destination: text(i.Destination), NetworkID: i.NetworkID, PeerCount: i.NBMAPeers,
 			Peers: []peerJSON{}, Servers: []nhsJSON{}}
 		for _, p := range i.Peers {
-			d.Peers = append(d.Peers, peerJSON{text(p.NBMA), text(p.Tunnel), p.Target.String(), p.State.String(), p.Since.Seconds(), p.Attributes, p.Group})
+			d.Peers = append(d.Peers, peerJSON{text(p.NBMA), text(p.Tunnel), p.Target.String(), p.State.String(), p.Since.Seconds(), p.Attributes, p.Group, p.Policy})
 		}
 		for _, s := range i.Servers {
 			d.Servers = append(d.Servers, nhsOf(s))
@@ -241,6 +242,9 @@ func peerRows(w io.Writer, peers []core.Peer, detail bool) {
 		if detail && p.Group != "" {
 			fmt.Fprintf(w, "NHRP group: %s\n", p.Group)
 		}
+		if detail && p.Policy != "" {
+			fmt.Fprintf(w, " Output QoS service-policy applied: %s\n", p.Policy)
+		}
 	}
 }
 
@@ -264,6 +268,9 @@ func peerBlocks(w io.Writer, peers []core.Peer) {
 		fmt.Fprintf(w, "        # Ent: %d, Status: %s, UpDn Time: %s, Cache Attrib: %s\n", count, p.State, cli.Duration(p.Since), p.Attributes)
 		if p.Group != "" {
 			fmt.Fprintf(w, "        NHRP group: %s\n", p.Group)
+		}
+		if p.Policy != "" {
+			fmt.Fprintf(w, "         Output QoS service-policy applied: %s\n", p.Policy)
 		}
 	}
 }

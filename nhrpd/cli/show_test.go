@@ -81,7 +81,7 @@ func spoke() *core.PeerReport {
 		peer("203.0.113.1", "172.31.0.12", "10.12.0.0/24", "DT2", core.PeerUp, up),
 		peer("", "172.31.0.13", "172.31.0.13/32", "IX", core.PeerNHRP, up),
 	}
-	peers[2].Group = "GOLD"
+	peers[2].Group, peers[2].Policy = "GOLD", "TEN"
 	own := peer("198.51.100.1", "172.31.0.11", "10.11.0.0/24", "DLX", core.PeerUp, up)
 	own.Local = true
 	peers = append(peers, own, peer("2001:db8:ffff:ffff:ffff:ffff:ffff:fff1", "172.31.0.14", "172.31.0.14/32", "DN", core.PeerUp, up))

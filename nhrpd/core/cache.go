@@ -34,6 +34,7 @@ type entry struct {
 	requestID  uint32
 	refreshed  uint64
 	saveKey    string              // of SaveEntry; "" if it was not saved
+	shaped     netip.Addr          // where no more goes than its policy allows; zero if it has none
 	multicast  netip.Addr          // where multicast goes for its sake; zero if nowhere
 	told       map[netip.Addr]told // who was told of it, by protocol address
 	ask        *asking             // until it is resolved; nil for what needs no resolution
@@ -128,6 +129,7 @@ func (c *Core) addEntry(e *entry, event TraceEvent) {
 	e.iface.cache.put(e)
 	c.wantNeighbor(e)
 	c.placeMulticast(e, false)
+	c.placeShaper(e, false)
 	c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
 	c.traceEntry(event, e)
 }
@@ -151,6 +153,7 @@ func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason
 	c.countResolved(e, false)
 	c.unrest(e)
 	c.placeMulticast(e, true)
+	c.placeShaper(e, true)
 	c.dropNeighbor(e)
 	c.forget(e)
 	c.traceEntryWhy(event, e, reason)

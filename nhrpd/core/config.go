@@ -27,6 +27,14 @@ const (
 // appears once.
 type Config struct {
 	Interfaces []InterfaceConfig
+	Policies   []Policy // each name once
+}
+
+// Policy is a `policy-map`: what a server does with what it sends to a client.
+type Policy struct {
+	Name  string
+	Rate  uint64 // `shape average`, in bits a second; 0: it shapes nothing
+	Burst uint32 // bytes that may be sent at once; 0: the data plane's choice
 }
 
 // InterfaceConfig is the NHRP configuration of a tunnel for one family of
@@ -53,7 +61,8 @@ type InterfaceConfig struct {
 	ServerOnly bool            // `ip nhrp server-only`: no address is resolved for this node's own traffic
 	IfState    bool            // `if-state nhrp`: the tunnel's line protocol is down while no server responds
 
-	Group string // `nhrp group`: what servers are told at registration; "" for none
+	Group     string     // `nhrp group`: what servers are told at registration; "" for none
+	GroupMaps []GroupMap // `nhrp map group`: each group once
 
 	Redirect        bool          // `ip nhrp redirect`: senders are told of shorter ways
 	RedirectTimeout time.Duration // `ip nhrp redirect timeout`: between two Traffic Indications about a source and destination; 0: DefaultRedirectTimeout
@@ -88,6 +97,12 @@ func minPrefix(family rib.Family) int {
 type StaticMap struct {
 	Prefix netip.Prefix // protocol address as written, with its mask; not masked
 	NBMA   netip.Addr
+}
+
+// GroupMap has a policy apply to the clients of a group. The name of a policy that does
+// not exist, or shapes nothing, is as none.
+type GroupMap struct {
+	Group, Policy string
 }
 
 // NHSConfig is a Next Hop Server to register with.
@@ -130,7 +145,7 @@ func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
 		c.RegistrationTimeout == o.RegistrationTimeout && c.RegisterUnique == o.RegisterUnique &&
 		slices.Equal(c.Maps, o.Maps) && slices.Equal(c.MulticastMaps, o.MulticastMaps) &&
 		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) &&
-		slices.Equal(c.Clusters, o.Clusters) && c.Fallback == o.Fallback && c.ServerOnly == o.ServerOnly && c.IfState == o.IfState && c.Group == o.Group &&
+		slices.Equal(c.Clusters, o.Clusters) && c.Fallback == o.Fallback && c.ServerOnly == o.ServerOnly && c.IfState == o.IfState && c.Group == o.Group && slices.Equal(c.GroupMaps, o.GroupMaps) &&
 		c.Redirect == o.Redirect && c.RedirectTimeout == o.RedirectTimeout && c.Shortcut == o.Shortcut &&
 		c.MinPrefix == o.MinPrefix && slices.Equal(c.SummaryMaps, o.SummaryMaps) && c.Keepalive == o.Keepalive &&
 		c.NoRecord == o.NoRecord && c.Responder == o.Responder &&

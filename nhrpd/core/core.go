@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -21,11 +22,13 @@ type Core struct {
 	links     map[string]rib.Interface
 	ifaces    map[ifaceKey]*iface
 	multicast map[multicastKey]int // how many reasons there are for each
-	lines     map[string]bool      // tunnels: whether their line protocol may be up, as stated
-	watched   map[string]int       // instances that want to hear of misses, by tunnel
-	order     []*iface             // the values of ifaces, sorted by key
-	told      int                  // stations that were told of entries
-	toldSwept clock.Instant        // when room was last looked for
+	policies  map[string]Policy    // by name
+	shapers   map[shaperKey]*shaping
+	lines     map[string]bool // tunnels: whether their line protocol may be up, as stated
+	watched   map[string]int  // instances that want to hear of misses, by tunnel
+	order     []*iface        // the values of ifaces, sorted by key
+	told      int             // stations that were told of entries
+	toldSwept clock.Instant   // when room was last looked for
 	timers    clock.Heap[timerKey]
 	replay    replay
 	errLimit  limiter // of error indications, by destination
@@ -72,6 +75,7 @@ func New(o Options) *Core {
 		links:     make(map[string]rib.Interface),
 		ifaces:    make(map[ifaceKey]*iface),
 		multicast: make(map[multicastKey]int),
+		shapers:   make(map[shaperKey]*shaping),
 		watched:   make(map[string]int),
 		lines:     make(map[string]bool),
 		errLimit:  limiter{interval: errorInterval, burst: errorBurst},
@@ -216,6 +220,12 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 		next[ifaceKey{ic.Name, ic.Family}] = ic
 	}
 	c.config = next
+	policies := make(map[string]Policy, len(cfg.Policies))
+	for _, p := range cfg.Policies {
+		policies[p.Name] = p
+	}
+	changed := !maps.Equal(policies, c.policies)
+	c.policies = policies
 	for _, i := range slices.Clone(c.order) {
 		if _, ok := next[i.key]; !ok {
 			c.removeIface(now, i)
@@ -230,6 +240,11 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 		c.configureIface(now, key, next[key])
 	}
 	c.watchHairpins()
+	if changed {
+		for _, i := range c.order {
+			c.syncShapers(i)
+		}
+	}
 	c.replay.config = true
 	c.checkReplay(now)
 }

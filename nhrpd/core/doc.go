@@ -17,6 +17,7 @@
 //
 //	Core ── links      what zebra says of each interface
 //	  │  └─ timers     one heap of deadlines, keyed by what they are for
+//	  ├─ shapers       who is held down to a rate, with the entries that ask for it
 //	  └─ iface         one for each tunnel and family with a network-id
 //	       ├─ cache        prefix → entry: static, dynamic, incomplete, local
 //	       ├─ neighbors    what was stated to zebra, with the entry it follows from
@@ -107,6 +108,12 @@
 // client how it is seen. Registering from elsewhere moves the neighbour at once.
 // An entry ends with its holding time, or by a Purge Request of the station that
 // registered it, from where it did.
+//
+// A client may tell its group (`nhrp group`) with its registration, in Cisco's Vendor
+// Private extension; the entry keeps it as long as the client repeats it. Where the
+// group has a policy (`nhrp map group`), what the tunnel sends to the client's NBMA
+// address is held down to its rate: a shaper is stated, once for a tunnel and address,
+// and goes with the last entry that asks for it.
 //
 // # Resolution
 //
@@ -222,7 +229,7 @@
 //	         5.3.2-3   Transit NHS Records, loop by protocol address
 //	         5.3.4     Authentication: Cisco's clear text, hop by hop
 //	Cisco              NAT address extension, max-send, retry times, messages,
-//	                   Traffic Indication, redirect, shortcut
+//	                   Traffic Indication, redirect, shortcut, groups
 //
 // # Deviations
 //
@@ -264,6 +271,7 @@
 // It does not find out whether the underlay carries packets between two stations: the
 // answer of one that comes straight from there has to do. It registers one
 // protocol address for each tunnel and family; for IPv6 the tunnel's link-local
-// addresses with it, unless it registers uniquely. It
-// copies no multicast: it says where to, and the data plane does it. SCSP (RFC 2334) is out of scope.
+// addresses with it, unless it registers uniquely. It copies no multicast and delays
+// no packet: it says where to and how fast, and the data plane does it. SCSP (RFC 2334)
+// is out of scope.
 package core

@@ -36,6 +36,14 @@ type PutLineProtocol struct{ Line rib.LineProtocol }
 // DelLineProtocol withdraws a PutLineProtocol: the device alone decides.
 type DelLineProtocol struct{ Key rib.Key }
 
+// PutShaper states that no more than a rate goes to an NBMA address; putting it again
+// under its key replaces it. It is stated once for a tunnel and address, whatever
+// entries ask for it.
+type PutShaper struct{ Shaper rib.Shaper }
+
+// DelShaper withdraws a PutShaper.
+type DelShaper struct{ Key rib.Key }
+
 // WatchMisses asks to be told of packets of a tunnel that have no neighbour, by
 // NeighborMiss. It is stated once for a tunnel.
 type WatchMisses struct{ Interface string }
@@ -151,6 +159,8 @@ func (PutMulticastPeer) effect() {}
 func (DelMulticastPeer) effect() {}
 func (PutLineProtocol) effect()  {}
 func (DelLineProtocol) effect()  {}
+func (PutShaper) effect()        {}
+func (DelShaper) effect()        {}
 func (WatchMisses) effect()      {}
 func (UnwatchMisses) effect()    {}
 func (WatchNextHop) effect()     {}

@@ -13,6 +13,7 @@ import (
 func (c *Core) serversChanged(now clock.Instant, i *iface) {
 	c.elect(now, i)
 	c.syncMulticast(i)
+	c.syncShapers(i)
 	c.placeLine(i.key.name)
 	c.askAgain(now, i)
 }

@@ -40,6 +40,7 @@ type iface struct {
 	neighbors  map[netip.Addr]neighbor // stated, by protocol address
 	servers    []*server               // sorted by protocol address
 	multicast  multicastBasis          // as stated
+	shapers    shaperBasis             // as stated
 	watched    bool                    // WatchMisses was asked for
 	purges     map[uint32]*purging     // by Request ID
 	unresolved int                     // entries that are not resolved

@@ -27,6 +27,10 @@ func (w *world) effect(e core.Effect) {
 		w.Printf("put multicast %s nbma %v", e.Peer.Interface, e.Peer.NBMA)
 	case core.DelMulticastPeer:
 		w.Printf("del multicast %s nbma %v", e.Key.Interface, e.Key.Addr)
+	case core.PutShaper:
+		w.Printf("put shaper %s nbma %v rate %d burst %d policy %s", e.Shaper.Interface, e.Shaper.NBMA, e.Shaper.Rate, e.Shaper.Burst, e.Shaper.Policy)
+	case core.DelShaper:
+		w.Printf("del shaper %s nbma %v", e.Key.Interface, e.Key.Addr)
 	case core.DelNeighbor:
 		w.Printf("del neighbor %s %v", e.Key.Interface, e.Key.Addr)
 	case core.PutLineProtocol:
@@ -154,6 +158,7 @@ func (w *world) show(a scripttest.Args) {
 	kind := map[string]core.ReportKind{
 		"cache": core.ReportCache, "nhs": core.ReportNHS, "traffic": core.ReportTraffic,
 		"recovery": core.ReportNHS, "multicast": core.ReportMulticast, "peers": core.ReportPeers,
+		"groups": core.ReportGroups, "policies": core.ReportPolicies,
 	}[a.Word(1)]
 	w.queries++
 	w.full = a.Has("full")
@@ -211,6 +216,16 @@ func (w *world) report(r core.Report) {
 		for _, e := range r.Entries {
 			w.Printf("%s/%d %v dynamic=%v", e.Interface, e.Family, e.NBMA, e.Dynamic)
 		}
+	case *core.GroupReport:
+		for _, i := range r.Interfaces {
+			for _, g := range i.Groups {
+				w.Printf("%s/%d group %s policy %s peers %v", i.Interface, i.Family, g.Group, g.Policy, g.Peers)
+			}
+		}
+	case *core.PolicyReport:
+		for _, p := range r.Policies {
+			w.Printf("policy %s rate %d burst %d", p.Name, p.Rate, p.Burst)
+		}
 	case *core.PeerReport:
 		for _, i := range r.Interfaces {
 			w.Printf("%s/%d %v up=%v addr %s source %s multipoint=%v nbma-peers %d", i.Interface, i.Family, i.Role, i.Up, addr(i.Addr),
@@ -219,6 +234,9 @@ func (w *world) report(r core.Report) {
 				group := ""
 				if p.Group != "" {
 					group = " group " + p.Group
+				}
+				if p.Policy != "" {
+					group += " policy " + p.Policy
 				}
 				w.Printf("  %s %s %v %v %v %s%s", addr(p.NBMA), addr(p.Tunnel), p.State, p.Since, p.Target, p.Attributes, group)
 			}

@@ -25,6 +25,9 @@ type mirror struct {
 	now       clock.Instant
 	neighbors map[string]string
 	multicast map[string]bool
+	shapers   map[string]string // policy by tunnel and NBMA address
+	config    core.Config
+	sources   map[string]netip.Addr // own NBMA addresses, by tunnel
 	saved     map[string]core.SaveEntry
 	savedAt   map[string]clock.Instant
 	trouble   []string
@@ -43,12 +46,15 @@ type mirror struct {
 func newMirror(id uint32) *mirror {
 	return &mirror{
 		core:      core.New(core.Options{Source: rand.NewPCG(3, 4), RequestID: id}),
-		neighbors: map[string]string{}, multicast: map[string]bool{}, watched: map[string]bool{},
+		neighbors: map[string]string{}, multicast: map[string]bool{}, watched: map[string]bool{}, shapers: map[string]string{}, sources: map[string]netip.Addr{},
 		shortcuts: map[netip.Prefix]string{}, watches: map[string]bool{}, hops: map[netip.Addr]bool{}, lines: map[string]bool{}, saved: map[string]core.SaveEntry{}, savedAt: map[string]clock.Instant{},
 	}
 }
 
 func (m *mirror) step(in core.Input) {
+	if set, ok := in.(core.ConfigSet); ok {
+		m.config = set.Config
+	}
 	m.core.Step(m.now, in)
 	for _, e := range m.core.Drain(nil) {
 		m.log = append(m.log, fmt.Sprintf("%v %T %v", m.now, e, e))
@@ -102,6 +108,18 @@ func (m *mirror) step(in core.Input) {
 			m.watch("use "+e.Interface, true)
 		case core.UnwatchUse:
 			m.watch("use "+e.Interface, false)
+		case core.PutShaper:
+			key := e.Shaper.Interface + " " + e.Shaper.NBMA.String()
+			if m.shapers[key] == e.Shaper.Policy {
+				m.trouble = append(m.trouble, "shaper stated again: "+key)
+			}
+			m.shapers[key] = e.Shaper.Policy
+		case core.DelShaper:
+			key := e.Key.Interface + " " + e.Key.Addr.String()
+			if e.Key.Kind != rib.KindShaper || m.shapers[key] == "" {
+				m.trouble = append(m.trouble, "shaper withdrawn that was not stated: "+key)
+			}
+			delete(m.shapers, key)
 		case core.WatchMisses:
 			if m.watched[e.Interface] {
 				m.trouble = append(m.trouble, "misses watched again: "+e.Interface)
@@ -168,7 +186,7 @@ func (m *mirror) check(t *rapid.T) {
 	multipoint := map[string]bool{}
 	m.checkLines(t)
 	for _, i := range m.report.(*core.PeerReport).Interfaces {
-		multipoint[i.Interface] = i.Mode == rib.TunnelGREMultipoint
+		multipoint[i.Interface], m.sources[i.Interface] = i.Mode == rib.TunnelGREMultipoint, i.Source
 	}
 	m.step(core.Query{Kind: core.ReportMulticast})
 	multicast := map[string]bool{}
@@ -184,6 +202,7 @@ func (m *mirror) check(t *rapid.T) {
 	m.servers = m.report.(*core.NHSReport).Servers
 	m.checkRecovery(t)
 	m.step(core.Query{Kind: core.ReportCache})
+	m.checkShapers(t, m.report.(*core.CacheReport), multipoint)
 	neighbors, saved, shortcuts, resolved := map[string]string{}, map[string]bool{}, map[netip.Prefix]bool{}, map[string]bool{}
 	for _, e := range m.report.(*core.CacheReport).Entries {
 		if e.Expires != core.NoExpiry && e.Expires <= 0 {
@@ -245,6 +264,29 @@ func (m *mirror) check(t *rapid.T) {
 	}
 }
 
+// checkShapers compares the shapers that were stated with what groups and policies ask
+// for: of several entries for an NBMA address the first one counts.
+func (m *mirror) checkShapers(t *rapid.T, r *core.CacheReport, multipoint map[string]bool) {
+	policies := map[string]string{} // by tunnel and group
+	for _, c := range m.config.Interfaces {
+		for _, g := range c.GroupMaps {
+			if slices.ContainsFunc(m.config.Policies, func(p core.Policy) bool { return p.Name == g.Policy && p.Rate > 0 }) {
+				policies[c.Name+" "+g.Group] = g.Policy
+			}
+		}
+	}
+	want := map[string]string{}
+	for _, e := range r.Entries {
+		key, policy := e.Interface+" "+e.NBMA.String(), policies[e.Interface+" "+e.Group]
+		if policy != "" && want[key] == "" && multipoint[e.Interface] && e.Flags&core.FlagRegistered != 0 && e.NBMA != m.sources[e.Interface] {
+			want[key] = policy
+		}
+	}
+	if d := cmp.Diff(want, m.shapers); d != "" {
+		t.Fatalf("shapers (-groups +stated):\n%s", d)
+	}
+}
+
 func pick[T any](t *rapid.T, label string, of ...T) T { return rapid.SampledFrom(of).Draw(t, label) }
 
 var (
@@ -296,7 +338,15 @@ func drawConfig(t *rapid.T) core.ConfigSet {
 		c.IfState = pick(t, "if-state", false, true)
 		c.Shortcut, c.Redirect = pick(t, "shortcut", true, true, false), pick(t, "redirect", true, false)
 		c.Keepalive = time.Duration(pick(t, "keepalive", 0, 0, 5)) * time.Second
+		if pick(t, "groups", 0, 1) == 1 {
+			c.GroupMaps = []core.GroupMap{{Group: "GOLD", Policy: pick(t, "gold", "P", "Q")}, {Group: "SILVER", Policy: pick(t, "silver", "P", "Q")}}
+		}
 		cfg.Interfaces = append(cfg.Interfaces, c)
+	}
+	for _, name := range []string{"P", "Q"} {
+		if rate := uint64(pick(t, "rate", 0, 1e6, 1e6)); rate > 0 || pick(t, "made", 0, 1) == 1 {
+			cfg.Policies = append(cfg.Policies, core.Policy{Name: name, Rate: rate})
+		}
 	}
 	return core.ConfigSet{Config: cfg}
 }
@@ -340,6 +390,13 @@ func drawPacket(t *rapid.T) core.Input {
 			}
 			m.CIEs = append(m.CIEs, c)
 		}
+	}
+	if group := pick(t, "group", "", "GOLD", "SILVER", "LEAD"); group != "" && m.Type == packet.RegistrationRequest {
+		e, err := packet.NewGroup(group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Extensions = append(m.Extensions, e)
 	}
 	b, err := m.AppendBinary(nil)
 	if err != nil {

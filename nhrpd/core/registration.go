@@ -198,12 +198,14 @@ func (c *Core) cacheRegistration(now clock.Instant, i *iface, e *entry, r regist
 		e.since = now
 		c.wantNeighbor(e)
 		c.placeMulticast(e, false)
+		c.placeShaper(e, false)
 		c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
 		c.traceEntry(TraceEntryMoved, e)
 		c.logClient(e, "NHRP_NHC_UP", "is UP", "NBMA address changed")
 		c.stationChanged(now, i, e.target.Addr())
 	default:
 		c.wantNeighbor(e)
+		c.placeShaper(e, false)
 		c.timers.Set(timerKey{kind: timerExpire, entry: e}, e.expires)
 		c.traceEntry(TraceEntryRefresh, e)
 	}

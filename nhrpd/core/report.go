@@ -18,6 +18,8 @@ const (
 	ReportTraffic                         // *TrafficReport: `show ip nhrp traffic`
 	ReportMulticast                       // *MulticastReport: `show ip nhrp multicast`
 	ReportPeers                           // *PeerReport: `show dmvpn`
+	ReportGroups                          // *GroupReport: `show ip nhrp group-map`
+	ReportPolicies                        // *PolicyReport: `show policy-map`
 )
 
 // Report is a snapshot: it shares nothing with the core. Everything in it is
@@ -275,6 +277,35 @@ type Peer struct {
 	Attributes string        // Cisco's letters: S D I N L X T1 T2 I2
 	Local      bool          // of this node itself: what it told others; its State says nothing
 	Group      string
+	Policy     string // that applies to what is sent there; "" for none
+}
+
+// GroupPeer is a client of a group.
+type GroupPeer struct {
+	Tunnel, NBMA netip.Addr
+}
+
+// GroupEntry is a group that has a policy, with the clients that told it.
+type GroupEntry struct {
+	Group, Policy string
+	Peers         []GroupPeer // by tunnel address
+}
+
+// InterfaceGroups are the groups of one tunnel.
+type InterfaceGroups struct {
+	Interface string
+	Family    rib.Family
+	Groups    []GroupEntry // by name
+}
+
+// GroupReport holds the groups that have policies, of all tunnels that have any.
+type GroupReport struct {
+	Interfaces []InterfaceGroups
+}
+
+// PolicyReport holds the policies, by name.
+type PolicyReport struct {
+	Policies []Policy
 }
 
 // InterfaceRole says what a tunnel does in the cloud.
@@ -329,3 +360,5 @@ func (*NHSReport) report()       {}
 func (*TrafficReport) report()   {}
 func (*MulticastReport) report() {}
 func (*PeerReport) report()      {}
+func (*GroupReport) report()     {}
+func (*PolicyReport) report()    {}

@@ -44,6 +44,10 @@ func (c *Core) answer(now clock.Instant, q Query) Report {
 			r.Interfaces = append(r.Interfaces, c.peers(now, i))
 		}
 		return r
+	case ReportGroups:
+		return groupReport(chosen)
+	case ReportPolicies:
+		return c.policyReport()
 	}
 	r := new(CacheReport)
 	for _, i := range chosen {
@@ -146,7 +150,9 @@ func (c *Core) peers(now clock.Instant, i *iface) InterfacePeers {
 		if e.nbma.IsValid() && e.kind != EntryLocal {
 			nbmas[e.nbma] = true
 		}
-		r.Peers = append(r.Peers, i.peer(now, e))
+		p := i.peer(now, e)
+		p.Policy = c.applied(e)
+		r.Peers = append(r.Peers, p)
 	}
 	r.NBMAPeers = len(nbmas)
 	slices.SortStableFunc(r.Peers, func(a, b Peer) int { return a.NBMA.Compare(b.NBMA) })

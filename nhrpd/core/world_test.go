@@ -55,6 +55,8 @@ func (w *world) Command(line string) {
 	switch a.Word(0) {
 	case "config":
 		w.configLine(a)
+	case "policy":
+		w.policy(a)
 	case "link":
 		w.link(a)
 	case "attached":
@@ -148,6 +150,10 @@ func (w *world) configLine(a scripttest.Args) {
 	c.Redirect, c.RedirectTimeout = a.Has("redirect"), a.Duration("redirect-timeout", 0)
 	c.Shortcut, c.Keepalive = !a.Has("no-shortcut"), a.Duration("keepalive", 0)
 	c.MinPrefix = a.Number("min-prefix", c.MinPrefix)
+	for _, v := range a.Pairs["map-group"] { // GROUP,POLICY
+		group, policy, _ := strings.Cut(v, ",")
+		c.GroupMaps = append(c.GroupMaps, core.GroupMap{Group: group, Policy: policy})
+	}
 	for _, v := range a.Pairs["multicast"] {
 		c.MulticastMaps = append(c.MulticastMaps, netip.MustParseAddr(v))
 	}
@@ -213,6 +219,16 @@ func ipPacket(src, dst string) []byte {
 	b := append(make([]byte, 8), s.AsSlice()...)
 	b[0], b[6], b[7] = 0x60, 58, 63
 	return append(append(b, d.AsSlice()...), make([]byte, 64)...)
+}
+
+// policy sets a policy, or removes it: policy NAME [rate=N] [burst=N] [gone].
+func (w *world) policy(a scripttest.Args) {
+	p := core.Policy{Name: a.Word(1), Rate: uint64(a.Number("rate", 0)), Burst: uint32(a.Number("burst", 0))}
+	w.config.Policies = slices.DeleteFunc(slices.Clone(w.config.Policies), func(o core.Policy) bool { return o.Name == p.Name })
+	if !a.Has("gone") {
+		w.config.Policies = append(w.config.Policies, p)
+	}
+	w.Step(core.ConfigSet{Config: w.config})
 }
 
 // parseNHS reads {ADDR|dynamic}[,nbma:ADDR][,name:NAME][,multicast][,priority:N].

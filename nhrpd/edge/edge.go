@@ -136,13 +136,15 @@ func (e *Edge) nextHop(ev rib.NextHopChanged) {
 }
 
 // failed logs what zebra could not install. A tunnel that can send multicast to
-// nobody is said once, not for each peer.
+// nobody, or hold nobody down to a rate, is said once, not for each peer.
 func (e *Edge) failed(f rib.Failure) {
-	what := "neighbor"
-	if f.Key.Kind == rib.KindMulticastPeer {
-		what = "multicast to"
-		was := e.mute[f.Key.Interface]
-		if e.mute[f.Key.Interface] = f.Error != ""; was {
+	what := map[rib.Kind]string{rib.KindMulticastPeer: "multicast to", rib.KindShaper: "shaper for"}[f.Key.Kind]
+	if what == "" {
+		what = "neighbor"
+	} else {
+		key := what + " " + f.Key.Interface
+		was := e.mute[key]
+		if e.mute[key] = f.Error != ""; was {
 			return
 		}
 	}
@@ -179,6 +181,12 @@ func (e *Edge) handle(effects []core.Effect) {
 				e.log.Error("multicast peer refused", "error", err)
 			}
 		case core.DelMulticastPeer:
+			e.client.Delete(eff.Key)
+		case core.PutShaper:
+			if _, err := e.client.Put(eff.Shaper); err != nil {
+				e.log.Error("shaper refused", "error", err)
+			}
+		case core.DelShaper:
 			e.client.Delete(eff.Key)
 		case core.PutLineProtocol:
 			if _, err := e.client.Put(eff.Line); err != nil {

@@ -20,6 +20,7 @@ const (
 	ExecRouteSum    = "zebra.show.route-summary"
 	ExecCEF         = "zebra.show.cef"
 	ExecNHT         = "zebra.show.nht"
+	ExecShapers     = "zebra.show.shapers"
 	ExecPing        = "zebra.ping"
 	ExecTraceroute  = "zebra.traceroute"
 	ExecRestart     = "zebra.restart-daemon"
@@ -62,6 +63,8 @@ func execCommands() []cli.Command {
 		exec(ExecCEF, cli.ModeExec, "show family:{ip|ipv6} cef [vrf vrf:WORD(15)] {addr:ADDR [mask:MASK]|prefix:PREFIX}", cli.Help{
 			"cef": "How packets leave", "addr": "Address to look up, or network", "mask": "Network mask", "prefix": "One prefix"}),
 		exec(ExecNHT, cli.ModeExec, "show ip nht [vrf vrf:WORD(15)]", cli.Help{"nht": "Next hops that daemons watch"}),
+		exec(ExecShapers, cli.ModeExec, "show policy-map multipoint [ifname:IFNAME] [nbma:ADDR]", cli.Help{"policy-map": "Policies for what is sent to clients",
+			"multipoint": "What the policies of the peers of tunnels did", "ifname": "One tunnel", "nbma": "One peer, by its NBMA address"}),
 		exec(ExecPing, cli.ModeExec, "ping [vrf vrf:WORD(15)] target:HOST [repeat count:<1-100000>] [size bytes:<36-9200>] [timeout seconds:<1-60>] [df-bit] [source source:WORD(64)]", ping),
 		exec(ExecTraceroute, cli.ModeExec, "traceroute [vrf vrf:WORD(15)] target:HOST [probe probes:<1-10>] [ttl hops:<1-255>] [timeout seconds:<1-60>] [source source:WORD(64)]", ping),
 		exec(ExecRestart, cli.ModeEnable, "restart daemon name:WORD(32)", cli.Help{"restart": "Start again", "daemon": "A protocol daemon", "name": "Name of the daemon"}),
