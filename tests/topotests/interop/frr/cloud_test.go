@@ -80,13 +80,26 @@ func (s *site) ours(t *testing.T) *harness.Zebra {
 // alternately.
 func (s *site) frr(t *testing.T, config string, routes ...string) *harness.FRR {
 	t.Helper()
+	return s.frrOn(t, "addr add "+s.tunnel+" peer 172.31.0.0/24 dev gre1\n", config, routes...)
+}
+
+// frrBehind is frr for a spoke that is to answer others of FRR: it reaches the whole
+// tunnel by way of the hub.
+func (s *site) frrBehind(t *testing.T, hub *site, config string, routes ...string) *harness.FRR {
+	t.Helper()
+	return s.frrOn(t, fmt.Sprintf("addr add %s/32 dev gre1\nroute add %[2]s dev gre1\nroute add 172.31.0.0/24 via %[2]s dev gre1\n",
+		s.tunnel, hub.tunnel), config, routes...)
+}
+
+// frrOn is frr with these lines of iproute2 for the tunnel's address.
+func (s *site) frrOn(t *testing.T, address, config string, routes ...string) *harness.FRR {
+	t.Helper()
 	batch := fmt.Sprintf(`addr add %s/30 dev wan
 addr add %s/24 dev lan
 route add default via %s
 link add gre1 type gre key %d local %s ttl 64
-addr add %s peer 172.31.0.0/24 dev gre1
 link set gre1 mtu 1400 up
-`, s.wan, s.lan, s.gateway, key, s.wan, s.tunnel)
+`, s.wan, s.lan, s.gateway, key, s.wan) + address
 	for i := 0; i < len(routes); i += 2 {
 		batch += fmt.Sprintf("route add %s via %s dev gre1\n", routes[i], routes[i+1])
 	}

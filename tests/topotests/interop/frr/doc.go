@@ -25,6 +25,14 @@
 //   - A registration is repeated after a third of the holding time, and only by
 //     that does a hub that was restarted learn of its spokes again: hence short
 //     holding times in the configurations.
+//   - With that connected route its nhrpd finds no way to a station that it has no
+//     binding of yet, and leaves a Resolution Request of such a station unanswered. A
+//     spoke that is to be asked by others of FRR has the route to the tunnel by way of
+//     the hub instead; its answers then go there.
+//   - A shortcut is a route with distance 10, and a route that the kernel has for the
+//     same prefix hides it: a spoke has a summary instead, not shorter than /8.
+//   - A hub redirects only what a rule of iptables copies to "nhrp nflog-group".
+//   - There is no handler for Purge Requests: they are not answered either.
 //   - "show ip nhrp nhs json" names the servers but not whether they answer. That
 //     shows in "show ip nhrp cache json", where an entry of type nhs exists only
 //     once the server has answered a registration.
