@@ -3,7 +3,7 @@
 // runs itself in a User-Mode Linux. It needs root, Debian's package frr, and this suite
 // built (make build).
 //
-//	nhrpbench [-spokes 1000,5000] [-restart 1000] [-refresh 20s] [-runs 3] [-suites frr,godmvpn]
+//	nhrpbench [-spokes 1000,5000] [-restart 1000] [-refresh 20s] [-shortcuts 5] [-runs 3] [-suites frr,godmvpn]
 //
 // # What is measured
 //
@@ -22,6 +22,11 @@
 //     is, from the end on, when the first registration was answered, when each spoke had
 //     registered again, how few of the spokes the hub's kernel had as neighbours in
 //     between, and when it had all for good.
+//   - redirect: a hub and two spokes, all of them real routers of one suite, with LANs
+//     whose hosts send to each other. From the first Traffic Indication on the hub's uplink
+//     until the kernels of both spokes have the route to the other's LAN; the same from the
+//     first packet of the flow; and the NHRP messages that the hub's uplink saw meanwhile,
+//     registrations apart.
 //
 // Printed are medians, and the ratios of this suite to FRR. In a User-Mode Linux, which
 // has one processor and a slow kernel, only the ratios mean something.
@@ -42,11 +47,12 @@ import (
 
 // options of a run.
 type options struct {
-	spokes  []int // for registrations
-	restart int   // spokes in restarts; 0: none
-	refresh time.Duration
-	runs    int
-	suites  []suite
+	spokes    []int // for registrations
+	restart   int   // spokes in restarts; 0: none
+	shortcuts int   // runs of redirects; 0: none
+	refresh   time.Duration
+	runs      int
+	suites    []suite
 }
 
 // machine is the memory of the User-Mode Linux, limit its life.
@@ -72,6 +78,7 @@ func parse() (o options, err error) {
 	spokes := flag.String("spokes", "1000,5000", "numbers of spokes to measure registrations with, separated by commas")
 	flag.IntVar(&o.restart, "restart", 1000, "spokes in restarts of the hub; 0: no restarts")
 	flag.DurationVar(&o.refresh, "refresh", 20*time.Second, "how often the spokes register, in restarts")
+	flag.IntVar(&o.shortcuts, "shortcuts", 5, "runs of redirects; 0: none")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each")
 	suites := flag.String("suites", "frr,godmvpn", "suites to measure, separated by commas")
 	flag.Parse()
@@ -86,7 +93,7 @@ func parse() (o options, err error) {
 		}
 		o.spokes = append(o.spokes, n)
 	}
-	if o.restart < 0 || o.restart >= most || o.refresh < time.Second || o.runs < 1 || flag.NArg() > 0 {
+	if o.restart < 0 || o.restart >= most || o.refresh < time.Second || o.shortcuts < 0 || o.runs < 1 || flag.NArg() > 0 {
 		return o, fmt.Errorf("usage: nhrpbench [options]")
 	}
 	for name := range strings.SplitSeq(*suites, ",") {
@@ -112,6 +119,9 @@ func measure(t harness.TB, o options) {
 	}
 	if o.restart > 0 {
 		reportRestarts(t, o)
+	}
+	if o.shortcuts > 0 {
+		reportShortcuts(t, o)
 	}
 }
 

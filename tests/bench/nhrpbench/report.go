@@ -66,3 +66,23 @@ func reportRestarts(t harness.TB, o options) {
 		ratios(way.name, medians, []int{10, 10})
 	}
 }
+
+func reportShortcuts(t harness.TB, o options) {
+	o.runs = o.shortcuts
+	figures := runAll(t, o, func(s suite) shortcut { return measureShortcut(t, s) })
+	fmt.Printf("redirect to both shortcuts in the kernels, medians of %d\n", o.runs)
+	fmt.Printf("%-13s %-8s %12s %14s %10s\n", "", "", "redirect", "first packet", "messages")
+	medians := make([][]float64, len(o.suites))
+	for i, s := range o.suites {
+		for _, of := range []func(shortcut) float64{
+			func(f shortcut) float64 { return float64(f.redirect) },
+			func(f shortcut) float64 { return float64(f.packet) },
+			func(f shortcut) float64 { return float64(f.messages) },
+		} {
+			medians[i] = append(medians[i], median(figures[i], of))
+		}
+		m := medians[i]
+		fmt.Printf("%-13s %-8s %10.1fms %12.1fms %10.0f\n", "shortcut", s.name, m[0]/1e6, m[1]/1e6, m[2])
+	}
+	ratios("shortcut", medians, []int{12, 14, 10})
+}

@@ -50,11 +50,14 @@ type suite struct {
 	installed func() error
 	// start starts a hub in a node that has the uplink.
 	start func(t harness.TB, n *harness.Node) hub
+	// member starts a hub or a spoke of Phase 3, whose tunnel is called device.
+	member func(t harness.TB, m, hub *member, spokes []*member)
+	device string
 }
 
 var allSuites = []suite{
-	{"frr", func() error { _, err := os.Stat("/usr/lib/frr/nhrpd"); return err }, startFRR},
-	{"godmvpn", func() error { _, err := harness.Binary("nhrpd"); return err }, startOurs},
+	{"frr", func() error { _, err := os.Stat("/usr/lib/frr/nhrpd"); return err }, startFRR, startFRRPhase3, frrDevice},
+	{"godmvpn", func() error { _, err := harness.Binary("nhrpd"); return err }, startOurs, startOursPhase3, ourDevice},
 }
 
 // programs of a hub in both suites.
@@ -134,12 +137,15 @@ type theirs struct {
 }
 
 // frrTunnel makes a GRE device as FRR's nhrpd 8.4.4 wants it: from outside, with a
-// host address; the subnet comes with the peer.
-func frrTunnel(t harness.TB, n *harness.Node, local, overlay netip.Addr, subnet netip.Prefix) {
+// host address; the subnet comes with the peer. routes are those over it.
+func frrTunnel(t harness.TB, n *harness.Node, local, overlay netip.Addr, subnet netip.Prefix, routes ...string) {
 	batch := fmt.Sprintf(`link add %[1]s type gre key %[2]d local %[3]v ttl 64
 addr add %[4]v peer %[5]v dev %[1]s
 link set %[1]s mtu %[6]d up
 `, frrDevice, tunnelKey, local, overlay, subnet.Masked(), tunnelMTU)
+	for _, r := range routes {
+		batch += "route add " + r + "\n"
+	}
 	file := filepath.Join(n.Rundir(), "ip.batch")
 	fatal(t, os.WriteFile(file, []byte(batch), 0o644))
 	_, err := n.Run("ip", "-batch", file)
