@@ -136,7 +136,8 @@
 // registrations are. While an entry exists, of whatever kind, further misses of its
 // address ask for nothing. An entry ends with its holding time. Where it is in use
 // (PeersUsed, after WatchUse) in the last part of that, two minutes or half of it, it
-// is resolved anew before (renew.go), and stays in force meanwhile.
+// is resolved anew before (renew.go), and stays in force meanwhile. A client has use
+// watched from the start: no answer has to wait until the data plane can tell of it.
 //
 // A request is answered from the registrations (an authoritative answer) or, about
 // this node itself, by a local entry. What is not known here goes to the station, if

@@ -42,6 +42,7 @@ type iface struct {
 	multicast  multicastBasis          // as stated
 	shapers    shaperBasis             // as stated
 	watched    bool                    // WatchMisses was asked for
+	useWatched bool                    // WatchUse was asked for, whatever is resolved
 	purges     map[uint32]*purging     // by Request ID
 	unresolved int                     // entries that are not resolved
 
@@ -131,6 +132,7 @@ func (c *Core) removeIface(now clock.Instant, i *iface) {
 	}
 	c.setMulticast(i, multicastBasis{})
 	c.watchMisses(i, false)
+	c.watchUse(i, false)
 	c.dropPurges(i)
 	c.dropRelays(i)
 	c.countHairpins(hairpinKey{i.key.name, i.hairpins}, -1)

@@ -112,15 +112,35 @@ func (c *Core) countResolved(e *entry, yes bool) {
 	i := e.iface
 	if e.counted = yes; yes {
 		i.resolvedCount++
-		if c.uses[i.key.name]++; c.uses[i.key.name] == 1 {
-			c.emit(WatchUse{i.key.name})
-		}
+		c.countUse(i.key.name, 1)
 		return
 	}
 	i.resolvedCount--
-	if c.uses[i.key.name]--; c.uses[i.key.name] == 0 {
-		delete(c.uses, i.key.name)
-		c.emit(UnwatchUse{i.key.name})
+	c.countUse(i.key.name, -1)
+}
+
+// watchUse has zebra tell of use on the tunnel of an instance, whatever is resolved.
+func (c *Core) watchUse(i *iface, want bool) {
+	if want == i.useWatched {
+		return
+	}
+	if i.useWatched = want; want {
+		c.countUse(i.key.name, 1)
+	} else {
+		c.countUse(i.key.name, -1)
+	}
+}
+
+// countUse counts what wants to know of the use of a tunnel: entries, and instances.
+func (c *Core) countUse(name string, n int) {
+	was := c.uses[name]
+	c.uses[name] = was + n
+	switch {
+	case was == 0:
+		c.emit(WatchUse{name})
+	case was+n == 0:
+		delete(c.uses, name)
+		c.emit(UnwatchUse{name})
 	}
 }
 

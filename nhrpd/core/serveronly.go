@@ -11,6 +11,9 @@ func (i *iface) resolves() bool { return i.multipoint && !i.cfg.ServerOnly }
 // ends what was begun where they are not.
 func (c *Core) placeResolution(now clock.Instant, i *iface) {
 	c.watchMisses(i, i.resolves())
+	// The data plane takes its time until it can tell of use, and a shortcut ought not
+	// to wait for that: a client has it watched before there is one.
+	c.watchUse(i, i.resolves() && len(i.cfg.NHSs) > 0)
 	if !i.cfg.ServerOnly || i.unresolved == 0 {
 		return
 	}
