@@ -47,6 +47,9 @@ func listenGRE6(cfg PacketConfig) (PacketConn, error) {
 		err := c.Control(func(fd uintptr) {
 			attach = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
 				&unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]})
+			if attach == nil && cfg.GRE6.Device != "" {
+				attach = unix.BindToDevice(int(fd), cfg.GRE6.Device)
+			}
 		})
 		if err != nil {
 			return err
@@ -86,7 +89,8 @@ func (g *gre6Conn) ReadFrom(b []byte) (int, netip.Addr, error) {
 			return 0, netip.Addr{}, g.typed(err)
 		}
 		payload, ok := g.payload(buf[:n])
-		if addr, is := netip.AddrFromSlice(from.IP); ok && is {
+		addr, _ := netip.AddrFromSlice(from.IP)
+		if remote := g.cfg.GRE6.Remote; ok && (!remote.IsValid() || addr == remote) {
 			return copy(b, payload), addr, nil
 		}
 	}

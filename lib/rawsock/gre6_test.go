@@ -67,6 +67,18 @@ func TestGRE6(t *testing.T) {
 				check(t, err)
 				check(t, other.WriteTo([]byte("of another tunnel"), b6))
 				defer other.Close()
+				narrow, err := w.b.ListenPacket(rawsock.PacketConfig{Index: w.bi, Protocol: rawsock.EtherTypeNHRP,
+					GRE6: rawsock.GRE6{Local: b6, Remote: netip.MustParseAddr("2001:db8::9"), HasKey: key.HasKey, Key: key.Key}})
+				check(t, err)
+				defer narrow.Close()
+				heard := make(chan error, 1)
+				go func() { _, _, err := narrow.ReadFrom(make([]byte, 100)); heard <- err }()
+				defer func() {
+					narrow.Close()
+					if err := <-heard; !errors.Is(err, net.ErrClosed) {
+						t.Errorf("a point-to-point tunnel hears another station: %v", err)
+					}
+				}()
 				data, err := w.a.ListenPacket(rawsock.PacketConfig{Index: w.ai, Protocol: rawsock.EtherTypeIPv4, SendOnly: true,
 					GRE6: rawsock.GRE6{Local: a6, HasKey: key.HasKey, Key: key.Key}})
 				check(t, err)

@@ -25,17 +25,20 @@ type PacketConfig struct {
 	Index    int    // of the device
 	Protocol uint16 // EtherType
 	SendOnly bool   // receive nothing: for sending on a protocol that the kernel serves
-	// GRE6 is given for a multipoint tunnel over IPv6; the zero value for all others.
+	// GRE6 is given for a GRE tunnel over IPv6; the zero value for all others.
 	GRE6 GRE6
 }
 
-// GRE6 is the outside of a multipoint GRE tunnel over IPv6. Linux tells who sent a
-// packet on a device with IPv4 addresses for its link layer, but not on this one, and
-// takes no destination for it; so its PacketConn is on the network below.
+// GRE6 is the outside of a GRE tunnel over IPv6. Linux tells who sent a packet on a
+// device with IPv4 addresses for its link layer, but not on this one, and wants a
+// longer destination than a packet socket gives; so its PacketConn is on the network
+// below.
 type GRE6 struct {
 	Local  netip.Addr // source; the zero Addr where there is no such tunnel
+	Remote netip.Addr // of a point-to-point tunnel: from nobody else is received
 	HasKey bool
 	Key    uint32 // RFC 2890
+	Device string // kernel name of the transport's VRF; "" for the default VRF
 }
 
 // PacketConn sends and receives payloads of one protocol on one device. Its

@@ -93,21 +93,16 @@ func peerOf(i rib.Interface) netip.Addr {
 	return i.Tunnel.Destination
 }
 
-// overIPv6 reports whether a tunnel is a multipoint one over IPv6.
-func overIPv6(i rib.Interface) bool {
-	return i.Tunnel != nil && i.Tunnel.IPv6Transport && i.Tunnel.Mode == rib.TunnelGREMultipoint
-}
-
 // reachable reports whether there can be a socket: over IPv6 it needs the source.
 func reachable(i rib.Interface) bool {
-	return i.Tunnel != nil && (!overIPv6(i) || i.Tunnel.Source.IsValid())
+	return i.Tunnel != nil && (!i.Tunnel.IPv6Transport || i.Tunnel.Source.IsValid())
 }
 
 // configOf is what a tunnel's socket is opened with.
 func configOf(i rib.Interface) rawsock.PacketConfig {
 	cfg := rawsock.PacketConfig{Index: i.Index, Protocol: rawsock.EtherTypeNHRP}
-	if t := i.Tunnel; overIPv6(i) {
-		cfg.GRE6 = rawsock.GRE6{Local: t.Source, HasKey: t.HasKey, Key: t.Key}
+	if t := i.Tunnel; t != nil && t.IPv6Transport {
+		cfg.GRE6 = rawsock.GRE6{Local: t.Source, Remote: peerOf(i), HasKey: t.HasKey, Key: t.Key, Device: t.VRF}
 	}
 	return cfg
 }
@@ -178,7 +173,7 @@ func (s *sockets) send(ifname string, nbma netip.Addr, b []byte) {
 	if sock.conn == nil {
 		return
 	}
-	if sock.peer.IsValid() {
+	if sock.peer.IsValid() && !sock.config.GRE6.Local.IsValid() {
 		nbma = netip.Addr{}
 	}
 	if err := sock.conn.WriteTo(b, nbma); err != nil && !errors.Is(err, net.ErrClosed) {

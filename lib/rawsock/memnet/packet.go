@@ -29,7 +29,7 @@ func (h *Host) ListenPacket(cfg rawsock.PacketConfig) (rawsock.PacketConn, error
 	return c, nil
 }
 
-// over6 reports whether the socket is for a multipoint tunnel over IPv6.
+// over6 reports whether the socket is for a tunnel over IPv6.
 func (c *packetConn) over6() bool { return c.cfg.GRE6.Local.IsValid() }
 
 func (c *packetConn) ReadFrom(b []byte) (int, netip.Addr, error) { return c.queue.read(b) }
