@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
@@ -15,7 +16,7 @@ import (
 var overIPv4 = plan{over: six, under: four, uplink: 30,
 	tunnel: [3]string{"2001:db8::1/64", "2001:db8::11/64", "2001:db8::12/64"},
 	nbma:   [3]string{"192.0.2.1", "198.51.100.1", "203.0.113.1"},
-	lan:    [3]string{"", "2001:db8:11::/64", "2001:db8:12::/64"},
+	lan:    [3]string{"", "2001:db8:11::/64", "2001:db8:12::/64"}, summary: "2001:db8:10::/44",
 }
 
 // TestIPv6OverIPv4 is phase2 with IPv6 in the tunnel.
@@ -31,10 +32,10 @@ var (
 	overIPv6 = plan{over: four, under: six, uplink: 64,
 		tunnel: [3]string{"172.31.0.1/24", "172.31.0.11/24", "172.31.0.12/24"},
 		nbma:   [3]string{"2001:db8:f0::1", "2001:db8:f1::1", "2001:db8:f2::1"},
-		lan:    [3]string{"", "10.11.0.0/24", "10.12.0.0/24"},
+		lan:    [3]string{"", "10.11.0.0/24", "10.12.0.0/24"}, summary: "10.0.0.0/8",
 	}
 	bothIPv6 = plan{over: six, under: six, uplink: 64,
-		tunnel: overIPv4.tunnel, nbma: overIPv6.nbma, lan: overIPv4.lan}
+		tunnel: overIPv4.tunnel, nbma: overIPv6.nbma, lan: overIPv4.lan, summary: overIPv4.summary}
 )
 
 // TestIPv4OverIPv6 is phase2 with IPv6 as the transport.
@@ -53,6 +54,80 @@ func TestIPv6OverIPv6(t *testing.T) {
 	c.linkLocal()
 	c.multicast("ff05::9")
 	c.phase2()
+}
+
+// phase1 is a plan with point-to-point tunnels from the spokes.
+func phase1(p plan) plan { p.phase = 1; return p }
+
+// phase3 is a plan with a redirecting hub.
+func phase3(p plan) plan { p.phase = 3; return p }
+
+// TestPhase1OverIPv6: point-to-point tunnels over IPv6, by a front-door VRF, to a
+// multipoint one. All goes by way of the hub.
+func TestPhase1OverIPv6(t *testing.T) {
+	p := phase1(overIPv6)
+	p.frontDoor = true
+	c := build(t, p)
+	c.multicast("239.1.2.3")
+	r, err := c.hosts[1].Ping(c.p.host(2, 2), "", 20)
+	if err != nil || r.Received != r.Sent {
+		t.Errorf("%d of %d packets arrived, %v", r.Received, r.Sent, err)
+	}
+	if n, m := c.echoes(1, 0), c.echoes(1, 2); n != 20 || m != 0 {
+		t.Errorf("%d packets to the hub and %d to the other spoke on the underlay", n, m)
+	}
+}
+
+// TestPhase3IPv6OverIPv4, TestPhase3IPv6OverIPv6: the hub redirects, the spokes have a
+// shortcut for each other's LAN.
+func TestPhase3IPv6OverIPv4(t *testing.T) { build(t, phase3(overIPv4)).shortcut() }
+
+func TestPhase3IPv6OverIPv6(t *testing.T) { build(t, phase3(bothIPv6)).shortcut() }
+
+// shortcut: a flow by way of the hub is redirected, once for each direction, and goes
+// directly from then on by a route of NHRP, and no packet is lost.
+func (c *cloud) shortcut() {
+	t := c.t
+	routes := func(i int) error {
+		other := 3 - i
+		for _, r := range c.routers[i].RoutesOf(harness.ProtocolNumber(rib.NHRP)) {
+			if r.Prefix.String() == c.p.lan[other] && len(r.Hops) == 1 && r.Hops[0].Gateway.String() == c.p.station(other) && r.Hops[0].Device == "Tunnel0" {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s has no route of NHRP to %s: %v", c.routers[i].Name(), c.p.lan[other], c.routers[i].Routes())
+	}
+	flow := c.hosts[1].Flow(c.p.host(2, 2), 20*time.Millisecond)
+	for i := 1; i < 3; i++ {
+		harness.Eventually(t, converge, func() error { return routes(i) })
+		c.want(i, 0, 3-i)
+		if n := c.wan[i].Count(c.nhrp(packet.TrafficIndication, 0, i)); n != 1 {
+			t.Errorf("%d Traffic Indications for %s, want 1", n, c.routers[i].Name())
+		}
+	}
+	out, back := c.echoes(1, 2), c.echoes(2, 1)
+	harness.Eventually(t, converge, func() error {
+		if c.echoes(1, 2) < out+20 || c.echoes(2, 1) < back+20 {
+			return errors.New("no packets from spoke to spoke")
+		}
+		return nil
+	})
+	if r := flow.Stop(); r.Received < r.Sent || r.Sent < 20 {
+		t.Errorf("%d of %d packets arrived; lost: %v", r.Received, r.Sent, r.Lost)
+	}
+	if n := c.wan[1].Count(c.nhrp(packet.ResolutionRequest, 1, 0)); n != 1 {
+		t.Errorf("%d Resolution Requests for one flow, want 1", n)
+	}
+	c.dissected()
+
+	// The LAN goes, and with it the shortcut to it.
+	c.routers[2].Down(c.lans[2])
+	harness.Eventually(t, converge, func() error {
+		if routes(1) == nil {
+			return errors.New("the shortcut outlives the LAN")
+		}
+		return nil
+	})
 }
 
 // linkLocal: hub and spokes reach each other by their link-local addresses, as
