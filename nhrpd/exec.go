@@ -28,6 +28,7 @@ var shows = map[string]struct {
 	cli.ExecTraffic: {core.ReportTraffic, func(r core.Report, a libcli.Args) libcli.Output {
 		return cli.ShowTraffic(r.(*core.TrafficReport), a.Has("detail"))
 	}},
+	cli.ExecRedirect:  {core.ReportRedirects, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowRedirects(r.(*core.RedirectReport)) }},
 	cli.ExecMulticast: {core.ReportMulticast, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowMulticast(r.(*core.MulticastReport)) }},
 	cli.ExecGroups: {core.ReportGroups, func(r core.Report, a libcli.Args) libcli.Output {
 		return cli.ShowGroups(r.(*core.GroupReport), a.String("group"))

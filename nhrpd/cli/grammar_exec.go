@@ -11,6 +11,7 @@ const (
 	ExecNHS        = "nhrp.show-nhs"
 	ExecTraffic    = "nhrp.show-traffic"
 	ExecMulticast  = "nhrp.show-multicast"
+	ExecRedirect   = "nhrp.show-redirect"
 	ExecStats      = "nhrp.show-stats"
 	ExecAllStats   = "nhrp.show-all-stats"
 	ExecInterfaces = "nhrp.show-interfaces"
@@ -50,6 +51,7 @@ func execCommands() []cli.Command {
 		exec(ExecSelf, "show ip nhrp self"+inVRF, cli.Help{"self": "This router as others know it"}),
 		exec(ExecNHS, "show ip nhrp nhs"+inVRF+" [detail]", cli.Help{"nhs": "Next hop servers"}),
 		exec(ExecTraffic, "show ip nhrp traffic"+inVRF+onInterface+" [detail]", cli.Help{"traffic": "Packets sent, received and dropped"}),
+		exec(ExecRedirect, "show ip nhrp redirect"+inVRF, cli.Help{"redirect": "Who was told of shorter ways lately"}),
 		exec(ExecMulticast, "show ip nhrp multicast"+inVRF, cli.Help{"multicast": "Where multicast packets go"}),
 		exec(ExecGroups, "show ip nhrp group-map"+inVRF+onInterface+" [group group:WORD(63)]",
 			cli.Help{"group-map": "Groups that have policies, and their clients", "group": "One group"}),
@@ -65,6 +67,7 @@ func clearCommands() []cli.Command {
 	}
 	return []cli.Command{
 		clear(ExecClear, "clear ip nhrp"+inVRF+onInterface+" [addr:A.B.C.D [mask:MASK]]", cli.Help{"mask": "Network mask"}),
+		clear(ExecClear, "clear ip nhrp ifname:IFNAME", nil),
 		clear(ExecClearShortcut, "clear ip nhrp shortcut"+inVRF+onInterface, cli.Help{"shortcut": "Entries that packets take instead of the way by the hub"}),
 		clear(ExecClearCounters, "clear ip nhrp counters"+inVRF+onInterface, cli.Help{"counters": "Packet counters"}),
 		clear(ExecClearSession, "clear dmvpn session"+inVRF+onInterface+" [peer {nbma nbma:ADDR|tunnel tunnel:ADDR}] [static]",

@@ -387,6 +387,31 @@ func pendingRequests(w io.Writer, servers []core.NHSEntry) {
 	}
 }
 
+// ShowRedirects prints what stations were told of shorter ways lately: `show ip nhrp
+// redirect`.
+func ShowRedirects(r *core.RedirectReport) cli.Output {
+	type entry struct {
+		Interface   string  `json:"interface"`
+		VRF         string  `json:"vrf,omitempty"`
+		NBMA        string  `json:"nbma"`
+		Source      string  `json:"source"`
+		Destination string  `json:"destination"`
+		Suppressed  uint64  `json:"suppressed"`
+		Expires     float64 `json:"expires"`
+	}
+	list := []entry{}
+	for _, e := range r.Entries {
+		list = append(list, entry{e.Interface, e.VRF, e.NBMA.String(), e.Source.String(), e.Destination.String(), e.Suppressed, e.Expires.Seconds()})
+	}
+	return cli.Output{JSON: map[string]any{"entries": list}, Text: func(w io.Writer) {
+		table := cli.Table{W: w, Format: "  %-9s %-17s %-17s %-17s %10v    %s"}
+		table.Row("I/F", "NBMA address", "Source", "Destination", "Drop Count", "Expiry")
+		for _, e := range r.Entries {
+			table.Row(e.Interface, e.NBMA, e.Source, e.Destination, e.Suppressed, cli.Duration(e.Expires))
+		}
+	}}
+}
+
 // ShowMulticast prints where multicast packets go: `show ip nhrp multicast`.
 func ShowMulticast(r *core.MulticastReport) cli.Output {
 	type entry struct {

@@ -205,3 +205,10 @@ func TestShowTraffic(t *testing.T) {
 	golden(t, "traffic", cli.ShowTraffic(r, false))
 	golden(t, "traffic-detail", cli.ShowTraffic(r, true))
 }
+
+func TestShowRedirects(t *testing.T) {
+	golden(t, "redirects", cli.ShowRedirects(&core.RedirectReport{Entries: []core.Redirect{
+		{Interface: "Tunnel0", NBMA: addr("198.51.100.1"), Source: addr("10.11.0.10"), Destination: addr("10.12.0.10"), Expires: 5 * time.Second, Suppressed: 3},
+		{Interface: "Tunnel0", VRF: "RED", NBMA: addr("203.0.113.1"), Source: addr("10.12.0.10"), Destination: addr("10.11.0.10"), Expires: 8 * time.Second}}}))
+	golden(t, "redirects-none", cli.ShowRedirects(&core.RedirectReport{}))
+}

@@ -41,7 +41,7 @@ type Core struct {
 	shortcuts  map[rib.Key]*entry          // as stated
 	hairpins   map[hairpinKey]int          // instances that want to hear of hairpins
 	uses       map[string]int              // entries whose use matters, by tunnel
-	redirected map[pair]clock.Instant      // when it was told of
+	redirected map[pair]redirected         // when who was told of it
 	other      Counters
 	tracing    bool           // Tracing: the events of every packet as well
 	in         packet.Message // decoded anew for each packet
@@ -88,7 +88,7 @@ func New(o Options) *Core {
 		shortcuts:  make(map[rib.Key]*entry),
 		hairpins:   make(map[hairpinKey]int),
 		uses:       make(map[string]int),
-		redirected: make(map[pair]clock.Instant),
+		redirected: make(map[pair]redirected),
 	}
 }
 

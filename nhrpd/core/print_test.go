@@ -159,6 +159,7 @@ func (w *world) show(a scripttest.Args) {
 		"cache": core.ReportCache, "nhs": core.ReportNHS, "traffic": core.ReportTraffic,
 		"recovery": core.ReportNHS, "multicast": core.ReportMulticast, "peers": core.ReportPeers,
 		"groups": core.ReportGroups, "policies": core.ReportPolicies,
+		"redirects": core.ReportRedirects,
 	}[a.Word(1)]
 	w.queries++
 	w.full = a.Has("full")
@@ -212,6 +213,10 @@ func (w *world) report(r core.Report) {
 		}
 		w.Printf("other")
 		w.counters(r.Other)
+	case *core.RedirectReport:
+		for _, e := range r.Entries {
+			w.Printf("%s/%d to %v about %v > %v expires %v suppressed %d", e.Interface, e.Family, e.NBMA, e.Source, e.Destination, e.Expires, e.Suppressed)
+		}
 	case *core.MulticastReport:
 		for _, e := range r.Entries {
 			w.Printf("%s/%d %v dynamic=%v", e.Interface, e.Family, e.NBMA, e.Dynamic)

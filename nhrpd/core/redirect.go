@@ -1,7 +1,9 @@
 package core
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/rib"
@@ -116,7 +118,7 @@ func (c *Core) redirect(now clock.Instant, i *iface, source *route, p pair, encl
 		return // its source is reached by another way than it came
 	}
 	nbma := i.stationNBMA(hop)
-	if !nbma.IsValid() || !c.redirectDue(now, i, p) {
+	if !nbma.IsValid() || !c.redirectDue(now, i, p, nbma) {
 		return
 	}
 	m := packet.Message{
@@ -126,16 +128,26 @@ func (c *Core) redirect(now clock.Instant, i *iface, source *route, p pair, encl
 	c.send(now, i, nbma, &m, sendOwn)
 }
 
+// redirected is a Traffic Indication that was sent.
+type redirected struct {
+	at         clock.Instant
+	iface      ifaceKey
+	nbma       netip.Addr // to whom
+	suppressed uint64     // packets since, about which none was sent
+}
+
 // redirectDue reports whether it is time to tell of a pair, and remembers that it was.
-func (c *Core) redirectDue(now clock.Instant, i *iface, p pair) bool {
-	if at, ok := c.redirected[p]; ok && now.Sub(at) < i.cfg.RedirectTimeout {
+func (c *Core) redirectDue(now clock.Instant, i *iface, p pair, nbma netip.Addr) bool {
+	if r, ok := c.redirected[p]; ok && now.Sub(r.at) < i.cfg.RedirectTimeout {
 		i.counters.Suppressed++
+		r.suppressed++
+		c.redirected[p] = r
 		return false
 	}
 	if len(c.redirected) >= maxPairs {
 		// unordered: each is judged by itself
-		for o, at := range c.redirected {
-			if now.Sub(at) >= i.cfg.RedirectTimeout {
+		for o, r := range c.redirected {
+			if now.Sub(r.at) >= i.cfg.RedirectTimeout {
 				delete(c.redirected, o)
 			}
 		}
@@ -144,8 +156,24 @@ func (c *Core) redirectDue(now clock.Instant, i *iface, p pair) bool {
 			return false
 		}
 	}
-	c.redirected[p] = now
+	c.redirected[p] = redirected{at: now, iface: i.key, nbma: nbma}
 	return true
+}
+
+// redirectTable lists the Traffic Indications of an instance that hold back others.
+func (c *Core) redirectTable(now clock.Instant, i *iface) []Redirect {
+	var all []Redirect
+	// unordered: sorted below
+	for p, r := range c.redirected {
+		if left := i.cfg.RedirectTimeout - now.Sub(r.at); r.iface == i.key && left > 0 {
+			all = append(all, Redirect{Interface: i.key.name, Family: i.key.family, VRF: i.link.VRF, NBMA: r.nbma,
+				Source: p.src, Destination: p.dst, Expires: left, Suppressed: r.suppressed})
+		}
+	}
+	slices.SortFunc(all, func(a, b Redirect) int {
+		return cmp.Or(a.Source.Compare(b.Source), a.Destination.Compare(b.Destination))
+	})
+	return all
 }
 
 // stationNBMA returns where a station of the tunnel is; the zero Addr if that is not

@@ -20,7 +20,26 @@ const (
 	ReportPeers                           // *PeerReport: `show dmvpn`
 	ReportGroups                          // *GroupReport: `show ip nhrp group-map`
 	ReportPolicies                        // *PolicyReport: `show policy-map`
+	ReportRedirects                       // *RedirectReport: `show ip nhrp redirect`
 )
+
+// Redirect is a Traffic Indication that was sent lately: until it expires, nothing is
+// said of the same source and destination.
+type Redirect struct {
+	Interface   string
+	Family      rib.Family
+	VRF         string     // of the tunnel
+	NBMA        netip.Addr // of the station that was told
+	Source      netip.Addr
+	Destination netip.Addr
+	Expires     time.Duration
+	Suppressed  uint64 // packets since
+}
+
+// RedirectReport is the table of what stations were told lately.
+type RedirectReport struct {
+	Entries []Redirect
+}
 
 // Report is a snapshot: it shares nothing with the core. Everything in it is
 // sorted: by interface, family, then protocol address or NBMA address.
@@ -356,6 +375,7 @@ type PeerReport struct {
 }
 
 func (*CacheReport) report()     {}
+func (*RedirectReport) report()  {}
 func (*NHSReport) report()       {}
 func (*TrafficReport) report()   {}
 func (*MulticastReport) report() {}

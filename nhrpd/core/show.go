@@ -38,6 +38,12 @@ func (c *Core) answer(now clock.Instant, q Query) Report {
 			r.Entries = append(r.Entries, i.multicastTable()...)
 		}
 		return r
+	case ReportRedirects:
+		r := new(RedirectReport)
+		for _, i := range chosen {
+			r.Entries = append(r.Entries, c.redirectTable(now, i)...)
+		}
+		return r
 	case ReportPeers:
 		r := new(PeerReport)
 		for _, i := range chosen {
