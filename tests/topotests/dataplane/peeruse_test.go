@@ -8,25 +8,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
 	"github.com/godmvpn/godmvpn/zebra/dataplane/dptest"
 	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel"
+	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/lktest"
 )
 
 var usage = dataplane.PeerUse{Device: "Tunnel0"}
 
-// uses sends to 172.16.0.10 and returns whose use is told, each once, until that one's
-// is: whatever was sent before is told no later.
-func (r *router) uses() (all []string) {
-	r.Helper()
-	const last = "Tunnel0 192.0.2.10"
-	r.e.Send("Tunnel0", ip("172.16.0.10"))
+// uses sends to 172.16.0.10, and returns whose use is told until that one's is, each
+// once: whatever was sent before is told no later.
+func (r *router) uses() []string { return uses(r.T, r.e, "172.16.0.10", "192.0.2.10") }
+
+func uses(t *testing.T, e *lktest.Env, marker, nbma string) (all []string) {
+	t.Helper()
+	last := "Tunnel0 " + nbma
+	e.Send("Tunnel0", ip(marker))
 	timeout, end := time.After(limit), false
 	for {
 		select {
-		case ev := <-r.e.P.Events():
+		case ev := <-e.P.Events():
 			u, _ := ev.(dataplane.PeersUsed)
 			for _, a := range u.NBMA {
 				if told := u.Device + " " + a.String(); told != last && !slices.Contains(all, told) {
@@ -40,7 +44,7 @@ func (r *router) uses() (all []string) {
 				return all
 			}
 		case <-timeout:
-			r.Fatalf("use of %s was not told; others: %v", last, all)
+			t.Fatalf("use of %s was not told; others: %v", last, all)
 		}
 	}
 }
@@ -108,6 +112,27 @@ func TestPeerUse(t *testing.T) {
 			r.link(0x0800, "192.0.2.19", inner("172.16.0.1", "172.16.0.19", 20))
 			r.wants("for many and NHRP", r.uses(), "Tunnel0 192.0.2.19")
 		})
+	}
+}
+
+// TestPeerUseOverIPv6 sends by a tunnel over IPv6 to stations and, by copies, to many.
+func TestPeerUseOverIPv6(t *testing.T) {
+	e := lktest.New(t)
+	shown(t, e, "ip", "addr", "add", "2001:db8:f::1/64", "dev", dptest.Under, "nodad")
+	m := mgre
+	m.Local, m.Underlay = ip("2001:db8:f::1"), ""
+	put(t, e.P, m, dataplane.Addr{Device: "Tunnel0", Prefix: pfx("172.16.0.1/24")}, usage, on("Tunnel0", 5),
+		dataplane.Multicast{Device: "Tunnel0"}, dataplane.MulticastPeer{Device: "Tunnel0", NBMA: ip("2001:db8:f::5")})
+	for i := range byte(3) {
+		put(t, e.P, dataplane.Neighbor{Device: "Tunnel0", Addr: ip(fmt.Sprint("172.16.0.", 10+i)), NBMA: ip(fmt.Sprintf("2001:db8:f::%x", 10+i))})
+	}
+	for _, group := range []string{"224.0.0.1", "ff02::1"} {
+		shown(t, e, "sh", "-c", "ping -c 1 -W 1 -I Tunnel0 "+group+"; true")
+	}
+	e.Send("Tunnel0", ip("172.16.0.11"))
+	want := []string{"Tunnel0 2001:db8:f::b"}
+	if d := cmp.Diff(want, uses(t, e, "172.16.0.10", "2001:db8:f::a")); d != "" {
+		t.Errorf("to a station and to many (-want +have):\n%s", d)
 	}
 }
 

@@ -65,7 +65,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"tunnel over IPv6", testTunnel6}, {"tunnel over IPv6, attributes", testTunnelChange6},
 		{"tunnel over IPv6, refused", testTunnelRefused6}, {"tunnel over IPv4, then IPv6", testTunnelTransport}, {"multicast over IPv6", testMulticast6},
 		{"hairpin", testHairpin}, {"hairpin gone", testHairpinGone}, {"hairpin and other filters", testHairpinOthers},
-		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use gone", testPeerUseGone},
+		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use told over IPv6", testPeerUseTold6}, {"peer use gone", testPeerUseGone},
 		{"shaper", testShaper}, {"shaper refused", testShaperRefused}, {"shaper of a tunnel", testShaperTunnel},
 		{"shaper gone", testShaperGone}, {"shaper of a device that goes", testShaperDevice}, {"shaper and other filters", testShaperOthers},
 	} {

@@ -2,6 +2,7 @@ package dptest
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -46,11 +47,20 @@ func testPeerUse(t *T) {
 
 // testPeerUseTold sends to peers of a tunnel that is watched, and of one that is not.
 func testPeerUseTold(t *T) {
+	t.useTold(mgre(), func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(10 + i)}) })
+}
+
+// testPeerUseTold6 is testPeerUseTold over IPv6.
+func testPeerUseTold6(t *T) {
+	t.needIPv6Transport()
+	t.useTold(mgre6(), func(i int) netip.Addr { return ip(fmt.Sprintf("2001:db8:f::%x", 10+i)) })
+}
+
+func (t *T) useTold(m dataplane.Tunnel, nbma func(int) netip.Addr) {
 	t.needPeerUse()
-	second := mgre()
+	second := m
 	second.Name, second.GREKey = "Tunnel1", 7
-	t.put(mgre(), second, usage)
-	nbma := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(10 + i)}) }
+	t.put(m, second, usage)
 	peer := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{172, 16, byte(i % 2), byte(10 + i)}) }
 	t.put(dataplane.Addr{Device: "Tunnel0", Prefix: pfx("172.16.0.1/24")}, dataplane.Addr{Device: "Tunnel1", Prefix: pfx("172.16.1.1/24")})
 	for i := range 6 {
