@@ -106,8 +106,11 @@ func (c *Core) purge(now clock.Instant, e *entry) {
 			continue // nobody can be reached; they find out when their time is over
 		}
 		nbma := t.nbma
-		if r := i.cache.get(hostPrefix(station)); r != nil && (r.flags&FlagRegistered != 0 || r.resolved()) {
-			nbma = r.nbma // it may have moved since
+		if r := i.cache.get(hostPrefix(station)); r != nil && (r.flags&FlagRegistered != 0 || e.kind == EntryLocal && r.resolved()) {
+			// It may have moved since. To whom this node is no server it goes straight
+			// only about what is here: of others it is believed from their own servers,
+			// the way by which they asked.
+			nbma = r.nbma
 		}
 		c.startPurge(now, i, station, nbma, e.target, t.until)
 	}
