@@ -1,7 +1,9 @@
 package ipv6
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -54,6 +56,7 @@ type cloud struct {
 	hosts   [3]*harness.Node
 	lans    [3]string // the routers' devices there
 	wan     [3]*harness.Capture
+	zebras  [3]*harness.Zebra
 }
 
 // host is an address of a LAN.
@@ -133,7 +136,7 @@ func build(t *testing.T, p plan) *cloud {
 		}
 	}
 	for i, r := range c.routers {
-		r.StartZebra(p.config(i))
+		c.zebras[i] = r.StartZebra(p.config(i))
 		c.wan[i] = r.Capture("wan") // going into a VRF, the device goes down
 	}
 	for i := 1; i < 3; i++ {
@@ -188,6 +191,54 @@ func (c *cloud) nhrp(t packet.Type, from, to int) harness.Match {
 func (c *cloud) echoes(from, to int) int {
 	return c.wan[1].Count(harness.All(harness.IsGRE, harness.Between(c.p.nbma[from], c.p.nbma[to]),
 		harness.Inside(harness.IsProtocol(c.p.over.echo))))
+}
+
+// bulk is how many bytes a transfer has.
+const bulk = 8 << 20
+
+// transfer sends bytes by TCP from the LAN of spoke1 to that of spoke2: segments of
+// many packets, whose checksums are made on the way.
+func (c *cloud) transfer() error {
+	var l net.Listener
+	err := c.hosts[2].Do(func() (err error) {
+		l, err = net.Listen("tcp", net.JoinHostPort(c.p.host(2, 2), "0"))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	got := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			got <- err
+			return
+		}
+		defer conn.Close()
+		n, err := io.Copy(io.Discard, conn)
+		if n != bulk {
+			err = errors.Join(err, fmt.Errorf("%d bytes of %d arrived", n, bulk))
+		}
+		got <- err
+	}()
+	var conn net.Conn
+	err = c.hosts[1].Do(func() (err error) {
+		conn, err = net.DialTimeout("tcp", l.Addr().String(), converge)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(converge)); err != nil {
+		return err
+	}
+	if _, err := conn.Write(make([]byte, bulk)); err != nil {
+		return err
+	}
+	conn.Close()
+	return <-got
 }
 
 // toGroup sends a UDP packet to a group by a device of a node.

@@ -84,6 +84,44 @@ func TestPhase3IPv6OverIPv4(t *testing.T) { build(t, phase3(overIPv4)).shortcut(
 
 func TestPhase3IPv6OverIPv6(t *testing.T) { build(t, phase3(bothIPv6)).shortcut() }
 
+// TestKilledOverIPv6: zebra and nhrpd are killed where packets are sent over IPv6, and
+// started again, and none is lost; TCP goes through in segments of many packets.
+func TestKilledOverIPv6(t *testing.T) {
+	c := build(t, overIPv6)
+	flow := c.hosts[1].Flow(c.p.host(2, 2), 20*time.Millisecond)
+	c.want(1, 0, 2)
+	c.want(2, 0, 1)
+	if err := c.transfer(); err != nil {
+		t.Error(err)
+	}
+	flow.Stop()
+
+	flow = c.hosts[1].Flow(c.p.host(2, 2), 20*time.Millisecond)
+	pids := c.routers[1].Pids("nhrpd")
+	c.zebras[1].Kill()
+	for _, pid := range pids {
+		c.routers[1].KillPid(pid)
+	}
+	killed := flow.Sent()
+	harness.Eventually(t, converge, func() error {
+		if n := flow.Sent(); n < killed+20 {
+			return fmt.Errorf("%d packets without zebra", n-killed)
+		}
+		return nil
+	})
+	c.routers[1].RestartZebra()
+	harness.Eventually(t, converge, func() error {
+		return c.routers[1].ShowJSON("show ip nhrp nhs", `{"servers": [{"up": true}]}`)
+	})
+	c.want(1, 0, 2)
+	if r := flow.Stop(); r.Received < r.Sent {
+		t.Errorf("%d of %d packets arrived; lost: %v", r.Received, r.Sent, r.Lost)
+	}
+	if err := c.transfer(); err != nil {
+		t.Error(err)
+	}
+}
+
 // shortcut: a flow by way of the hub is redirected, once for each direction, and goes
 // directly from then on by a route of NHRP, and no packet is lost.
 func (c *cloud) shortcut() {
