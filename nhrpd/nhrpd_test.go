@@ -373,8 +373,9 @@ func TestIPv6(t *testing.T) {
 		spoke1.miss("2001:db8::12")
 		same(t, "spoke1, after a packet", spoke1.neighbors(), at4+"2001:db8::1 at 192.0.2.1; 2001:db8::12 at 203.0.113.1")
 		for _, line := range []string{"show ipv6 nhrp", "show ipv6 nhrp brief", "show ipv6 nhrp 2001:db8::12", "show ipv6 nhrp nhs", "show ipv6 nhrp traffic",
-			"show ipv6 nhrp multicast", "show dmvpn ipv6", "show dmvpn ipv6 detail", "show dmvpn"} {
-			golden(t, "six-"+strings.NewReplacer(" ", "-", ":", "-").Replace(strings.TrimPrefix(line, "show "))+".txt", spoke1.exec(line, false))
+			"show ipv6 nhrp multicast", "show dmvpn ipv6", "show dmvpn ipv6 detail", "show dmvpn",
+			"show dmvpn peer network 2001:db8::12/128"} {
+			golden(t, "six-"+strings.NewReplacer(" ", "-", ":", "-", "/", "-").Replace(strings.TrimPrefix(line, "show "))+".txt", spoke1.exec(line, false))
 			if out := spoke1.exec(line, true); !json.Valid([]byte(out)) || !strings.HasPrefix(out, "{") {
 				t.Errorf("%s: no JSON: %s", line, out)
 			}

@@ -56,7 +56,7 @@ func execCommands() []cli.Command {
 		exec(ExecGroups, "show ip nhrp group-map"+inVRF+onInterface+" [group group:WORD(63)]",
 			cli.Help{"group-map": "Groups that have policies, and their clients", "group": "One group"}),
 		exec(ExecPolicy, "show policy-map [name:WORD(40)]", cli.Help{"policy-map": "Policies for what is sent to clients", "name": "One policy"}),
-		exec(ExecDMVPN, "show dmvpn [family:{ipv4|ipv6}]"+inVRF+onInterface+" [peer {nbma nbma:ADDR|network network:A.B.C.D mask:MASK|tunnel tunnel:ADDR}] [static] [detail]", peer),
+		exec(ExecDMVPN, "show dmvpn [family:{ipv4|ipv6}]"+inVRF+onInterface+" [peer {nbma nbma:ADDR|network {network:A.B.C.D mask:MASK|prefix:PREFIX6}|tunnel tunnel:ADDR}] [static] [detail]", peer),
 	}
 }
 

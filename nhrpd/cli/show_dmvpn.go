@@ -50,6 +50,7 @@ type PeerView struct {
 // PeersOf reads the arguments of `show dmvpn`.
 func PeersOf(a cli.Args) PeerView {
 	v := PeerView{Detail: a.Has("detail"), Static: a.Has("static"), NBMA: a.Addr("nbma"), Tunnel: a.Addr("tunnel")}
+	v.Network = a.Prefix("prefix")
 	if p, ok := a.MaskedPrefix("network", "mask"); ok {
 		v.Network = p.Masked()
 	}
