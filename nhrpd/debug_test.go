@@ -93,7 +93,7 @@ func TestDebugErrors(t *testing.T) {
 		same(t, "answer", spoke1.exec("debug nhrp", false), "NHRP protocol debugging is on\n")
 		same(t, "shown", spoke1.exec("show debugging", false), "NHRP:\n  NHRP protocol debugging is on\n"+
 			"  NHRP activity debugging is on\n  NHRP cache debugging is on\n  NHRP errors debugging is on\n"+
-			"  NHRP detail debugging is on\n  NHRP extension processing debugging is on\n  NHRP rate limiting debugging is on\n  NHRP tunnel debugging is on\n")
+			"  NHRP detail debugging is on\n  NHRP extension processing debugging is on\n  NHRP rate limiting debugging is on\n  NHRP tunnel debugging is on\n  NHRP group debugging is on\n")
 		spoke1.configure(spokeConfig)
 		time.Sleep(time.Minute)
 		lines = strings.Join(spoke1.debugged(), "\n")
@@ -227,4 +227,20 @@ func withoutIDs(text string) string {
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// TestDebugGroup has the groups told that clients name, and nothing else.
+func TestDebugGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke1, spoke2 := cloud(t)
+		hub.level = slog.LevelInfo
+		hub.start(hubConfig)
+		same(t, "answer", hub.exec("debug nhrp group", false), "NHRP group debugging is on\n")
+		spoke1.start(spokeConfig)
+		spoke2.start(spokeConfig + " nhrp group GOLD\n")
+		lines := hub.debugged()
+		if len(lines) == 0 || lines[0] != "NHRP: Receive Registration Request via Tunnel0, NBMA 203.0.113.1, group GOLD" || strings.Contains(strings.Join(lines, ""), "198.51.100.1") {
+			t.Errorf("lines: %q", lines)
+		}
+	})
 }

@@ -17,6 +17,7 @@ const (
 	DebugExtension        // the extensions of packets
 	DebugRate             // packets not sent, since a limit was reached
 	DebugTunnel           // tunnels that become usable, or cease to be
+	DebugGroup            // groups that packets name
 )
 
 // Facilities are what nhrpd can debug: "debug nhrp [packet|cache|…]".
@@ -28,6 +29,7 @@ var Facilities = telemetry.Facilities{Heading: "NHRP", List: []telemetry.Facilit
 	DebugDetail:    {Words: "nhrp detail", Text: "NHRP detail debugging", Help: "What is in packets"},
 	DebugExtension: {Words: "nhrp extension", Text: "NHRP extension processing debugging", Help: "Extensions of packets"},
 	DebugRate:      {Words: "nhrp rate", Text: "NHRP rate limiting debugging", Help: "Packets not sent, since a limit was reached"},
+	DebugGroup:     {Words: "nhrp group", Text: "NHRP group debugging", Help: "Groups that clients tell and are told"},
 	DebugTunnel:    {Words: "nhrp tunnel", Text: "NHRP tunnel debugging", Help: "Tunnels that become usable, or cease to be"},
 }}
 

@@ -212,3 +212,15 @@ func TestShowRedirects(t *testing.T) {
 		{Interface: "Tunnel0", VRF: "RED", NBMA: addr("203.0.113.1"), Source: addr("10.12.0.10"), Destination: addr("10.11.0.10"), Expires: 8 * time.Second}}}))
 	golden(t, "redirects-none", cli.ShowRedirects(&core.RedirectReport{}))
 }
+
+// TestTransportIsNamed: a tunnel over IPv6 says so.
+func TestTransportIsNamed(t *testing.T) {
+	for source, want := range map[string]string{"198.51.100.1": `"multi-GRE/IP"`, "2001:db8::1": `"multi-GRE/IPv6"`} {
+		r := spoke()
+		r.Interfaces[0].Source = addr(source)
+		var out bytes.Buffer
+		if err := cli.ShowDMVPN(r, cli.PeerView{Detail: true}).Write(&out, false); err != nil || !strings.Contains(out.String(), "Protocol/Transport: "+want) {
+			t.Errorf("%s: %v\n%s", source, err, out.String())
+		}
+	}
+}

@@ -70,7 +70,8 @@ func (e *Edge) ClearConditions() { e.conditions.now.Store(nil) }
 // costs nothing but the lines.
 func (e *Edge) dump(verb, ifname string, nbma netip.Addr, b []byte) {
 	detail, extensions := e.debug.On(cli.DebugDetail), e.debug.On(cli.DebugExtension)
-	if !detail && !extensions {
+	groups := e.debug.On(cli.DebugGroup)
+	if !detail && !extensions && !groups {
 		return
 	}
 	defer func() { _ = recover() }()
@@ -82,6 +83,12 @@ func (e *Edge) dump(verb, ifname string, nbma netip.Addr, b []byte) {
 	other := t
 	other.Peer = m.DstProtocol
 	if !e.conditions.pass(t) && !e.conditions.pass(other) {
+		return
+	}
+	if group := m.Group(); group != "" {
+		e.debug.Printf(cli.DebugGroup, "NHRP: %s %v via %s, NBMA %v, group %s", verb, m.Type, ifname, nbma, group)
+	}
+	if !detail && !extensions {
 		return
 	}
 	facility := cli.DebugExtension
