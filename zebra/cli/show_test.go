@@ -192,6 +192,13 @@ func TestShowInterfaces(t *testing.T) {
 	if _, err := zcli.ShowInterfaces(all, "Tunnel7"); err == nil || err.Error() != "there is no interface Tunnel7" {
 		t.Errorf("error = %v", err)
 	}
+	held := tunnel
+	held.Name, held.Up, held.HeldDown = "Tunnel2", false, true
+	all = append(all, held)
+	if o, err = zcli.ShowInterfaces(all, "Tunnel2"); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "interfaces-held", o)
 	golden(t, "interface-brief", zcli.ShowIfBrief(all))
 }
 
