@@ -212,7 +212,7 @@ func (c *Core) restorePending(now clock.Instant, i *iface) {
 		if n, ok := i.neighbors[e.target.Addr()]; have == nil && ok && e.target.IsSingleIP() {
 			have = n.owner // the station of a map with a mask
 		}
-		if x.expires <= now || have != nil || i.own(e.nextHop) || i.cache.dynamic >= MaxEntries {
+		if x.expires <= now || have != nil || i.own(e.nextHop) || !i.carries(e.nbma) || i.cache.dynamic >= MaxEntries {
 			if have == nil || have.saveKey == "" {
 				c.emit(ForgetEntry{x.key})
 			}

@@ -34,6 +34,7 @@ const (
 	CmdIfAddress  = "if.address"
 	CmdIfSecond   = "if.address-secondary"
 	CmdIfAddress6 = "if.address6"
+	CmdIfLocal6   = "if.address6-link-local"
 	CmdIfShutdown = "if.shutdown"
 	CmdIfMTU      = "if.mtu"
 	CmdIfIPMTU    = "if.ip-mtu"
@@ -139,6 +140,9 @@ func interfaceCommands() []cli.Command {
 	first.NoExact, first2.NoExact = true, true
 	six := line(CmdIfAddress6, "ipv6 address addr:X:X::X:X/M", 60, address)
 	six.Key = []string{"addr"}
+	local := line(CmdIfLocal6, "ipv6 address addr:X:X::X:X link-local", 61, cli.Help{"address": "Set an IP address",
+		"addr": "Address of this interface, of fe80::/10", "link-local": "Beside the one that the kernel makes"})
+	local.Key = []string{"addr"}
 	redirects := line(CmdIfRedirect, "ip redirects", 45, cli.Help{"redirects": "Send ICMP redirects"})
 	redirects.NoForm, redirects.Ignored = cli.NoOnly, "ICMP redirects are never sent"
 	mode := cli.Command{ID: CmdInterface, Mode: cli.ModeConfig, Pattern: "interface name:IFNAME", Enters: ModeInterface,
@@ -151,7 +155,7 @@ func interfaceCommands() []cli.Command {
 		line(CmdIfMTU, "mtu bytes:<68-9216>", 27, cli.Help{"mtu": "Maximum transmission unit", "bytes": "Bytes"}),
 		first, first2, second, second2, redirects,
 		line(CmdIfIPMTU, "ip mtu bytes:<68-9216>", 46, cli.Help{"mtu": "Largest IP packet", "bytes": "Bytes"}),
-		six,
+		six, local,
 		line(CmdIfMSS, "ip tcp adjust-mss bytes:<500-1460>", 80, cli.Help{"tcp": "TCP of packets that pass", "adjust-mss": "Lower the maximum segment size of passing connections", "bytes": "Bytes"}),
 		line(CmdIfShutdown, "shutdown", 99, cli.Help{"shutdown": "Shut the interface down"}),
 	}

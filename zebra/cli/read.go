@@ -172,7 +172,7 @@ func (r *reader) ifaceLine(i *iface.Interface, n *conf.Node) {
 		i.Bandwidth = a.Uint("kbit")
 	case CmdIfDelay:
 		i.Delay = uint32(a.Uint("tens"))
-	case CmdIfAddress, CmdIfSecond, CmdIfAddress6:
+	case CmdIfAddress, CmdIfSecond, CmdIfAddress6, CmdIfLocal6:
 		r.address(i, n)
 	}
 }
@@ -182,8 +182,14 @@ func (r *reader) address(i *iface.Interface, n *conf.Node) {
 	if n.Args.Has("mask") {
 		p, _ = n.Args.MaskedPrefix("addr", "mask")
 	}
+	if n.ID == CmdIfLocal6 {
+		p = netip.PrefixFrom(n.Args.Addr("addr"), linkLocalBits)
+	}
 	host := p.Addr()
 	switch {
+	case n.ID == CmdIfLocal6 && !host.IsLinkLocalUnicast():
+		r.refuse(n, "%v is not a link-local address", host)
+		return
 	case host.IsMulticast(), host.IsUnspecified(), host.IsLoopback() && !iface.IsLoopback(i.Name):
 		r.refuse(n, "%v is not an address of an interface", host)
 		return
@@ -203,6 +209,9 @@ func (r *reader) address(i *iface.Interface, n *conf.Node) {
 	r.cfg.Iface.IPv6 = r.cfg.Iface.IPv6 || host.Is6()
 	i.Addresses = append(i.Addresses, rib.Address{Prefix: p, Secondary: n.ID == CmdIfSecond})
 }
+
+// linkLocalBits is the length of the link-local subnet (RFC 4291 section 2.5.6).
+const linkLocalBits = 64
 
 // broadcast returns the last address of an IPv4 subnet.
 func broadcast(p netip.Prefix) netip.Addr {

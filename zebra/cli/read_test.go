@@ -48,6 +48,7 @@ func TestRefusals(t *testing.T) {
 		"interface eth0\n ip address 0.0.0.0 255.0.0.0":                                            "0.0.0.0 is not an address of an interface",
 		"interface eth0\n ip address 127.0.0.1 255.0.0.0":                                          "127.0.0.1 is not an address of an interface",
 		"interface eth0\n ipv6 address ff02::1/64":                                                 "ff02::1 is not an address of an interface",
+		"interface eth0\n ipv6 address 2001:db8::1 link-local":                                     "2001:db8::1 is not a link-local address",
 		"interface eth0\n ip address 10.0.0.1/0":                                                   "a subnet of length 0 is not possible",
 		"interface eth0\n ip address 10.0.0.0/24":                                                  "10.0.0.0 is the network's own or its broadcast address",
 		"interface eth0\n ip address 10.0.0.255 255.255.255.0":                                     "10.0.0.255 is the network's own or its broadcast address",

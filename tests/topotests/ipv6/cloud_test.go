@@ -88,6 +88,9 @@ func (p *plan) config(i int) string {
 		line("tunnel vrf INET")
 	}
 	line("%s address %s", ip, p.tunnel[i])
+	if p.over == six {
+		line("ipv6 address fe80::%x link-local", 0xd0+i)
+	}
 	line("ip mtu 1400")
 	line("ip tcp adjust-mss 1300")
 	line("%s nhrp network-id 1", ip)
