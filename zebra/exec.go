@@ -108,6 +108,8 @@ func (r *router) showState(ctx context.Context, cmd plugin.Command) (o cli.Outpu
 		look(func() { o = r.vrfs() })
 	case zcli.ExecNHT:
 		look(func() { o = zcli.ShowNHT(a.String("vrf"), e.RIB().NextHopWatches()) })
+	case zcli.ExecUnmatched:
+		look(func() { o = zcli.ShowUnmatched(e.Unmatched(), e.Now()) })
 	case zcli.ExecShapers:
 		return r.shapers(ctx, zcli.ShaperFilter{Interface: a.String("ifname"), NBMA: a.Addr("nbma")})
 	case zcli.ExecRouteSum:

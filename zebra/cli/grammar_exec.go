@@ -21,6 +21,7 @@ const (
 	ExecCEF         = "zebra.show.cef"
 	ExecNHT         = "zebra.show.nht"
 	ExecShapers     = "zebra.show.shapers"
+	ExecUnmatched   = "zebra.show.unmatched"
 	ExecPing        = "zebra.ping"
 	ExecTraceroute  = "zebra.traceroute"
 	ExecRestart     = "zebra.restart-daemon"
@@ -65,6 +66,7 @@ func execCommands() []cli.Command {
 		exec(ExecNHT, cli.ModeExec, "show ip nht [vrf vrf:WORD(15)]", cli.Help{"nht": "Next hops that daemons watch"}),
 		exec(ExecShapers, cli.ModeExec, "show policy-map multipoint [ifname:IFNAME] [nbma:ADDR]", cli.Help{"policy-map": "Policies for what is sent to clients",
 			"multipoint": "What the policies of the peers of tunnels did", "ifname": "One tunnel", "nbma": "One peer, by its NBMA address"}),
+		exec(ExecUnmatched, cli.ModeExec, "show tunnel unmatched", cli.Help{"tunnel": "Tunnels", "unmatched": "GRE packets that came for no tunnel"}),
 		exec(ExecPing, cli.ModeExec, "ping [vrf vrf:WORD(15)] target:HOST [repeat count:<1-100000>] [size bytes:<36-9200>] [timeout seconds:<1-60>] [df-bit] [source source:WORD(64)]", ping),
 		exec(ExecTraceroute, cli.ModeExec, "traceroute [vrf vrf:WORD(15)] target:HOST [probe probes:<1-10>] [ttl hops:<1-255>] [timeout seconds:<1-60>] [source source:WORD(64)]", ping),
 		exec(ExecRestart, cli.ModeEnable, "restart daemon name:WORD(32)", cli.Help{"restart": "Start again", "daemon": "A protocol daemon", "name": "Name of the daemon"}),

@@ -69,6 +69,20 @@ type PeersUsed struct {
 	NBMA   []netip.Addr // sorted; at least one
 }
 
+// UnmatchedRow counts GRE packets over IPv4 that came for no tunnel.
+type UnmatchedRow struct {
+	Source, Destination netip.Addr // outer
+	Key                 uint32     // if HasKey
+	HasKey              bool
+	Packets             uint64 // since the counter is in force, or since the row is there again
+}
+
+// UnmatchedFound tells, with an Unmatched, of the rows that changed since the last
+// telling. Nothing is told while there are none, and otherwise every few seconds.
+type UnmatchedFound struct {
+	Rows []UnmatchedRow // sorted; at least one
+}
+
 // LinkInfo is what the data plane tells of a device.
 type LinkInfo struct {
 	Name         string
@@ -115,3 +129,5 @@ func (ObjectGone) event()   {}
 func (NeighborMiss) event() {}
 func (HairpinFound) event() {}
 func (PeersUsed) event()    {}
+
+func (UnmatchedFound) event() {}

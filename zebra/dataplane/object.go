@@ -24,6 +24,7 @@ const (
 	KindNeighbor                      // a Neighbor
 	KindMulticastPeer                 // a MulticastPeer
 	KindShaper                        // a Shaper
+	KindUnmatched                     // an Unmatched
 	numKinds
 )
 
@@ -31,7 +32,7 @@ var kindNames = [numKinds]string{
 	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
 	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
 	KindHairpin: "hairpin detector", KindPeerUse: "watch of peer use", KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
-	KindShaper: "shaper",
+	KindShaper: "shaper", KindUnmatched: "counter of unmatched GRE",
 }
 
 // String returns the name of the kind as operators read it.
@@ -67,7 +68,7 @@ func (k Key) Device() string {
 	switch k.Kind {
 	case KindSysctl:
 		return sysctlDevice(k.Name)
-	case KindMSSClamp, KindMulticast, KindHairpin, KindPeerUse, KindAddr, KindNeighbor, KindMulticastPeer, KindShaper:
+	case KindMSSClamp, KindMulticast, KindHairpin, KindPeerUse, KindAddr, KindNeighbor, KindMulticastPeer, KindShaper, KindUnmatched:
 		return k.Name
 	}
 	return ""
@@ -82,7 +83,7 @@ func (k Key) String() string {
 		return "MSS clamp on " + k.Name
 	case KindAddr:
 		return fmt.Sprintf("address %v on %s", k.Prefix, k.Name)
-	case KindMulticast, KindHairpin, KindPeerUse:
+	case KindMulticast, KindHairpin, KindPeerUse, KindUnmatched:
 		return k.Kind.String() + " on " + k.Name
 	case KindMulticastPeer, KindShaper:
 		return fmt.Sprintf("%v %v on %s", k.Kind, k.Prefix.Addr(), k.Name)
@@ -94,7 +95,7 @@ func (k Key) String() string {
 
 // Object is something that can be in force in the data plane. The set is
 // closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Hairpin, PeerUse, Addr, Route,
-// Neighbor, MulticastPeer, Shaper. Objects are values; once handed over they are not
+// Neighbor, MulticastPeer, Shaper, Unmatched. Objects are values; once handed over they are not
 // changed.
 type Object interface {
 	Key() Key
@@ -292,6 +293,25 @@ type ShaperCount struct {
 	Overlimits     uint64 // times that a packet had to wait
 }
 
+// FallbackGRE is the kernel name of the device that gets the GRE packets that are for
+// no tunnel, if it is up.
+const FallbackGRE = "gre0"
+
+// Unmatched has it told, by UnmatchedFound, which GRE packets over IPv4 come for no
+// tunnel. They go no further. It is refused where somebody else uses the device.
+type Unmatched struct {
+	Device string // FallbackGRE
+	// Outdated is set by Dump where what is in force is not what Put would make: of
+	// another life, whose counters nobody reads, or half of it.
+	Outdated bool
+}
+
+// Key implements Object.
+func (u Unmatched) Key() Key { return Key{Kind: KindUnmatched, Name: u.Device} }
+
+// Equal implements Object.
+func (u Unmatched) Equal(other Object) bool { o, ok := other.(Unmatched); return ok && u == o }
+
 // burstFloor is the least DefaultBurst, in bytes: two packets of full size.
 const burstFloor = 3000
 
@@ -484,6 +504,7 @@ func (Hairpin) object()       {}
 func (PeerUse) object()       {}
 func (MulticastPeer) object() {}
 func (Shaper) object()        {}
+func (Unmatched) object()     {}
 func (Addr) object()          {}
 func (Route) object()         {}
 func (Neighbor) object()      {}

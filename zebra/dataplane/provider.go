@@ -51,6 +51,7 @@ type Caps struct {
 	Hairpin       bool   // Hairpins and HairpinFound events
 	PeerUse       bool   // PeerUse and PeersUsed events
 	Shaper        bool   // Shapers
+	Unmatched     bool   // Unmatched and UnmatchedFound events
 	ESP           bool   // security associations and policies
 	IPv6Transport bool   // tunnels over IPv6
 	MaxNextHops   int    // next hops of one route

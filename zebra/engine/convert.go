@@ -168,6 +168,8 @@ func (e *Engine) event(ev dataplane.Event) {
 		e.start.links = true
 	case dataplane.HairpinFound:
 		e.foundHairpin(ev)
+	case dataplane.UnmatchedFound:
+		e.foundUnmatched(ev)
 	case dataplane.PeersUsed:
 		e.peersUsed(ev)
 	case dataplane.NeighborMiss:

@@ -41,25 +41,27 @@ type Engine struct {
 	stopped chan struct{}
 
 	// Of the engine's goroutine only.
-	fib     FIB
-	hub     Hub
-	rib     *rib.Core
-	iface   *iface.Core
-	static  map[librib.Key]librib.Route
-	seq     uint64 // of the built-in owners
-	daemons map[string]*daemon
-	start   starting
-	holds   clock.Heap[string] // by daemon: when its earlier life is forgotten
-	gens    map[dataplane.Key]pending
-	waiting map[librib.Key]rib.FIBPut          // routes whose VRF does not exist
-	tapping map[dataplane.Key]dataplane.Object // what fib has for taps
-	retap   bool                               // taps have to be looked at
-	foreign foreign                            // routes that somebody else installed
-	lines   map[string]bool                    // interfaces: whether the line protocol is up, as logged
-	refused map[dataplane.Key]string           // objects of the configuration that failed: why, as logged
-	effects []rib.Effect
-	change  change
-	results []rib.Result
+	fib       FIB
+	hub       Hub
+	rib       *rib.Core
+	iface     *iface.Core
+	static    map[librib.Key]librib.Route
+	seq       uint64 // of the built-in owners
+	daemons   map[string]*daemon
+	start     starting
+	holds     clock.Heap[string] // by daemon: when its earlier life is forgotten
+	gens      map[dataplane.Key]pending
+	waiting   map[librib.Key]rib.FIBPut          // routes whose VRF does not exist
+	tapping   map[dataplane.Key]dataplane.Object // what fib has for taps
+	retap     bool                               // taps have to be looked at
+	relink    bool                               // interfaces changed
+	foreign   foreign                            // routes that somebody else installed
+	lines     map[string]bool                    // interfaces: whether the line protocol is up, as logged
+	unmatched unmatched
+	refused   map[dataplane.Key]string // objects of the configuration that failed: why, as logged
+	effects   []rib.Effect
+	change    change
+	results   []rib.Result
 }
 
 // pending is the last operation of the RIB on a key that fib has.
@@ -83,7 +85,8 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		log: log, logged: logged, origin: time.Now(),
 		inbox: make(chan func(), inboxSize), stopped: make(chan struct{}),
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
-		lines: map[string]bool{}, refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
+		unmatched: newUnmatched(),
+		lines:     map[string]bool{}, refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
 		gens: map[dataplane.Key]pending{}, waiting: map[librib.Key]rib.FIBPut{}, tapping: map[dataplane.Key]dataplane.Object{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
@@ -190,6 +193,10 @@ func (e *Engine) settle() {
 	}
 	e.putWaiting()
 	e.settleTaps()
+	if e.relink {
+		e.relink = false
+		e.settleUnmatched()
+	}
 	e.sweepConfigured()
 }
 
@@ -214,6 +221,7 @@ func (e *Engine) settleInterfaces() bool {
 		}
 	}
 	e.retap = e.retap || len(effects) > 0
+	e.relink = e.relink || len(effects) > 0
 	return len(effects) > 0
 }
 

@@ -87,7 +87,7 @@ func (p *Provider) apply(op dataplane.Op) error {
 		if err := p.transport(o.Device, o.NBMA); err != nil {
 			return err
 		}
-	case dataplane.Addr:
+	case dataplane.Addr, dataplane.Unmatched:
 		if err := p.usable(op.Key.Name, false); err != nil {
 			return err
 		}

@@ -38,6 +38,9 @@
 // Multipoint tunnels over IPv6 send by such a program as well (package mgre6) and by a
 // device that serves all of them.
 //
+// GRE packets that are for no tunnel are counted by such a program on gre0 (package
+// unmatched), to which the kernel gives them while it is up.
+//
 // Hairpins are found by such programs as well (package hairpin), one pair of them for
 // all devices, with a ring by which samples reach this process. A later life puts
 // its own in their place.

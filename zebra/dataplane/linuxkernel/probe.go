@@ -29,6 +29,8 @@ func (p *Provider) probe() dataplane.Caps {
 	c.MSSClamp = p.unclamped == nil
 	p.uncopied = p.probeCopier()
 	c.Multicast = p.uncopied == nil
+	p.uncounted = p.probeNomatch()
+	c.Unmatched = p.uncounted == nil
 	p.unshaped = p.probeShaper()
 	c.Shaper = p.unshaped == nil
 	p.landlocked = p.probeIPv6Transport(release)

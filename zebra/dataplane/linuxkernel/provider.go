@@ -37,9 +37,9 @@ type Provider struct {
 	names *names
 	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot, blind
 	// why Hairpins cannot, unnoted why PeerUse cannot, unshaped why Shapers cannot,
-	// landlocked why multipoint tunnels over
-	// IPv6 cannot; nil if they can.
-	unclamped, uncopied, blind, unnoted, unshaped, landlocked error
+	// landlocked why multipoint tunnels over IPv6 cannot, uncounted why Unmatched
+	// cannot; nil if they can.
+	unclamped, uncopied, blind, unnoted, unshaped, landlocked, uncounted error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -58,6 +58,9 @@ type Provider struct {
 	shapeMu  sync.Mutex // guards what follows, which Dump and the listener read
 	shapings map[string]*shaping
 	shapes   *ledger
+
+	noneMu sync.Mutex // guards what follows, which Dump reads
+	none   *nomatch   // nil before there is need of one
 
 	hairMu sync.Mutex // guards what follows, which Dump reads
 	hair   *detector  // nil before there is need of one
@@ -156,6 +159,7 @@ func (p *Provider) Close() error {
 		}
 		p.subMu.Unlock()
 		p.closeDetector()
+		p.closeNomatch()
 		p.closeUse()
 		p.running.Wait()
 		close(p.events)
@@ -230,6 +234,9 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 		return true, p.putUse(o)
 	case dataplane.Shaper:
 		return true, p.putShaper(o)
+	case dataplane.Unmatched:
+		p.present = nil
+		return true, p.putNomatch(o)
 	case dataplane.Addr:
 		return p.putAddr(i, o)
 	case dataplane.Route:
@@ -263,6 +270,9 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 		return true, p.deleteUse(k)
 	case dataplane.KindShaper:
 		return true, p.deleteShaper(k)
+	case dataplane.KindUnmatched:
+		p.present = nil
+		return true, p.deleteNomatch(k)
 	case dataplane.KindAddr:
 		return true, p.deleteAddr(k)
 	case dataplane.KindRoute:

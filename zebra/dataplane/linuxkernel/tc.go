@@ -54,6 +54,7 @@ var places = []struct {
 }{
 	{usePlace, dataplane.KindPeerUse}, {copyPlace, dataplane.KindMulticast},
 	{hairPlace, dataplane.KindHairpin}, {clampPlace, dataplane.KindMSSClamp},
+	{nomatchPlace, dataplane.KindUnmatched}, // on a device that has no other
 }
 
 // ours reports whether the filter is ours, for whatever purpose.
