@@ -236,7 +236,7 @@ func (t target) transportLayer(f Facts) Layer {
 	case len(r.NextHops) == 0:
 		return Layer{name, VerdictFails, fmt.Sprintf("there is no route to NBMA address %v%s", t.nbma, in(q.VRF))}
 	}
-	way := fmt.Sprintf("%v by %v %v%s, %s", t.nbma, r.Protocol, r.Prefix, in(q.VRF), hopsText(r.NextHops))
+	way := fmt.Sprintf("%v by %v %v%s, %s", t.nbma, r.Protocol, r.Prefix, in(q.VRF), hopsText(q.Addr, r.NextHops))
 	for _, h := range r.NextHops {
 		if h.Interface == t.iface.Interface {
 			return Layer{name, VerdictFails, "recursion: " + way + ": packets of the tunnel must not go by the tunnel"}
@@ -248,13 +248,14 @@ func (t target) transportLayer(f Facts) Layer {
 	return Layer{name, VerdictOK, way}
 }
 
-func hopsText(hops []rib.NextHop) string {
+// hopsText prints by which next hop an address is reached, and how many more there are.
+func hopsText(a netip.Addr, hops []rib.NextHop) string {
 	h := hops[0]
 	said := h.Interface
 	switch {
 	case h.Discard:
 		said = "Null0"
-	case h.Addr.IsValid():
+	case h.Addr.IsValid() && h.Addr != a:
 		said = fmt.Sprintf("%s via %v", h.Interface, h.Addr)
 	}
 	if len(hops) > 1 {
@@ -433,7 +434,7 @@ func (t target) routingLayer(f Facts) Layer {
 	case len(r.NextHops) == 0:
 		return Layer{name, VerdictFails, fmt.Sprintf("there is no route to %v%s", t.tunnel, in(q.VRF))}
 	}
-	way := fmt.Sprintf("%v by %v %v%s, %s", t.tunnel, r.Protocol, r.Prefix, in(q.VRF), hopsText(r.NextHops))
+	way := fmt.Sprintf("%v by %v %v%s, %s", t.tunnel, r.Protocol, r.Prefix, in(q.VRF), hopsText(q.Addr, r.NextHops))
 	for _, h := range r.NextHops {
 		if h.Interface != t.iface.Interface {
 			return Layer{name, VerdictFails, way + ": it does not go by " + t.iface.Interface}

@@ -43,7 +43,7 @@ func healthy() cli.Facts {
 			{VRF: "INET", Addr: addr("192.0.2.1")}:   answer("0.0.0.0/0", rib.Static, "198.51.100.2", "GigabitEthernet1"),
 			{VRF: "INET", Addr: addr("203.0.113.1")}: answer("0.0.0.0/0", rib.Static, "198.51.100.2", "GigabitEthernet1"),
 			{Addr: addr("172.31.0.1")}:               answer("172.31.0.0/24", rib.Connected, "", "Tunnel0"),
-			{Addr: addr("172.31.0.12")}:              answer("172.31.0.0/24", rib.Connected, "", "Tunnel0"),
+			{Addr: addr("172.31.0.12")}:              answer("172.31.0.0/24", rib.Connected, "172.31.0.12", "Tunnel0"),
 		},
 	}
 }
