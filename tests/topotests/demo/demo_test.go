@@ -143,9 +143,13 @@ var screenful = []string{
 	`HUB# show ip route\n(.*\n)*S +10\.11\.0\.0/24 \[1/0\] via 172\.31\.0\.11`,
 	`SPOKE1# show ip route\n(.*\n)*S +10\.0\.0\.0/8 \[1/0\] via 172\.31\.0\.1\n`,
 	`lan1\$ ping 10\.12\.0\.10.*\n5 packets transmitted, 5 received, 0% packet loss`,
-	`traceroute 10\.12\.0\.10\n 1  10\.11\.0\.1 .*\n 2  172\.31\.0\.1 .*\n 3  172\.31\.0\.12 .*\n 4  10\.12\.0\.10 `,
-	`IP 198\.51\.100\.1 > 192\.0\.2\.1: GREv0, key=0x64, proto NHRP`,
+	`SPOKE1# show dmvpn\n(.*\n)*.* 203\.0\.113\.1 +172\.31\.0\.12 +UP .* DT1\n`,
+	`SPOKE1# show ip route nhrp\n(.*\n)*H +10\.12\.0\.0/24 \[250/255\] via 172\.31\.0\.12, .*, Tunnel0\n`,
+	`traceroute 10\.12\.0\.10\n 1  10\.11\.0\.1 .*\n 2  172\.31\.0\.12 .*\n 3  10\.12\.0\.10 `,
+	`IP 198\.51\.100\.1 > 192\.0\.2\.1: GREv0, key=0x64, proto NHRP .*Registration Request`,
 	`IP 198\.51\.100\.1 > 192\.0\.2\.1: GREv0, key=0x64, proto IPv4 \(0x0800\), length 92: IP 10\.11\.0\.10 > 10\.12\.0\.10: ICMP echo request`,
+	`IP 192\.0\.2\.1 > 198\.51\.100\.1: GREv0, key=0x64, proto NHRP .*Traffic Indication`,
+	`IP 198\.51\.100\.1 > 203\.0\.113\.1: GREv0, key=0x64, proto IPv4 .*: IP 10\.11\.0\.10 > 10\.12\.0\.10: ICMP echo request`,
 	`make demo-shell ROUTER=spoke1`,
 	`make demo-down`,
 }
@@ -192,7 +196,7 @@ func interactive(t *testing.T, p *person) {
 	s.types("dmv\t")
 	s.expect("show dmvpn")
 	s.types("\r")
-	s.expect("Type:Spoke, NHRP Peers:1")
+	s.expect("Type:Spoke, NHRP Peers:2")
 	s.expect("SPOKE1>")
 	s.types("nonsense\x03")
 	s.expect("SPOKE1>")

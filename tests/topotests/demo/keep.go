@@ -83,8 +83,10 @@ func (c *cloud) run(t harness.TB, d directory) {
 	c.wan = c.lab.Spoke1.Capture("wan")
 	c.routers()
 	c.registrations()
-	c.begin("forwarding from LAN to LAN", "waiting for the first packet from LAN to LAN")
-	c.wait(forwardLimit, func() error { return c.lab.LAN1.Reaches(lan2) })
+	c.begin("forwarding from the LANs to the hub's", "waiting for the first packets from the LANs to the hub's")
+	for _, host := range []*harness.Node{c.lab.LAN1, c.lab.LAN2} {
+		c.wait(forwardLimit, func() error { return host.Reaches(lan0) })
+	}
 	c.begin("what is shown", "all is up; this is what it looks like")
 	c.tour()
 	c.wan.Stop()
@@ -133,7 +135,7 @@ func (c *cloud) routers() {
 	var zebras []*harness.Zebra
 	for _, r := range c.lab.Routers() {
 		file := filepath.Join(r.Rundir(), "godmvpn.conf")
-		if err := os.WriteFile(file, []byte(lab1.Config(r.Name())), 0o640); err != nil {
+		if err := os.WriteFile(file, []byte(lab1.Phase3(r.Name())), 0o640); err != nil {
 			c.t.Fatalf("configuration of %s: %v", r.Name(), err)
 		}
 		zebras = append(zebras, r.LaunchZebra())

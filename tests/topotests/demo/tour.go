@@ -7,11 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/godmvpn/godmvpn/nhrpd/packet"
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-// lan1 and lan2 are the hosts between which the packets go.
+// The hosts between which the packets go.
 const (
+	lan0 = "10.10.0.10"
 	lan1 = "10.11.0.10"
 	lan2 = "10.12.0.10"
 )
@@ -19,25 +21,32 @@ const (
 // pings is how many are shown.
 const pings = 5
 
-// tour shows what the routers and hosts say.
+// tour shows what the routers and hosts say: before the spokes know of each other, and
+// after a ping from one's LAN to the other's.
 func (c *cloud) tour() {
-	for _, show := range []struct {
-		router  *harness.Node
-		command string
-	}{
-		{c.lab.Hub, "show dmvpn"},
-		{c.lab.Hub, "show ip nhrp"},
-		{c.lab.Hub, "show ip route"},
-		{c.lab.Spoke1, "show dmvpn"},
-		{c.lab.Spoke1, "show ip route"},
-	} {
-		c.check()
-		headline("%s# %s", strings.ToUpper(show.router.Name()), show.command)
-		fmt.Println(strings.Trim(show.router.MustVtysh(show.command), "\n"))
-	}
+	c.say(c.lab.Hub, "show dmvpn")
+	c.say(c.lab.Hub, "show ip nhrp")
+	c.say(c.lab.Hub, "show ip route")
+	c.say(c.lab.Spoke1, "show dmvpn")
+	c.say(c.lab.Spoke1, "show ip route")
 	c.ping()
+	c.wait(forwardLimit, func() error {
+		if err := c.lab.Spoke1.ShowJSON("show ip nhrp shortcut", `{"entries": [{"target": "10.12.0.0/24"}]}`); err != nil {
+			return err
+		}
+		return c.lab.LAN1.Reaches(lan2) // at last once directly, for the capture
+	})
+	c.say(c.lab.Spoke1, "show dmvpn")
+	c.say(c.lab.Spoke1, "show ip route nhrp")
 	c.traceroute()
 	c.capture()
+}
+
+// say shows what a router says to a command.
+func (c *cloud) say(router *harness.Node, command string) {
+	c.check()
+	headline("%s# %s", strings.ToUpper(router.Name()), command)
+	fmt.Println(strings.Trim(router.MustVtysh(command), "\n"))
 }
 
 // headline begins a piece of the tour.
@@ -58,7 +67,7 @@ func (c *cloud) ping() {
 
 // places says who has the addresses on the way.
 var places = map[string]string{
-	"10.11.0.1": "spoke1", "172.31.0.1": "hub, over the tunnel", "172.31.0.12": "spoke2, over the tunnel", lan2: "lan2",
+	"10.11.0.1": "spoke1", "172.31.0.12": "spoke2, over the tunnel", lan2: "lan2",
 }
 
 // traceroute follows the same way.
@@ -73,22 +82,41 @@ func (c *cloud) traceroute() {
 	}
 }
 
-// capture shows what passed the underlay meanwhile: an NHRP registration, and an
-// echo request in GRE.
+// capture shows what passed the underlay meanwhile: a registration, the first ping by
+// way of the hub, the hub's word that there is a shorter way, and a ping that took it.
 func (c *cloud) capture() {
 	headline("spoke1$ tcpdump -ni wan ip proto gre        (the underlay)")
-	toHub := harness.All(harness.IsGRE, harness.Between("198.51.100.1", "192.0.2.1"))
 	echo := func(f harness.Frame) bool {
 		in, ok := innerEcho(f)
 		return ok && in.src.String() == lan1 && in.dst.String() == lan2
 	}
-	for what, m := range []harness.Match{harness.All(toHub, harness.IsNHRP), harness.All(toHub, echo)} {
-		frames := c.wan.Frames(m)
+	for _, want := range []struct {
+		what     string
+		src, dst string
+		is       harness.Match
+	}{
+		{"registration", spoke1, hub, message(packet.RegistrationRequest)},
+		{"first ping", spoke1, hub, echo},
+		{"traffic indication", hub, spoke1, message(packet.TrafficIndication)},
+		{"direct ping", spoke1, spoke2, echo},
+	} {
+		frames := c.wan.Frames(harness.All(harness.IsGRE, harness.Between(want.src, want.dst), want.is))
 		if len(frames) == 0 {
-			c.t.Fatalf("the capture lacks the %s in GRE", []string{"registration", "ping"}[what])
+			c.t.Fatalf("the capture lacks the %s in GRE", want.what)
 		}
 		fmt.Println(line(frames[0]))
 	}
+}
+
+// The routers on the underlay.
+const hub, spoke1, spoke2 = "192.0.2.1", "198.51.100.1", "203.0.113.1"
+
+// message matches NHRP packets of a type.
+func message(t packet.Type) harness.Match {
+	return harness.All(harness.IsNHRP, func(f harness.Frame) bool {
+		m, err := packet.Parse(f.Payload)
+		return err == nil && m.Type == t
+	})
 }
 
 // inner is an IPv4 echo request that GRE carries.
@@ -125,6 +153,9 @@ func line(f harness.Frame) string {
 		length += 4
 	}
 	s += fmt.Sprintf(", proto %s (0x%04x), length %d", map[int]string{0x0800: "IPv4", harness.EtherTypeNHRP: "NHRP"}[f.GREProto], f.GREProto, length)
+	if m, err := packet.Parse(f.Payload); err == nil && f.GREProto == harness.EtherTypeNHRP {
+		s += ": " + m.Type.String()
+	}
 	if in, ok := innerEcho(f); ok {
 		s += fmt.Sprintf(": IP %s > %s: ICMP echo request, id %d, seq %d, length %d", in.src, in.dst, in.id, in.seq, in.length)
 	}

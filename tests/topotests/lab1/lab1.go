@@ -1,5 +1,5 @@
-// Package lab1 is a DMVPN Phase 1 cloud: a hub and two spokes over an underlay,
-// each with a LAN, configured in Cisco's words. The tests and the demonstration
+// Package lab1 is a DMVPN cloud of Phase 1, or of Phase 3: a hub and two spokes over an
+// underlay, each with a LAN, configured in Cisco's words. The tests and the demonstration
 // build the same cloud from the same files.
 //
 //	lan0 10.10.0.0/24 ── hub     192.0.2.1 ─────┐
@@ -11,6 +11,7 @@ package lab1
 
 import (
 	"embed"
+	"strings"
 
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
@@ -25,6 +26,16 @@ func Config(router string) string {
 		panic(err) // the names are the ones above
 	}
 	return string(b)
+}
+
+// Phase3 is Config for Phase 3 in the same cloud: the spokes have multipoint tunnels
+// as well, and the hub tells them of shorter ways.
+func Phase3(router string) string {
+	c := strings.Replace(Config(router), "tunnel destination 192.0.2.1", "tunnel mode gre multipoint", 1)
+	if router == "hub" {
+		c = strings.Replace(c, " ip nhrp network-id 1\n", " ip nhrp network-id 1\n ip nhrp redirect\n", 1)
+	}
+	return c
 }
 
 // Cloud is the topology. The routers' devices have no addresses yet: their
