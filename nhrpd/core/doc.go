@@ -50,6 +50,10 @@
 // authenticated. An Error Indication that arrives changes no state for the same
 // reason; its reason is logged and shown with the server that it is about.
 //
+// What went wrong last stays with the server or entry that it is about, with the time
+// since when (trouble), and who was told of an entry stays with that: reports have
+// both, and `diagnose dmvpn` judges by nothing else. They decide nothing.
+//
 // # A client and its server
 //
 //	         tunnel ready,             chosen

@@ -99,6 +99,11 @@ func (m *mirror) step(in core.Input) {
 				m.trouble = append(m.trouble, "shortcut withdrawn that was not stated: "+e.Key.Prefix.String())
 			}
 			delete(m.shortcuts, e.Key.Prefix)
+		case core.Log: // up or down, each says why
+			_, why, ok := strings.Cut(e.Text, ", Reason: ")
+			if strings.HasPrefix(e.Mnemonic, "NHRP_N") && (!ok || why == "") {
+				m.trouble = append(m.trouble, "no reason in "+e.Text)
+			}
 		case core.WatchNextHop:
 			m.hops[e.Addr] = true
 			m.watch(fmt.Sprint("next hop ", e.VRF, e.Addr), true)
@@ -474,7 +479,16 @@ func drawInput(t *rapid.T) core.Input {
 		}
 		return in
 	case 4:
-		return core.Clear{Entries: true, Counters: true, Interface: pick(t, "clear", "", "Tunnel0")}
+		in := core.Clear{Entries: true, Counters: true, Interface: pick(t, "clear", "", "Tunnel0")}
+		switch pick(t, "of", "all", "all", "shortcuts", "sessions", "a session") {
+		case "shortcuts":
+			in.Shortcuts = true
+		case "sessions":
+			in.Entries, in.Sessions, in.Static = false, true, true
+		case "a session":
+			in.Entries, in.Sessions, in.Tunnel = false, true, netip.MustParseAddr("172.31.0.1")
+		}
+		return in
 	case 5:
 		return core.Attached{Stale: pick(t, "stale", 0, 3)}
 	case 6:
