@@ -143,6 +143,11 @@ func measureShortcut(t harness.TB, s suite) shortcut {
 		}
 		return nil
 	})
+	var usages []*harness.Usage
+	for _, m := range all {
+		usages = append(usages, m.Usage(programs...))
+	}
+	harness.WaitIdle(t, settleLimit, usages...)
 	for _, m := range spokes {
 		m.routes = m.WatchRoutes(harness.ProtocolNumber(rib.NHRP))
 	}
