@@ -16,16 +16,20 @@ type Usage struct {
 }
 
 // Usage looks at the processes of a node that have these names, as [Node.Pids]
-// names them; each must be there once.
+// names them; each must be there once. A process that forks to run another program is
+// there twice for a moment, which is waited for.
 func (n *Node) Usage(names ...string) *Usage {
 	n.t.Helper()
 	u := &Usage{node: n}
 	for _, name := range names {
-		pids := n.Pids(name)
-		if len(pids) != 1 {
-			n.t.Fatalf("%s: processes %v are named %s, want one", n.name, pids, name)
-		}
-		u.pids = append(u.pids, pids[0])
+		Eventually(n.t, peerLimit, func() error {
+			pids := n.Pids(name)
+			if len(pids) != 1 {
+				return fmt.Errorf("%s: processes %v are named %s, want one", n.name, pids, name)
+			}
+			u.pids = append(u.pids, pids[0])
+			return nil
+		})
 	}
 	return u
 }
