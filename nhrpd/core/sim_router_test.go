@@ -193,7 +193,7 @@ func (r *simRouter) behavior() simnet.Behavior[core.Input, core.Effect] {
 func (r *simRouter) effect(e *coreEnv, out core.Effect) {
 	switch out := out.(type) {
 	case core.TxPacket:
-		r.wan.count(out.Packet)
+		r.wan.count()
 		e.Send(0, simnet.Packet{Dst: simnet.Addr(out.NBMA), Protocol: packet.GREProtocol, Payload: out.Packet})
 	case core.PutNeighbor:
 		r.neighbors[out.Neighbor.Addr] = out.Neighbor.NBMA

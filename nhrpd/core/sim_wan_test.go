@@ -103,7 +103,7 @@ func (w *simWAN) spokeConfig(c *core.InterfaceConfig) {
 }
 
 // count notes a message that is sent.
-func (w *simWAN) count([]byte) {
+func (w *simWAN) count() {
 	if s := int(w.Now() / simSecond); s != w.second {
 		w.second, w.this = s, 0
 	}
