@@ -165,6 +165,7 @@ func (d *Daemon) diagnose(ctx context.Context, cmd plugin.Command, out io.Writer
 	}
 	f := cli.Facts{Peers: reports[0].(*core.PeerReport), Cache: reports[1].(*core.CacheReport), Traffic: reports[2].(*core.TrafficReport)}
 	peer := cmd.Args.Addr("addr")
+	f.Unmatched = d.edge.Unmatched()
 	f.Routes = d.edge.Routes(ctx, cli.Questions(f, peer))
 	return cli.ShowDiagnosis(cli.Diagnose(f, peer)).Write(out, cmd.JSON)
 }

@@ -93,7 +93,7 @@ func genObject(t *rapid.T) rib.Object {
 }
 
 func genWatch(t *rapid.T) rib.Watch {
-	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchPeerUse)).Draw(t, "watch")); k {
+	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchUnmatched)).Draw(t, "watch")); k {
 	case rib.WatchNextHop:
 		return rib.Watch{Kind: k, VRF: maybeName.Draw(t, "vrf"), Addr: genAddr(t)}
 	case rib.WatchRedistribute:
@@ -101,6 +101,8 @@ func genWatch(t *rapid.T) rib.Watch {
 			Family: rapid.SampledFrom([]rib.Family{rib.IPv4, rib.IPv6}).Draw(t, "family"), Instance: rapid.Uint32().Draw(t, "instance")}
 	case rib.WatchTopic:
 		return rib.Watch{Kind: k, Topic: names.Draw(t, "topic")}
+	case rib.WatchUnmatched:
+		return rib.Watch{Kind: k}
 	case rib.WatchHairpin:
 		return rib.Watch{Kind: k, Interface: names.Draw(t, "ifname"), Instance: rapid.Uint32().Draw(t, "group")}
 	default:
@@ -191,6 +193,14 @@ func genEvent(t *rapid.T) rib.Event {
 		u := rib.PeersUsed{Interface: names.Draw(t, "ifname")}
 		for range rapid.IntRange(0, 2).Draw(t, "peers") {
 			u.NBMA = append(u.NBMA, genAddr(t))
+		}
+		return u
+	}
+	if rapid.Bool().Draw(t, "unmatched") {
+		u := rib.UnmatchedGRE{}
+		for range rapid.IntRange(0, 2).Draw(t, "rows") {
+			u.Rows = append(u.Rows, rib.UnmatchedRow{Source: genAddr(t), Destination: genAddr(t), HasKey: rapid.Bool().Draw(t, "has key"),
+				Key: rapid.Uint32().Draw(t, "key"), Packets: rapid.Uint64().Draw(t, "packets"), Why: names.Draw(t, "why")})
 		}
 		return u
 	}

@@ -194,6 +194,8 @@ func (d *decoder) event(e *Event) rib.Event {
 		return rib.Hairpin{In: w.Hairpin.GetIn(), Out: w.Hairpin.GetOut(), Packet: w.Hairpin.GetPacket()}
 	case *Event_NeighborMiss:
 		return rib.NeighborMiss{Interface: w.NeighborMiss.GetInterface(), Addr: d.addr(w.NeighborMiss.GetAddr())}
+	case *Event_UnmatchedGre:
+		return d.unmatched(w.UnmatchedGre)
 	case *Event_PeersUsed:
 		return d.peersUsed(w.PeersUsed)
 	case *Event_Ack:
@@ -201,6 +203,16 @@ func (d *decoder) event(e *Event) rib.Event {
 	}
 	d.fail("event of unknown kind")
 	return nil
+}
+
+func (d *decoder) unmatched(u *UnmatchedGRE) rib.Event {
+	out := rib.UnmatchedGRE{}
+	d.limit("rows", uint32(min(len(u.GetRows()), math.MaxInt32)), session.MaxUnmatched)
+	for _, r := range u.GetRows() {
+		out.Rows = append(out.Rows, rib.UnmatchedRow{Source: d.addr(r.GetSource()), Destination: d.addr(r.GetDestination()),
+			HasKey: r.GetHasKey(), Key: r.GetKey(), Packets: r.GetPackets(), Why: r.GetWhy()})
+	}
+	return out
 }
 
 func (d *decoder) peersUsed(u *PeersUsed) rib.Event {
@@ -307,7 +319,7 @@ func (d *decoder) key(k *Key) rib.Key {
 
 func (d *decoder) watch(w *Watch) rib.Watch {
 	return rib.Watch{
-		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchPeerUse))), VRF: w.GetVrf(),
+		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchUnmatched))), VRF: w.GetVrf(),
 		Addr: d.addr(w.GetAddr()), Family: rib.Family(d.limit("family", w.GetFamily(), math.MaxUint8)),
 		Protocol: d.protocol(w.GetProtocol()), Instance: w.GetInstance(), Interface: w.GetInterface(), Topic: w.GetTopic(),
 	}

@@ -123,12 +123,23 @@ func fromEvent(e rib.Event) *Event {
 		return &Event{What: &Event_Hairpin{&Hairpin{In: e.In, Out: e.Out, Packet: e.Packet}}}
 	case rib.NeighborMiss:
 		return &Event{What: &Event_NeighborMiss{&NeighborMiss{Interface: e.Interface, Addr: fromAddr(e.Addr)}}}
+	case rib.UnmatchedGRE:
+		return &Event{What: &Event_UnmatchedGre{fromUnmatched(e)}}
 	case rib.PeersUsed:
 		return &Event{What: &Event_PeersUsed{fromPeersUsed(e)}}
 	case rib.Ack:
 		return &Event{What: &Event_Ack{fromAck(e)}}
 	}
 	return &Event{} // the set is closed; decoding refuses this
+}
+
+func fromUnmatched(u rib.UnmatchedGRE) *UnmatchedGRE {
+	out := &UnmatchedGRE{}
+	for _, r := range u.Rows {
+		out.Rows = append(out.Rows, &UnmatchedRow{Source: fromAddr(r.Source), Destination: fromAddr(r.Destination),
+			HasKey: r.HasKey, Key: r.Key, Packets: r.Packets, Why: text(r.Why)})
+	}
+	return out
 }
 
 func fromPeersUsed(u rib.PeersUsed) *PeersUsed {

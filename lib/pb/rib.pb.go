@@ -1075,6 +1075,7 @@ type Event struct {
 	//	*Event_NeighborMiss
 	//	*Event_Ack
 	//	*Event_PeersUsed
+	//	*Event_UnmatchedGre
 	What          isEvent_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1225,6 +1226,15 @@ func (x *Event) GetPeersUsed() *PeersUsed {
 	return nil
 }
 
+func (x *Event) GetUnmatchedGre() *UnmatchedGRE {
+	if x != nil {
+		if x, ok := x.What.(*Event_UnmatchedGre); ok {
+			return x.UnmatchedGre
+		}
+	}
+	return nil
+}
+
 type isEvent_What interface {
 	isEvent_What()
 }
@@ -1277,6 +1287,10 @@ type Event_PeersUsed struct {
 	PeersUsed *PeersUsed `protobuf:"bytes,12,opt,name=peers_used,json=peersUsed,proto3,oneof"`
 }
 
+type Event_UnmatchedGre struct {
+	UnmatchedGre *UnmatchedGRE `protobuf:"bytes,13,opt,name=unmatched_gre,json=unmatchedGre,proto3,oneof"`
+}
+
 func (*Event_Attached) isEvent_What() {}
 
 func (*Event_InterfaceChanged) isEvent_What() {}
@@ -1300,6 +1314,8 @@ func (*Event_NeighborMiss) isEvent_What() {}
 func (*Event_Ack) isEvent_What() {}
 
 func (*Event_PeersUsed) isEvent_What() {}
+
+func (*Event_UnmatchedGre) isEvent_What() {}
 
 type Empty struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1705,6 +1721,134 @@ func (x *NeighborMiss) GetAddr() []byte {
 	return nil
 }
 
+type UnmatchedGRE struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          []*UnmatchedRow        `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnmatchedGRE) Reset() {
+	*x = UnmatchedGRE{}
+	mi := &file_rib_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnmatchedGRE) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnmatchedGRE) ProtoMessage() {}
+
+func (x *UnmatchedGRE) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnmatchedGRE.ProtoReflect.Descriptor instead.
+func (*UnmatchedGRE) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *UnmatchedGRE) GetRows() []*UnmatchedRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+type UnmatchedRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        []byte                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Destination   []byte                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	HasKey        bool                   `protobuf:"varint,3,opt,name=has_key,json=hasKey,proto3" json:"has_key,omitempty"`
+	Key           uint32                 `protobuf:"varint,4,opt,name=key,proto3" json:"key,omitempty"`
+	Packets       uint64                 `protobuf:"varint,5,opt,name=packets,proto3" json:"packets,omitempty"`
+	Why           string                 `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnmatchedRow) Reset() {
+	*x = UnmatchedRow{}
+	mi := &file_rib_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnmatchedRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnmatchedRow) ProtoMessage() {}
+
+func (x *UnmatchedRow) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnmatchedRow.ProtoReflect.Descriptor instead.
+func (*UnmatchedRow) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *UnmatchedRow) GetSource() []byte {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *UnmatchedRow) GetDestination() []byte {
+	if x != nil {
+		return x.Destination
+	}
+	return nil
+}
+
+func (x *UnmatchedRow) GetHasKey() bool {
+	if x != nil {
+		return x.HasKey
+	}
+	return false
+}
+
+func (x *UnmatchedRow) GetKey() uint32 {
+	if x != nil {
+		return x.Key
+	}
+	return 0
+}
+
+func (x *UnmatchedRow) GetPackets() uint64 {
+	if x != nil {
+		return x.Packets
+	}
+	return 0
+}
+
+func (x *UnmatchedRow) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 type PeersUsed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Interface     string                 `protobuf:"bytes,1,opt,name=interface,proto3" json:"interface,omitempty"`
@@ -1715,7 +1859,7 @@ type PeersUsed struct {
 
 func (x *PeersUsed) Reset() {
 	*x = PeersUsed{}
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1871,7 @@ func (x *PeersUsed) String() string {
 func (*PeersUsed) ProtoMessage() {}
 
 func (x *PeersUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +1884,7 @@ func (x *PeersUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeersUsed.ProtoReflect.Descriptor instead.
 func (*PeersUsed) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{20}
+	return file_rib_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PeersUsed) GetInterface() string {
@@ -1767,7 +1911,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +1923,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1936,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{21}
+	return file_rib_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Ack) GetSeq() uint64 {
@@ -1819,7 +1963,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_rib_proto_msgTypes[22]
+	mi := &file_rib_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1831,7 +1975,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[22]
+	mi := &file_rib_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1844,7 +1988,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{22}
+	return file_rib_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Failure) GetKey() *Key {
@@ -1956,7 +2100,7 @@ const file_rib_proto_rawDesc = "" +
 	"\ahas_key\x18\x05 \x01(\bR\x06hasKey\x12\x10\n" +
 	"\x03key\x18\x06 \x01(\rR\x03key\x12\x10\n" +
 	"\x03vrf\x18\a \x01(\tR\x03vrf\x12%\n" +
-	"\x0eipv6_transport\x18\b \x01(\bR\ripv6Transport\"\xb4\x05\n" +
+	"\x0eipv6_transport\x18\b \x01(\bR\ripv6Transport\"\xf5\x05\n" +
 	"\x05Event\x122\n" +
 	"\battached\x18\x01 \x01(\v2\x14.godmvpn.v1.AttachedH\x00R\battached\x12D\n" +
 	"\x11interface_changed\x18\x02 \x01(\v2\x15.godmvpn.v1.InterfaceH\x00R\x10interfaceChanged\x12'\n" +
@@ -1971,7 +2115,8 @@ const file_rib_proto_rawDesc = "" +
 	" \x01(\v2\x18.godmvpn.v1.NeighborMissH\x00R\fneighborMiss\x12#\n" +
 	"\x03ack\x18\v \x01(\v2\x0f.godmvpn.v1.AckH\x00R\x03ack\x126\n" +
 	"\n" +
-	"peers_used\x18\f \x01(\v2\x15.godmvpn.v1.PeersUsedH\x00R\tpeersUsedB\x06\n" +
+	"peers_used\x18\f \x01(\v2\x15.godmvpn.v1.PeersUsedH\x00R\tpeersUsed\x12?\n" +
+	"\runmatched_gre\x18\r \x01(\v2\x18.godmvpn.v1.UnmatchedGREH\x00R\funmatchedGreB\x06\n" +
 	"\x04what\"\a\n" +
 	"\x05Empty\"6\n" +
 	"\bAttached\x12\x14\n" +
@@ -2000,7 +2145,16 @@ const file_rib_proto_rawDesc = "" +
 	"\x06packet\x18\x03 \x01(\fR\x06packet\"@\n" +
 	"\fNeighborMiss\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04addr\x18\x02 \x01(\fR\x04addr\"=\n" +
+	"\x04addr\x18\x02 \x01(\fR\x04addr\"<\n" +
+	"\fUnmatchedGRE\x12,\n" +
+	"\x04rows\x18\x01 \x03(\v2\x18.godmvpn.v1.UnmatchedRowR\x04rows\"\x9f\x01\n" +
+	"\fUnmatchedRow\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\fR\x06source\x12 \n" +
+	"\vdestination\x18\x02 \x01(\fR\vdestination\x12\x17\n" +
+	"\ahas_key\x18\x03 \x01(\bR\x06hasKey\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\rR\x03key\x12\x18\n" +
+	"\apackets\x18\x05 \x01(\x04R\apackets\x12\x10\n" +
+	"\x03why\x18\x06 \x01(\tR\x03why\"=\n" +
 	"\tPeersUsed\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
 	"\x04nbma\x18\x02 \x03(\fR\x04nbma\"H\n" +
@@ -2023,7 +2177,7 @@ func file_rib_proto_rawDescGZIP() []byte {
 	return file_rib_proto_rawDescData
 }
 
-var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_rib_proto_goTypes = []any{
 	(*NextHop)(nil),          // 0: godmvpn.v1.NextHop
 	(*Route)(nil),            // 1: godmvpn.v1.Route
@@ -2045,9 +2199,11 @@ var file_rib_proto_goTypes = []any{
 	(*TopicMessage)(nil),     // 17: godmvpn.v1.TopicMessage
 	(*Hairpin)(nil),          // 18: godmvpn.v1.Hairpin
 	(*NeighborMiss)(nil),     // 19: godmvpn.v1.NeighborMiss
-	(*PeersUsed)(nil),        // 20: godmvpn.v1.PeersUsed
-	(*Ack)(nil),              // 21: godmvpn.v1.Ack
-	(*Failure)(nil),          // 22: godmvpn.v1.Failure
+	(*UnmatchedGRE)(nil),     // 20: godmvpn.v1.UnmatchedGRE
+	(*UnmatchedRow)(nil),     // 21: godmvpn.v1.UnmatchedRow
+	(*PeersUsed)(nil),        // 22: godmvpn.v1.PeersUsed
+	(*Ack)(nil),              // 23: godmvpn.v1.Ack
+	(*Failure)(nil),          // 24: godmvpn.v1.Failure
 }
 var file_rib_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.Route.next_hops:type_name -> godmvpn.v1.NextHop
@@ -2063,19 +2219,21 @@ var file_rib_proto_depIdxs = []int32{
 	17, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
 	18, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
 	19, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
-	21, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
-	20, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
-	8,  // 15: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
-	0,  // 16: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
-	8,  // 17: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
-	1,  // 18: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
-	22, // 19: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
-	7,  // 20: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	23, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
+	22, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
+	20, // 15: godmvpn.v1.Event.unmatched_gre:type_name -> godmvpn.v1.UnmatchedGRE
+	8,  // 16: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
+	0,  // 17: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
+	8,  // 18: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
+	1,  // 19: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
+	21, // 20: godmvpn.v1.UnmatchedGRE.rows:type_name -> godmvpn.v1.UnmatchedRow
+	24, // 21: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
+	7,  // 22: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_rib_proto_init() }
@@ -2096,6 +2254,7 @@ func file_rib_proto_init() {
 		(*Event_NeighborMiss)(nil),
 		(*Event_Ack)(nil),
 		(*Event_PeersUsed)(nil),
+		(*Event_UnmatchedGre)(nil),
 	}
 	file_rib_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
@@ -2104,7 +2263,7 @@ func file_rib_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rib_proto_rawDesc), len(file_rib_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -14,6 +14,7 @@ const (
 	WatchHairpin                           // packets that leave a tunnel of a group that they came in by: Hairpin
 	WatchNeighborMiss                      // packets for an unknown neighbour on Interface: NeighborMiss
 	WatchPeerUse                           // data packets that leave by the multipoint tunnel Interface: PeersUsed
+	WatchUnmatched                         // GRE packets that come for no tunnel: UnmatchedGRE
 )
 
 // Watch is one thing that a daemon asks to be told of. It is comparable and is
@@ -117,6 +118,20 @@ type PeersUsed struct {
 	NBMA      []netip.Addr // sorted
 }
 
+// UnmatchedGRE tells which GRE packets came for no tunnel: the whole picture, in the
+// place of the one before, those that came last first. It is told when the watch begins
+// and when there are more.
+type UnmatchedGRE struct{ Rows []UnmatchedRow }
+
+// UnmatchedRow counts GRE packets of one source, destination and key.
+type UnmatchedRow struct {
+	Source, Destination netip.Addr // outer
+	HasKey              bool
+	Key                 uint32
+	Packets             uint64
+	Why                 string // what of the tunnels does not match, for an operator
+}
+
 // Ack reports on objects: everything up to and including Seq was applied to the
 // forwarding state, except for Failures.
 type Ack struct {
@@ -142,4 +157,5 @@ func (TopicMessage) event()     {}
 func (Hairpin) event()          {}
 func (NeighborMiss) event()     {}
 func (PeersUsed) event()        {}
+func (UnmatchedGRE) event()     {}
 func (Ack) event()              {}

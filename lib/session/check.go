@@ -151,6 +151,7 @@ func CheckWatch(w rib.Watch) error {
 		want.Interface, want.Instance, ok = w.Interface, w.Instance, w.Interface != ""
 	case rib.WatchNeighborMiss, rib.WatchPeerUse:
 		want.Interface, ok = w.Interface, w.Interface != ""
+	case rib.WatchUnmatched:
 	default:
 		return invalid("watch of kind %d", w.Kind)
 	}

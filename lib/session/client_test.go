@@ -308,7 +308,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, w := range []rib.Watch{{}, {Kind: 99}, {Kind: rib.WatchTopic}, {Kind: rib.WatchTopic, Topic: "x", VRF: "y"},
 		{Kind: rib.WatchHairpin, Instance: 1}, {Kind: rib.WatchNeighborMiss, Interface: "x", Instance: 1},
-		{Kind: rib.WatchPeerUse}, {Kind: rib.WatchPeerUse, Interface: "x", Instance: 1}} {
+		{Kind: rib.WatchPeerUse}, {Kind: rib.WatchPeerUse, Interface: "x", Instance: 1}, {Kind: rib.WatchUnmatched, Interface: "x"}} {
 		if err := c.Watch(w); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Watch(%+v): %v", w, err)
 		}

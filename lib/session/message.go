@@ -29,6 +29,8 @@ const (
 	MaxCounters = 4 << 10   // counters of a daemon
 	MaxFailures = 128 << 10 // failures of one Ack
 	MaxUsed     = 16 << 10  // addresses of one PeersUsed
+
+	MaxUnmatched = 256 // rows of one UnmatchedGRE
 )
 
 // Up is a message from a daemon to zebra. The set is closed.

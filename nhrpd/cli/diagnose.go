@@ -25,6 +25,8 @@ type Facts struct {
 	Cache   *core.CacheReport
 	Traffic *core.TrafficReport
 	Routes  map[Question]rib.NextHopChanged // a question that is not in it was not answered
+
+	Unmatched []rib.UnmatchedRow // GRE packets that came for no tunnel
 }
 
 // Verdict is what is found of a layer.
@@ -93,6 +95,9 @@ func targets(f Facts, peer netip.Addr) []target {
 				found = append(found, t)
 			}
 		}
+		if !peer.IsValid() {
+			found = append(found, f.strangers(i, found)...)
+		}
 		if len(found) == 0 && (!peer.IsValid() || i.Subnet.Contains(peer)) {
 			found = []target{{iface: i, tunnel: peer}}
 		}
@@ -153,7 +158,7 @@ func Diagnose(f Facts, peer netip.Addr) []Diagnosis {
 		d := Diagnosis{Interface: t.iface.Interface, Peer: text(t.tunnel), NBMA: text(t.nbma)}
 		d.Layers = []Layer{t.interfaceLayer()}
 		if t.tunnel.IsValid() || t.nbma.IsValid() {
-			d.Layers = append(d.Layers, t.transportLayer(f), t.greLayer(), Layer{"IPsec", VerdictNone, "not configured"}, t.nhrpLayer(f), t.routingLayer(f))
+			d.Layers = append(d.Layers, t.transportLayer(f), t.greLayer(f), Layer{"IPsec", VerdictNone, "not configured"}, t.nhrpLayer(f), t.routingLayer(f))
 		} else if t.iface.Up {
 			d.Layers = append(d.Layers, Layer{"NHRP", VerdictOK, t.quiet(f)})
 		}
@@ -264,6 +269,28 @@ func hopsText(a netip.Addr, hops []rib.NextHop) string {
 	return said
 }
 
+// unmatched returns the packets of a peer that came for no tunnel, though the tunnel is
+// where they were sent.
+func (f Facts) unmatched(t target) (r rib.UnmatchedRow, ok bool) {
+	at := slices.IndexFunc(f.Unmatched, func(r rib.UnmatchedRow) bool { return r.Source == t.nbma && r.Destination == t.iface.Source })
+	if at < 0 {
+		return r, false
+	}
+	return f.Unmatched[at], true
+}
+
+// strangers returns who sends GRE packets to a tunnel's source that are for no tunnel,
+// and is not among those who were found.
+func (f Facts) strangers(i *core.InterfacePeers, found []target) (all []target) {
+	for _, r := range f.Unmatched {
+		same := func(t target) bool { return t.nbma == r.Source }
+		if r.Destination == i.Source && !slices.ContainsFunc(found, same) && !slices.ContainsFunc(all, same) {
+			all = append(all, target{iface: i, nbma: r.Source})
+		}
+	}
+	return all
+}
+
 // greKey says which key has to be the same.
 func (t target) greKey() string {
 	if t.iface.HasKey {
@@ -273,9 +300,16 @@ func (t target) greKey() string {
 }
 
 // greLayer judges by what arrived: GRE itself answers nothing.
-func (t target) greLayer() Layer {
+func (t target) greLayer(f Facts) Layer {
 	const name = "GRE"
+	r, lost := f.unmatched(t)
 	switch s, e := t.server, t.entry; {
+	case lost && (s == nil || s.State != core.NHSResponding) && (e == nil || e.Flags&core.FlagRegistered == 0):
+		key := "no key"
+		if r.HasKey {
+			key = fmt.Sprintf("key %d", r.Key)
+		}
+		return Layer{name, VerdictFails, fmt.Sprintf("packets come from %v with %s, for no tunnel: %s (%d so far)", r.Source, key, r.Why, r.Packets)}
 	case s != nil && s.LastHeard != core.NoExpiry && (s.State == core.NHSResponding || s.LastHeard <= min(s.Since+declared, recently)):
 		return Layer{name, VerdictOK, fmt.Sprintf("NHRP packets come from %v, the last one %s ago", t.nbma, cli.Duration(s.LastHeard))}
 	case s != nil && (s.State == core.NHSWaiting || s.State == core.NHSStandby):

@@ -110,6 +110,14 @@ func TestDiagnoseFaults(t *testing.T) {
 		}},
 		{"no map", "Transport", "Transport", cli.VerdictFails, "no \"nbma\" behind it and no map", func(f *cli.Facts) { s := down(f); s.State, s.NBMA = core.NHSWaiting, netip.Addr{} }},
 		{"silence", "GRE", "GRE", cli.VerdictFails, "no packet came from 192.0.2.1: is IP protocol 47 let through both ways, has the other end tunnel key 100", func(f *cli.Facts) { down(f) }},
+		{"another key", "GRE", "GRE", cli.VerdictFails, "packets come from 192.0.2.1 with key 99, for no tunnel: Tunnel0 has key 100 (17 so far)", func(f *cli.Facts) {
+			down(f)
+			f.Unmatched = []rib.UnmatchedRow{{Source: addr("203.0.113.7"), Destination: addr("192.0.2.77")},
+				{Source: addr("192.0.2.1"), Destination: addr("198.51.100.1"), HasKey: true, Key: 99, Packets: 17, Why: "Tunnel0 has key 100"}}
+		}},
+		{"another key before", "", "GRE", cli.VerdictOK, "NHRP packets come from 192.0.2.1", func(f *cli.Facts) {
+			f.Unmatched = []rib.UnmatchedRow{{Source: addr("192.0.2.1"), Destination: addr("198.51.100.1"), Packets: 17, Why: "Tunnel0 has key 100"}}
+		}},
 		{"silence for a while", "GRE", "GRE", cli.VerdictFails, "the last packet came 00:10:00 ago from 192.0.2.1", func(f *cli.Facts) { down(f).LastHeard = 10 * time.Minute }},
 		{"an answer long ago", "GRE", "GRE", cli.VerdictFails, "the last packet came 00:01:30 ago", func(f *cli.Facts) { down(f).LastHeard = 90 * time.Second }},
 		{"at the beginning", "", "GRE", cli.VerdictUnknown, "no answer yet, for 00:00:01", func(f *cli.Facts) { s := down(f); s.State, s.Since, s.Sent = core.NHSExpecting, time.Second, 1 }},
@@ -185,6 +193,23 @@ func TestDiagnosePeers(t *testing.T) {
 				t.Errorf("%d found, fails at %q; %+v", len(found), found[0].Failing, l)
 			}
 		})
+	}
+}
+
+// TestStranger: who sends with another key is diagnosed though nobody knows it.
+func TestStranger(t *testing.T) {
+	f := healthy()
+	f.Unmatched = []rib.UnmatchedRow{
+		{Source: addr("203.0.113.9"), Destination: addr("198.51.100.1"), HasKey: true, Key: 99, Packets: 3, Why: "Tunnel0 has key 100"},
+		{Source: addr("203.0.113.9"), Destination: addr("198.51.100.1"), Packets: 1, Why: "Tunnel0 has key 100"},
+		{Source: addr("203.0.113.8"), Destination: addr("192.0.2.77"), Packets: 1, Why: "no tunnel has the source 192.0.2.77"},
+	}
+	found := cli.Diagnose(f, netip.Addr{})
+	if n := len(found); n != 2 || found[1].NBMA != "203.0.113.9" {
+		t.Fatalf("%+v", found)
+	}
+	if l := layer(t, found[1:], "GRE"); l.Verdict != cli.VerdictFails || !strings.Contains(l.Text, "with key 99, for no tunnel: Tunnel0 has key 100 (3 so far)") {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/conf"
@@ -40,6 +41,8 @@ type Edge struct {
 	lookups  sync.WaitGroup
 	mute     map[string]bool // tunnels of which was said that multicast cannot be sent; of the session's goroutine
 
+	unmatched atomic.Pointer[[]rib.UnmatchedRow] // as zebra told last
+
 	inquiries  sm.Inquiries[core.Report]
 	conditions conditions
 }
@@ -60,12 +63,23 @@ func New(log *slog.Logger, network rawsock.Network, resolver Resolver) *Edge {
 	if err := e.client.Watch(rib.Watch{Kind: rib.WatchTopic, Topic: memoryTopic}); err != nil {
 		log.Error("the cache will not outlive the daemon", "error", err)
 	}
+	if err := e.client.Watch(rib.Watch{Kind: rib.WatchUnmatched}); err != nil {
+		log.Error("nothing will be known of packets for no tunnel", "error", err)
+	}
 	now := time.Now()
 	e.events.since = now
 	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{
 		Machine: core.New(core.Options{Source: rand.NewPCG(secret(), secret()), RequestID: firstRequestID(now), Secret: secret()}),
 		Tick:    core.Tick{}, Queue: rxQueue, Handle: e.handle})
 	return e
+}
+
+// Unmatched returns the GRE packets that came for no tunnel, as zebra told last.
+func (e *Edge) Unmatched() []rib.UnmatchedRow {
+	if rows := e.unmatched.Load(); rows != nil {
+		return *rows
+	}
+	return nil
 }
 
 // secret returns 64 bits that nobody can guess.
@@ -115,6 +129,8 @@ func (e *Edge) event(ev rib.Event) {
 		e.nextHop(ev)
 	case rib.Hairpin:
 		e.driver.Offer(core.Hairpin{In: ev.In, Out: ev.Out, Packet: ev.Packet})
+	case rib.UnmatchedGRE:
+		e.unmatched.Store(&ev.Rows)
 	case rib.PeersUsed:
 		e.driver.Post(core.PeersUsed{Interface: ev.Interface, NBMA: ev.NBMA})
 	case rib.TopicMessage:

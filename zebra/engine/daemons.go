@@ -28,6 +28,7 @@ type daemon struct {
 	epoch    uint64          // of the attachment
 	ended    bool            // has come to an end of replay in this life of zebra
 	misses   map[string]bool // interfaces whose neighbour misses it wants
+	nomatch  bool            // it wants to hear of GRE packets for no tunnel
 	taps     map[tap]tapped
 	counters []session.Counter
 }
@@ -121,7 +122,7 @@ func (e *Engine) Message(m hub.Message) {
 
 func (e *Engine) attached(m hub.Attached) {
 	d := e.daemon(m.Owner)
-	d.attached, d.misses, d.epoch = true, map[string]bool{}, m.Epoch
+	d.attached, d.misses, d.nomatch, d.epoch = true, map[string]bool{}, false, m.Epoch
 	if e.start.swept {
 		e.picture(m.Owner, d)
 	}
@@ -140,6 +141,9 @@ func (e *Engine) picture(owner string, d *daemon) {
 		e.hub.Send(owner, librib.InterfaceChanged{Interface: i})
 	}
 	e.hub.Send(owner, librib.InterfacesKnown{})
+	if d.nomatch {
+		e.hub.Send(owner, e.unmatchedNow())
+	}
 	// The answers to what it asked before were dropped by the hub.
 	for _, w := range e.rib.Watches(owner) {
 		e.rib.Step(e.Now(), rib.WatchAdd{Owner: owner, Watch: w})
@@ -177,12 +181,17 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 		if up.Watch.Kind == librib.WatchNeighborMiss {
 			d.misses[up.Watch.Interface] = true
 		}
+		if up.Watch.Kind == librib.WatchUnmatched {
+			d.nomatch = true
+			e.hub.Send(owner, e.unmatchedNow())
+		}
 		e.addTap(d, up.Watch)
 		e.rib.Step(now, rib.WatchAdd{Owner: owner, Watch: up.Watch})
 	case session.WatchDel:
 		if up.Watch.Kind == librib.WatchNeighborMiss {
 			delete(d.misses, up.Watch.Interface)
 		}
+		d.nomatch = d.nomatch && up.Watch.Kind != librib.WatchUnmatched
 		e.deleteTap(d, up.Watch)
 		e.rib.Step(now, rib.WatchDel{Owner: owner, Watch: up.Watch})
 	case session.EndOfReplay:

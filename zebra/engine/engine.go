@@ -196,6 +196,9 @@ func (e *Engine) settle() {
 	if e.relink {
 		e.relink = false
 		e.settleUnmatched()
+		if len(e.unmatched.rows) > 0 {
+			e.tellUnmatched()
+		}
 	}
 	e.sweepConfigured()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/clock"
 	librib "github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/lib/telemetry"
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
 )
@@ -31,6 +32,7 @@ type UnmatchedView struct {
 	dataplane.UnmatchedRow
 	Since, Last clock.Instant // when it was first and last told of
 	Why         string        // what of the configured tunnels does not match
+	Mended      bool          // a tunnel would take such packets now
 }
 
 // unmatched is what is known of GRE packets for no tunnel.
@@ -89,13 +91,37 @@ func (e *Engine) foundUnmatched(ev dataplane.UnmatchedFound) {
 			continue
 		}
 		if ok, hidden := e.unmatched.all.Allow(""); ok {
-			text := fmt.Sprintf("GRE packets from %v to %v with %s are for no tunnel: %s", r.Source, r.Destination, KeyText(r.HasKey, r.Key), e.mismatch(r))
+			why, _ := e.mismatch(r)
+			text := fmt.Sprintf("GRE packets from %v to %v with %s are for no tunnel: %s", r.Source, r.Destination, KeyText(r.HasKey, r.Key), why)
 			if hidden > 0 {
 				text += fmt.Sprintf(" (%d others not shown)", hidden)
 			}
 			unmatchedGRE.Log(e.log, "%s", text)
 		}
 	}
+	e.tellUnmatched()
+}
+
+// tellUnmatched gives daemons that watch the present picture.
+func (e *Engine) tellUnmatched() {
+	for _, name := range e.names() {
+		if e.daemons[name].nomatch {
+			e.hub.Send(name, e.unmatchedNow())
+		}
+	}
+}
+
+// unmatchedNow is the picture for daemons: the rows that grew last, as many as a
+// message holds, without those that a tunnel would take by now.
+func (e *Engine) unmatchedNow() librib.UnmatchedGRE {
+	rows := slices.DeleteFunc(e.Unmatched(), func(v UnmatchedView) bool { return v.Mended })
+	slices.SortStableFunc(rows, func(a, b UnmatchedView) int { return cmp.Compare(b.Last, a.Last) })
+	var out librib.UnmatchedGRE
+	for _, r := range rows[:min(len(rows), session.MaxUnmatched)] {
+		out.Rows = append(out.Rows, librib.UnmatchedRow{Source: r.Source, Destination: r.Destination,
+			HasKey: r.HasKey, Key: r.Key, Packets: r.Packets, Why: r.Why})
+	}
+	return out
 }
 
 // makeRoom forgets the row that was not told of for longest, if there are too many.
@@ -123,31 +149,36 @@ func KeyText(has bool, key uint32) string {
 
 // mismatch tells what of the tunnels does not match the packets of a row: of those
 // with its destination as their source, if there are any.
-func (e *Engine) mismatch(r dataplane.UnmatchedRow) string {
+func (e *Engine) mismatch(r dataplane.UnmatchedRow) (text string, mended bool) {
 	var why []string
 	for _, i := range e.iface.Interfaces() {
 		if t := i.Tunnel; t != nil && t.Source == r.Destination {
-			why = append(why, tunnelMismatch(i, r))
+			s, none := tunnelMismatch(i, r)
+			if none {
+				return s, true
+			}
+			why = append(why, s)
 		}
 	}
 	if len(why) == 0 {
-		return fmt.Sprintf("no tunnel has the source %v", r.Destination)
+		return fmt.Sprintf("no tunnel has the source %v", r.Destination), false
 	}
 	slices.Sort(why)
-	return strings.Join(why, "; ")
+	return strings.Join(why, "; "), false
 }
 
-func tunnelMismatch(i librib.Interface, r dataplane.UnmatchedRow) string {
+// tunnelMismatch tells what of one tunnel does not match; none says that nothing does.
+func tunnelMismatch(i librib.Interface, r dataplane.UnmatchedRow) (text string, none bool) {
 	t := i.Tunnel
 	switch {
 	case t.Destination.IsValid() && t.Destination != r.Source:
-		return fmt.Sprintf("%s leads to %v", i.Name, t.Destination)
+		return fmt.Sprintf("%s leads to %v", i.Name, t.Destination), false
 	case t.HasKey != r.HasKey || t.HasKey && t.Key != r.Key:
-		return i.Name + " has " + KeyText(t.HasKey, t.Key)
+		return i.Name + " has " + KeyText(t.HasKey, t.Key), false
 	case !i.AdminUp:
-		return i.Name + " is down"
+		return i.Name + " is down", false
 	}
-	return i.Name + " would take them now"
+	return i.Name + " would take them now", true
 }
 
 // Unmatched returns the rows, by source, destination and key.
@@ -155,12 +186,21 @@ func (e *Engine) Unmatched() []UnmatchedView {
 	out := make([]UnmatchedView, 0, len(e.unmatched.rows))
 	for _, v := range e.unmatched.rows {
 		row := *v
-		row.Why = e.mismatch(v.UnmatchedRow)
+		row.Why, row.Mended = e.mismatch(v.UnmatchedRow)
 		out = append(out, row)
 	}
 	slices.SortFunc(out, func(a, b UnmatchedView) int {
-		return cmp.Or(a.Source.Compare(b.Source), a.Destination.Compare(b.Destination), cmp.Compare(a.Key, b.Key),
-			strings.Compare(fmt.Sprint(a.HasKey), fmt.Sprint(b.HasKey)))
+		return cmp.Or(a.Source.Compare(b.Source), a.Destination.Compare(b.Destination), cmp.Compare(a.Key, b.Key), compareBool(a.HasKey, b.HasKey))
 	})
 	return out
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	librib "github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
 	"github.com/godmvpn/godmvpn/zebra/engine"
 	"github.com/godmvpn/godmvpn/zebra/iface"
@@ -55,9 +57,28 @@ func TestUnmatched(t *testing.T) {
 		if d := cmp.Diff(want, have); d != "" {
 			t.Errorf("(-want +have):\n%s", d)
 		}
-		for n := range 3000 {
-			w.engine.Event(dataplane.UnmatchedFound{Rows: []dataplane.UnmatchedRow{row(fmt.Sprintf("10.0.%d.%d", n>>8, n&255), "192.0.2.1", 1, 1)}})
+		// A daemon that watches is given the picture, and each later one, without what is
+		// mended by now.
+		w.engine.Enabled([]string{"nhrpd"})
+		w.engine.Configured()
+		w.attach("nhrpd", session.Begin{}, session.WatchAdd{Watch: librib.Watch{Kind: librib.WatchUnmatched}})
+		if got := w.told("nhrpd"); !strings.Contains(got, "Tunnel0 has key 100") {
+			t.Errorf("nhrpd was told %s", got)
 		}
+		w.engine.Configure(iface.Config{Interfaces: []iface.Interface{
+			{Name: "Tunnel0", Tunnel: iface.Tunnel{Source: addr("192.0.2.1"), Multipoint: true, HasKey: true, Key: 99}}}}, nil)
+		if got := w.told("nhrpd"); !strings.Contains(got, "198.51.100.1 key 99: Tunnel0 is down") {
+			t.Errorf("with a device that is not up nhrpd was told %s", got)
+		}
+		w.engine.Event(dataplane.LinkChanged{Link: dataplane.LinkInfo{Name: "Tunnel0", Index: 7, Kind: "gre", Own: true, Up: true, Running: true, LowerUp: true, MTU: 1476}})
+		if got := w.told("nhrpd"); !strings.Contains(got, "198.51.100.1 no key: Tunnel0 has key 99") || strings.Contains(got, "198.51.100.1 key 99") {
+			t.Errorf("with another key nhrpd was told %s", got)
+		}
+		var many dataplane.UnmatchedFound
+		for n := range 3000 {
+			many.Rows = append(many.Rows, row(fmt.Sprintf("10.0.%d.%d", n>>8, n&255), "192.0.2.1", 1, 1))
+		}
+		w.engine.Event(many)
 		if n := len(w.unmatched()); n != 1024 {
 			t.Errorf("%d rows", n)
 		}

@@ -171,6 +171,10 @@ func (w *world) told(owner string) string {
 			words = append(words, "known")
 		case librib.NeighborMiss:
 			words = append(words, fmt.Sprintf("miss %s %v", e.Interface, e.Addr))
+		case librib.UnmatchedGRE:
+			for _, r := range e.Rows {
+				words = append(words, fmt.Sprintf("unmatched %v %s: %s", r.Source, engine.KeyText(r.HasKey, r.Key), r.Why))
+			}
 		case librib.Ack:
 			words = append(words, fmt.Sprintf("ack %d %v", e.Seq, e.Failures))
 		default:

@@ -38,6 +38,7 @@ const (
 	aboutTopic
 	aboutMiss
 	aboutUse
+	aboutUnmatched
 	aboutAck
 	aboutMarker
 	aboutSample // events that nothing replaces
@@ -234,6 +235,8 @@ func bytesOf(e rib.Event) int {
 		return len(e.Packet)
 	case rib.Ack:
 		return 128 * len(e.Failures)
+	case rib.UnmatchedGRE:
+		return 256 * len(e.Rows)
 	case rib.PeersUsed:
 		return 32 * len(e.NBMA)
 	case rib.RouteChanged:
@@ -258,6 +261,8 @@ func about(e rib.Event) subject {
 		return subject{kind: aboutTopic, name: e.Topic, key: e.Key}
 	case rib.NeighborMiss:
 		return subject{kind: aboutMiss, name: e.Interface, addr: e.Addr}
+	case rib.UnmatchedGRE:
+		return subject{kind: aboutUnmatched}
 	case rib.PeersUsed:
 		return subject{kind: aboutUse, name: e.Interface}
 	case rib.Ack:

@@ -68,6 +68,12 @@ func TestKeyMismatch(t *testing.T) {
 	if out := c.Hub.MustVtysh("show tunnel unmatched"); !strings.Contains(out, "198.51.100.1") || strings.Contains(out, "203.0.113.1") {
 		t.Errorf("show tunnel unmatched:\n%s", out)
 	}
+	harness.Eventually(t, converge, func() error {
+		return c.Hub.ShowJSON("diagnose dmvpn", `{"diagnoses": [{"interface": "Tunnel0", "nbma": "198.51.100.1", "failing": "GRE"}]}`)
+	})
+	if out := c.Hub.MustVtysh("diagnose dmvpn"); !strings.Contains(out, "packets come from 198.51.100.1 with key 99, for no tunnel: Tunnel0 has key 100") {
+		t.Errorf("diagnose dmvpn:\n%s", out)
+	}
 	// What is inside does not get in: it does not come to the hub's LAN.
 	lan := c.LAN0.Capture("eth0")
 	inside := harness.Between("10.11.0.10", "10.10.0.10")
