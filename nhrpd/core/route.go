@@ -26,10 +26,6 @@ type routeKey struct {
 	addr netip.Addr
 }
 
-func (k routeKey) compare(o routeKey) int {
-	return cmp.Or(cmp.Compare(k.vrf, o.vrf), k.addr.Compare(o.addr))
-}
-
 // route is what zebra says of how an address is reached by routing alone, without
 // what NHRP itself put over it. zebra tells of every change as long as it is watched.
 type route struct {

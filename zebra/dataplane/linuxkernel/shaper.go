@@ -305,7 +305,7 @@ func (p *Provider) unshape(name string, nbma netip.Addr) error {
 	case s.c == nil:
 		left := maps.Clone(s.classes)
 		delete(left, nbma)
-		if s, err = p.reclassify(d, left); err != nil {
+		if _, err := p.reclassify(d, left); err != nil {
 			return err
 		}
 		return p.deleteClass(d.Index, minor)
