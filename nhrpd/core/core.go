@@ -280,5 +280,6 @@ func (c *Core) shutdown(now clock.Instant) {
 				c.removeEntry(now, e, TraceEntryDeleted, "Shutdown")
 			}
 		}
+		c.farewell(now, i)
 	}
 }

@@ -151,6 +151,32 @@ func (c *Core) purgeDue(now clock.Instant, p *purging) {
 	c.timers.Set(timerKey{kind: timerPurge, purge: p}, now.Add(c.jitter(p.retry)))
 }
 
+// farewell tells the stations that this one exchanged packets with that it is gone.
+// They know where it is from its questions and answers, of which nobody keeps account.
+// Servers are told by the end of the registration.
+func (c *Core) farewell(now clock.Instant, i *iface) {
+	if !i.ready || !i.multipoint {
+		return
+	}
+	own := hostPrefix(i.addr.Addr())
+	for _, e := range i.cache.sorted() {
+		if e.resolved() && e.flags&FlagNexthop != 0 && !i.serverBehind(e.nbma) && !i.purgesFrom(e.target.Addr(), own) {
+			c.startPurge(now, i, e.target.Addr(), e.nbma, own, e.expires)
+		}
+	}
+}
+
+// purgesFrom reports whether a station is being told that a prefix is not true any more.
+func (i *iface) purgesFrom(station netip.Addr, p netip.Prefix) bool {
+	// unordered: any will do
+	for _, x := range i.purges {
+		if x.station == station && x.target == p {
+			return true
+		}
+	}
+	return false
+}
+
 // dropPurges forgets the Purge Requests of an instance that ends.
 func (c *Core) dropPurges(i *iface) {
 	// unordered: nothing is emitted
