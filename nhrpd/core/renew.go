@@ -199,6 +199,12 @@ func (c *Core) renewed(now clock.Instant, i *iface, in RxPacket) bool {
 		c.drop(i, in, DropUnexpectedReply)
 		return true
 	}
+	if code != packet.CodeSuccess && !e.renewal.validate {
+		// A server that has just begun knows nobody yet. What works goes on, and is asked
+		// for again.
+		e.troubled(now, code.String())
+		return true
+	}
 	c.stopRenewal(e)
 	switch {
 	case code != packet.CodeSuccess:
