@@ -79,8 +79,9 @@
 // asked. When more respond than there are places, the worst give way after the
 // fallback time: their registration is taken back by a Purge Request. Every change
 // goes through serversChanged, which chooses anew and then has multicast, the line
-// protocol (if-state nhrp) and temporary entries follow: all three depend on servers
-// that respond, and on no others.
+// protocol (if-state nhrp) and temporary entries follow: they depend on servers that
+// respond, and on no others; but in a cluster without a limit multicast goes on to one
+// that is silent, of which NHRP alone may be dead, so that routing protocols stay up.
 //
 // The protocol address of a server may be unknown (`nhs dynamic`). It is then learnt
 // from the first reply that accepts a registration, and forgotten when the server is

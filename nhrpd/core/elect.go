@@ -91,6 +91,18 @@ func (i *iface) maxConnections(cluster uint8) int {
 	return len(i.servers)
 }
 
+// limited reports whether a cluster has a limit of connections.
+func (i *iface) limited(cluster uint8) bool {
+	return slices.ContainsFunc(i.cfg.Clusters, func(k ClusterConfig) bool { return k.Number == cluster })
+}
+
+// hears reports whether multicast goes to a server: while it is connected; and where
+// none takes its place also while it is silent, for it may be its NHRP alone that is
+// dead, and routing protocols need not suffer by that.
+func (s *server) hears() bool {
+	return s.served && (s.state == NHSResponding || !s.iface.limited(s.cfg.Cluster))
+}
+
 // giveWay takes the connection to a server back that better ones make needless, at
 // once or when the time for that has passed.
 func (c *Core) giveWay(now clock.Instant, s *server) {
@@ -128,7 +140,7 @@ func (c *Core) standBy(now clock.Instant, s *server, reason string) {
 	c.deregister(now, s)
 	c.clearSurplus(s)
 	c.timers.Clear(timerKey{kind: timerSend, server: s})
-	s.pending, s.retry, s.announced = false, 0, false
+	s.pending, s.retry, s.announced, s.served = false, 0, false, false
 	c.setServerState(now, s, NHSStandby, reason)
 	c.unlearn(now, s)
 }

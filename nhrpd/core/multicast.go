@@ -24,12 +24,12 @@ type multicastBasis struct {
 }
 
 // multicastStatic returns the configured addresses and those of the servers so
-// marked that are connected, sorted, each once. The node itself is not among them: a hub may share
+// marked that hear it, sorted, each once. The node itself is not among them: a hub may share
 // the lines of its spokes.
 func (i *iface) multicastStatic() []netip.Addr {
 	all := slices.Clone(i.cfg.MulticastMaps)
 	for _, s := range i.servers {
-		if s.cfg.Multicast && s.state == NHSResponding {
+		if s.cfg.Multicast && s.hears() {
 			all = append(all, s.nbma)
 		}
 	}

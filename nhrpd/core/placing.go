@@ -118,6 +118,7 @@ func (c *Core) placeServer(now clock.Instant, s *server) (changed bool) {
 	if !i.carries(s.nbma) {
 		s.nbma = netip.Addr{}
 	}
+	s.served = s.served && s.nbma == was
 	if s.nbma != was && s.cfg.Dynamic {
 		s.addr = netip.Addr{} // who is there may be somebody else
 	}

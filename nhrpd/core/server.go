@@ -36,6 +36,7 @@ type server struct {
 	since     clock.Instant
 	reason    string        // for the state
 	announced bool          // that it is down was logged, and it was not up since
+	served    bool          // it accepted a registration at this NBMA address, and refused none since
 	surplus   bool          // connected, though enough better ones are
 	surplusAt clock.Instant // since when
 
@@ -63,7 +64,7 @@ func (c *Core) stopServer(now clock.Instant, s *server, reason string) {
 		c.timers.Clear(timerKey{kind: timerResolve, server: s})
 		s.resolveWait = 0
 	}
-	s.pending, s.retry, s.registered = false, 0, netip.Addr{}
+	s.pending, s.retry, s.registered, s.served = false, 0, netip.Addr{}, false
 	c.clearSurplus(s)
 	if s.state == NHSResponding {
 		c.serverDown(now, s, reason)
@@ -185,7 +186,7 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 		s.addr = i.responder(m)
 		c.syncStatic(now, i)
 	}
-	s.registered, s.retry = i.addr.Addr(), 0
+	s.registered, s.retry, s.served = i.addr.Addr(), 0, true
 	s.translated, s.trouble = c.translation(i), trouble{}
 	c.timers.Set(timerKey{kind: timerSend, server: s}, now.Add(i.cfg.RegistrationTimeout))
 	if s.state == NHSResponding {
@@ -252,14 +253,14 @@ func (c *Core) translation(i *iface) netip.Addr {
 // refused handles a NAK. The retry that is armed goes on, with a new request.
 func (c *Core) refused(now clock.Instant, s *server, code packet.CIECode) {
 	s.failed++
-	s.registered = netip.Addr{}
+	s.registered, s.served = netip.Addr{}, false
 	s.trouble.refused(now, code)
 	c.trace(Trace{Event: TraceRefused, Interface: s.iface.key.name, Peer: s.addr, NBMA: s.nbma, Code: uint16(code), RequestID: s.requestID})
 	c.logError(now, s.iface, s.nbma, packet.RegistrationReply, code.String(), uint16(code))
 	if !s.announced {
 		c.serverDown(now, s, "Registration Refused: "+s.trouble.text)
-		c.serversChanged(now, s.iface)
 	}
+	c.serversChanged(now, s.iface)
 }
 
 // serverDown declares a server down. What follows from that for others is
