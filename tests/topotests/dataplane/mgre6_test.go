@@ -12,7 +12,7 @@ import (
 const carrier = "godmvpn-gre6"
 
 // TestCarrier: it comes with the first multipoint tunnel over IPv6 and goes with the
-// last. Somebody takes it away, or the filter of a tunnel: that is told, and the
+// last, whether that is deleted or gets another transport. Somebody takes it away, or the filter of a tunnel: that is told, and the
 // tunnel is found not to be as it should. A later life finds all as it should be.
 func TestCarrier(t *testing.T) {
 	e := lktest.New(t)
@@ -68,5 +68,14 @@ func TestCarrier(t *testing.T) {
 		if there() != (i == 0) {
 			t.Errorf("after %d tunnels are gone, the carrier is there: %v", i+1, there())
 		}
+	}
+	put(t, e.P, m)
+	if !there() {
+		t.Error("the carrier does not come back")
+	}
+	m.Local = ip("192.0.2.1")
+	put(t, e.P, m)
+	if there() {
+		t.Error("the carrier is there without a tunnel over IPv6")
 	}
 }

@@ -38,7 +38,9 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	case d.GRE == nil, d.Kind != greKind(t) && !d.Own:
 		return fmt.Errorf("%s exists and is not a GRE tunnel of ours: %w", t.Name, unix.EEXIST)
 	case d.Kind != greKind(t), d.GRE.Remote.IsValid() == t.Multipoint():
-		d, err = p.recreateTunnel(d, t, under)
+		if d, err = p.recreateTunnel(d, t, under); err == nil {
+			err = p.dropCarrier() // the old one may have been the last over IPv6
+		}
 	case !sameGRE(d.GRE, t, under):
 		d, err = p.changeTunnel(d, t, under)
 	}
