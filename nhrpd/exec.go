@@ -37,9 +37,7 @@ var shows = map[string]struct {
 		return cli.ShowPolicies(r.(*core.PolicyReport), a.String("name"))
 	}},
 	cli.ExecInterfaces: {core.ReportPeers, func(r core.Report, _ libcli.Args) libcli.Output { return cli.ShowInterfaces(r.(*core.PeerReport)) }},
-	cli.ExecDMVPN: {core.ReportPeers, func(r core.Report, a libcli.Args) libcli.Output {
-		return cli.ShowDMVPN(r.(*core.PeerReport), cli.PeersOf(a))
-	}},
+	cli.ExecDMVPN:      {core.ReportPeers, nil}, // with what the edge knows of packets for no tunnel
 }
 
 func showCache(r core.Report, a libcli.Args) libcli.Output {
@@ -63,6 +61,11 @@ func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) er
 		r, err := d.edge.Ask(ctx, core.Query{Kind: s.kind, Interface: a.String("ifname"), VRF: a.String("vrf"), Family: family})
 		if err != nil {
 			return err
+		}
+		if id == cli.ExecDMVPN {
+			v := cli.PeersOf(a)
+			v.Unmatched = d.edge.Unmatched()
+			return cli.ShowDMVPN(r.(*core.PeerReport), v).Write(out, cmd.JSON)
 		}
 		return s.print(r, a).Write(out, cmd.JSON)
 	}

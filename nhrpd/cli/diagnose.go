@@ -305,11 +305,7 @@ func (t target) greLayer(f Facts) Layer {
 	r, lost := f.unmatched(t)
 	switch s, e := t.server, t.entry; {
 	case lost && (s == nil || s.State != core.NHSResponding) && (e == nil || e.Flags&core.FlagRegistered == 0):
-		key := "no key"
-		if r.HasKey {
-			key = fmt.Sprintf("key %d", r.Key)
-		}
-		return Layer{name, VerdictFails, fmt.Sprintf("packets come from %v with %s, for no tunnel: %s (%d so far)", r.Source, key, r.Why, r.Packets)}
+		return Layer{name, VerdictFails, fmt.Sprintf("packets come from %v with %s, for no tunnel: %s (%d so far)", r.Source, keyOf(r), r.Why, r.Packets)}
 	case s != nil && s.LastHeard != core.NoExpiry && (s.State == core.NHSResponding || s.LastHeard <= min(s.Since+declared, recently)):
 		return Layer{name, VerdictOK, fmt.Sprintf("NHRP packets come from %v, the last one %s ago", t.nbma, cli.Duration(s.LastHeard))}
 	case s != nil && (s.State == core.NHSWaiting || s.State == core.NHSStandby):

@@ -45,6 +45,8 @@ type PeerView struct {
 	NBMA    netip.Addr   // only the peer there; the zero Addr: all
 	Tunnel  netip.Addr   // only the peer with this tunnel address; the zero Addr: all
 	Network netip.Prefix // only the entry for exactly this network; the zero Prefix: all
+
+	Unmatched []rib.UnmatchedRow // GRE packets that came for no tunnel, for Detail
 }
 
 // PeersOf reads the arguments of `show dmvpn`.
@@ -105,7 +107,14 @@ func ShowDMVPN(r *core.PeerReport, v PeerView) cli.Output {
 		}
 		list = append(list, d)
 	}
-	return cli.Output{JSON: map[string]any{"interfaces": list}, Text: func(w io.Writer) {
+	unmatched := slices.DeleteFunc(slices.Clone(v.Unmatched), func(r rib.UnmatchedRow) bool {
+		return !v.Detail || v.filtered() && r.Source != v.NBMA
+	})
+	out := map[string]any{"interfaces": list}
+	if len(unmatched) > 0 {
+		out["unmatched"] = unmatchedOf(unmatched)
+	}
+	return cli.Output{JSON: out, Text: func(w io.Writer) {
 		legend(w)
 		for _, i := range chosen {
 			if v.Detail {
@@ -126,8 +135,48 @@ func ShowDMVPN(r *core.PeerReport, v PeerView) cli.Output {
 		}
 		if v.Detail { // there is no IPsec
 			fmt.Fprintf(w, "Crypto Session Details: \n%s\n\nPending DMVPN Sessions:\n\n", strings.Repeat("-", 80))
+			printUnmatched(w, unmatched)
 		}
 	}}
+}
+
+type unmatchedJSON struct {
+	Source      string  `json:"source"`
+	Destination string  `json:"destination"`
+	Key         *uint32 `json:"key"` // null: none
+	Packets     uint64  `json:"packets"`
+	Why         string  `json:"why"`
+}
+
+func unmatchedOf(rows []rib.UnmatchedRow) (list []unmatchedJSON) {
+	for _, r := range rows {
+		j := unmatchedJSON{Source: text(r.Source), Destination: text(r.Destination), Packets: r.Packets, Why: r.Why}
+		if r.HasKey {
+			j.Key = &r.Key
+		}
+		list = append(list, j)
+	}
+	return list
+}
+
+// printUnmatched prints who sends GRE packets that are for no tunnel.
+func printUnmatched(w io.Writer, rows []rib.UnmatchedRow) {
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "GRE packets for no tunnel:")
+	for _, r := range rows {
+		fmt.Fprintf(w, "  %v to %v, %s: %d packets, %s\n", r.Source, r.Destination, keyOf(r), r.Packets, r.Why)
+	}
+	fmt.Fprintln(w)
+}
+
+// keyOf says which GRE key packets have.
+func keyOf(r rib.UnmatchedRow) string {
+	if !r.HasKey {
+		return "no key"
+	}
+	return fmt.Sprintf("key %d", r.Key)
 }
 
 func printPeers(w io.Writer, family rib.Family, peers []core.Peer, detail bool) {

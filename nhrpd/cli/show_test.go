@@ -105,6 +105,21 @@ Type:Spoke, NHRP Peers:2,
                            172.31.0.14    UP 00:00:09    DN
 
 `)
+	unmatched := cli.PeerView{Detail: true, Unmatched: []rib.UnmatchedRow{
+		{Source: addr("203.0.113.9"), Destination: addr("198.51.100.1"), HasKey: true, Key: 99, Packets: 17, Why: "Tunnel0 has key 100"},
+		{Source: addr("203.0.113.8"), Destination: addr("198.51.100.1"), Packets: 1, Why: "Tunnel0 has key 100"}}}
+	check(t, "show dmvpn detail with packets for no tunnel", cli.ShowDMVPN(spoke(), unmatched), "GRE packets", `GRE packets for no tunnel:
+  203.0.113.9 to 198.51.100.1, key 99: 17 packets, Tunnel0 has key 100
+  203.0.113.8 to 198.51.100.1, no key: 1 packets, Tunnel0 has key 100
+
+`)
+	unmatched.NBMA = addr("203.0.113.8")
+	check(t, "the same of one peer", cli.ShowDMVPN(spoke(), unmatched), "GRE packets", `GRE packets for no tunnel:
+  203.0.113.8 to 198.51.100.1, no key: 1 packets, Tunnel0 has key 100
+
+`)
+	unmatched.Detail, unmatched.NBMA = false, netip.Addr{}
+	golden(t, "dmvpn", cli.ShowDMVPN(spoke(), unmatched))
 	golden(t, "dmvpn", cli.ShowDMVPN(spoke(), cli.PeerView{}))
 	golden(t, "dmvpn-detail", cli.ShowDMVPN(spoke(), cli.PeerView{Detail: true}))
 	for name, v := range map[string]cli.PeerView{"static": {Static: true}, "nbma": {NBMA: addr("203.0.113.1")}, "tunnel": {Tunnel: addr("172.31.0.12"), Detail: true},

@@ -111,7 +111,7 @@ func (c *Core) requestRouted(now clock.Instant, i *iface, in RxPacket, r *route)
 	if !c.answerable(now, i, in) {
 		return
 	}
-	target := i.answerPrefix(p, m.DstProtocol)
+	target, summary := i.answerPrefix(p, m.DstProtocol)
 	if i.cache.get(target) == nil && i.cache.dynamic >= MaxEntries {
 		c.refuseResolution(now, i, in, packet.CodeInsufficientResources)
 		return
@@ -121,26 +121,30 @@ func (c *Core) requestRouted(now clock.Instant, i *iface, in RxPacket, r *route)
 		c.refuseResolution(now, i, in, packet.CodeAdministrativelyProhibited)
 		return
 	}
+	if e.flags &^= FlagSummary; summary {
+		e.flags |= FlagSummary
+	}
 	c.answerResolution(now, i, in, e, c.learnAsker(now, i, in))
 }
 
 // answerPrefix returns the prefix that is answered about an address by a route: the
 // longest summary map's that holds the route's; otherwise the route's, but not if that
-// is so short that it would draw what other routers have.
-func (i *iface) answerPrefix(p netip.Prefix, a netip.Addr) netip.Prefix {
+// is so short that it would draw what other routers have. summary says that it is a
+// summary map's.
+func (i *iface) answerPrefix(p netip.Prefix, a netip.Addr) (target netip.Prefix, summary bool) {
 	best := netip.Prefix{}
 	for _, m := range i.cfg.SummaryMaps {
 		if m.NBMA == i.source && m.Prefix.Contains(p.Addr()) && m.Prefix.Bits() <= p.Bits() && (!best.IsValid() || m.Prefix.Bits() > best.Bits()) {
 			best = m.Prefix
 		}
 	}
-	if best.IsValid() {
-		return best
+	switch {
+	case best.IsValid():
+		return best, true
+	case p.Bits() < i.cfg.MinPrefix:
+		return hostPrefix(a), false
 	}
-	if p.Bits() < i.cfg.MinPrefix {
-		return hostPrefix(a)
-	}
-	return p
+	return p, false
 }
 
 // learnAsker learns where the station is that sent the request in c.in, and returns

@@ -92,11 +92,12 @@ const (
 	FlagNegative                             // resolution outstanding or failed
 	FlagRIB                                  // a route was installed
 	FlagNHO                                  // a next hop was overridden
+	FlagSummary                              // of a summary map
 )
 
 var flagNames = [...]string{
 	"authoritative", "implicit", "router", "unique", "registered", "used", "nhop",
-	"local", "nat", "temporary", "negative", "rib", "nho",
+	"local", "nat", "temporary", "negative", "rib", "nho", "summary",
 }
 
 // String returns the flags separated by spaces, as Cisco prints them.

@@ -146,7 +146,8 @@ func (c *Core) recheckLocal(now clock.Instant, i *iface) {
 // parentChanged follows a change of the route that an entry rests on.
 func (c *Core) parentChanged(now clock.Instant, e *entry, first bool) {
 	if e.kind == EntryLocal {
-		if p, ok := c.egress(e.route, e.iface); !ok || e.iface.answerPrefix(p, e.asked) != e.target {
+		p, ok := c.egress(e.route, e.iface)
+		if target, _ := e.iface.answerPrefix(p, e.asked); !ok || target != e.target {
 			c.removeEntry(now, e, TraceEntryDeleted, "Route changed")
 		}
 		return

@@ -71,6 +71,9 @@ func TestKeyMismatch(t *testing.T) {
 	harness.Eventually(t, converge, func() error {
 		return c.Hub.ShowJSON("diagnose dmvpn", `{"diagnoses": [{"interface": "Tunnel0", "nbma": "198.51.100.1", "failing": "GRE"}]}`)
 	})
+	if out := c.Hub.MustVtysh("show dmvpn detail"); !strings.Contains(out, "198.51.100.1 to 192.0.2.1, key 99: ") {
+		t.Errorf("show dmvpn detail:\n%s", out)
+	}
 	if out := c.Hub.MustVtysh("diagnose dmvpn"); !strings.Contains(out, "packets come from 198.51.100.1 with key 99, for no tunnel: Tunnel0 has key 100") {
 		t.Errorf("diagnose dmvpn:\n%s", out)
 	}
