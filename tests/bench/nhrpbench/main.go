@@ -29,7 +29,8 @@
 //     registrations apart.
 //
 // Printed are medians, and the ratios of this suite to FRR. In a User-Mode Linux, which
-// has one processor and a slow kernel, only the ratios mean something.
+// has one processor and a slow kernel, only the ratios mean something. Figures are in
+// docs/benchmarks.md.
 package main
 
 import (
