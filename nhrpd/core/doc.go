@@ -192,7 +192,9 @@
 //
 // So a dead station costs what the routing protocol of the hub needs to see it, and not
 // the holding time. A server that comes back is asked anew about all, since it may have
-// forgotten what it passed on. A shortcut that does not carry its traffic any more
+// forgotten what it passed on; what it does not know yet goes on for 64 s, in which
+// every station that lives registers again. A router that ends in order says so to
+// those that it exchanged packets with. A shortcut that does not carry its traffic any more
 // (the station behind it sends it back to the hub) shows by further Traffic
 // Indications, which ask anew.
 //

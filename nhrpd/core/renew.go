@@ -47,11 +47,15 @@ func (c *Core) renewDue(now clock.Instant, e *entry) {
 	switch {
 	case a.validate:
 		c.removeEntry(now, e, TraceEntryDeleted, "No Resolution Reply")
-	case a.retry >= lastAsk:
+	case a.wasRefused && now.Sub(a.refused) > lastRetry:
+		c.removeEntry(now, e, TraceEntryDeleted, "Resolution Refused")
+	case a.retry >= lastAsk && !a.wasRefused:
 		c.stopRenewal(e)
 	default:
-		e.troubled(now, "No Resolution Reply by way of NBMA "+text(a.via))
-		a.retry *= 2
+		if !a.wasRefused {
+			e.troubled(now, "No Resolution Reply by way of NBMA "+text(a.via))
+		}
+		a.retry = min(2*a.retry, lastAsk)
 		c.sendResolution(now, e, a)
 		c.timers.Set(timerKey{kind: timerRenew, entry: e}, now.Add(c.jitter(a.retry)))
 	}
@@ -200,9 +204,12 @@ func (c *Core) renewed(now clock.Instant, i *iface, in RxPacket) bool {
 		return true
 	}
 	if code != packet.CodeSuccess && !e.renewal.validate {
-		// A server that has just begun knows nobody yet. What works goes on, and is asked
-		// for again.
+		// A server that has just begun knows nobody yet: what works goes on, and is asked
+		// for again, until every station that lives has registered.
 		e.troubled(now, code.String())
+		if a := e.renewal; !a.wasRefused {
+			a.wasRefused, a.refused = true, now
+		}
 		return true
 	}
 	c.stopRenewal(e)

@@ -33,14 +33,16 @@ const (
 // asking is what an entry has until it is resolved: the client's half of RFC 2332
 // sections 5.2.1 and 5.2.2.
 type asking struct {
-	server   *server    // a neighbour's: whom traffic goes to meanwhile; nil: none answers
-	via      netip.Addr // NBMA address of who is asked
-	id       uint32
-	former   uint32        // of the request that id replaced
-	pending  bool          // id has no answer yet
-	retry    time.Duration // nominal interval that is armed; 0: none
-	hits     uint64        // packets that the kernel asked about meanwhile, or Traffic Indications
-	validate bool          // of a renewal: without an answer at once, the entry goes
+	server     *server    // a neighbour's: whom traffic goes to meanwhile; nil: none answers
+	via        netip.Addr // NBMA address of who is asked
+	id         uint32
+	former     uint32        // of the request that id replaced
+	pending    bool          // id has no answer yet
+	retry      time.Duration // nominal interval that is armed; 0: none
+	hits       uint64        // packets that the kernel asked about meanwhile, or Traffic Indications
+	validate   bool          // of a renewal: without an answer at once, the entry goes
+	refused    clock.Instant // when the first refusal of a renewal came, if wasRefused
+	wasRefused bool
 }
 
 // neighborMiss begins a resolution: the kernel has packets for an address of a
