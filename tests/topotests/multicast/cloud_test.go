@@ -300,10 +300,11 @@ func (c *cloud) settled() {
 	})
 }
 
-// leaks are packets on the hub's uplink that have no station as destination.
+// leaks are packets on the hub's uplink that have no station as destination; but for
+// what IPv6 says there of itself, since no tunnel goes over it.
 func (c *cloud) leaks() []harness.Frame {
 	return c.wan.Frames(func(f harness.Frame) bool {
-		return f.IP && (f.Dst.IsMulticast() || f.Dst.IsUnspecified() || f.Dst.IsLoopback() || f.Dst.As4()[0] == 0 || f.Dst.As4()[0] == 255)
+		return f.IP && f.Dst.Is4() && (f.Dst.IsMulticast() || f.Dst.IsUnspecified() || f.Dst.IsLoopback() || f.Dst.As4()[0] == 0 || f.Dst.As4()[0] == 255)
 	})
 }
 
