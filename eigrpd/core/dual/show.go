@@ -1,0 +1,72 @@
+package dual
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+)
+
+// Path is one way to a destination, as it is installed and shown.
+type Path[A comparable] struct {
+	Neighbor  NeighborID // 0 for a route of this router itself
+	Source    Source     // which of those
+	Interface InterfaceID
+	Attribute A        // with the link added
+	Distance  Distance // CD
+	Reported  Distance // RD of the neighbour
+	Successor bool     // in use, at the least cost
+	Feasible  bool     // meets the Feasibility Condition
+}
+
+// Entry is what the topology table holds of one prefix.
+type Entry[A comparable] struct {
+	Prefix   netip.Prefix
+	State    State
+	Feasible Distance // FD
+	Reported Distance // RD of this router
+	Paths    []Path[A]
+	Waiting  []NeighborID // from whom a REPLY is awaited
+	Used     int          // number of paths installed
+}
+
+// Entries yields the topology table by prefix, without entries that are kept for
+// the sake of late messages only. The table must not be stepped meanwhile.
+func (t *Table[A]) Entries() iter.Seq[Entry[A]] {
+	return func(yield func(Entry[A]) bool) {
+		for _, r := range t.all() {
+			if r.state == Passive && len(r.paths) == 0 {
+				continue
+			}
+			if !yield(t.showRoute(r)) {
+				return
+			}
+		}
+	}
+}
+
+// Entry returns what the table holds of a prefix.
+func (t *Table[A]) Entry(p netip.Prefix) (e Entry[A], ok bool) {
+	r := t.routes[p]
+	if r == nil || r.state == Passive && len(r.paths) == 0 {
+		return e, false
+	}
+	return t.showRoute(r), true
+}
+
+func (t *Table[A]) showRoute(r *route[A]) Entry[A] {
+	e := Entry[A]{Prefix: r.prefix, State: r.state, Feasible: r.fd, Reported: r.rd, Waiting: slices.Clone(r.waiting), Used: len(r.used)}
+	for i := range r.paths {
+		p := t.show(r, &r.paths[i])
+		p.Successor = p.Distance == r.distance(r.successor) && slices.Contains(r.used, r.paths[i].hop)
+		e.Paths = append(e.Paths, p)
+	}
+	return e
+}
+
+func (t *Table[A]) show(r *route[A], p *path[A]) Path[A] {
+	out := Path[A]{Neighbor: p.neighbor, Source: p.source, Attribute: p.attr, Distance: p.cd, Reported: p.rd, Feasible: r.meets(p)}
+	if n := t.neighbors[p.neighbor]; n != nil {
+		out.Interface = n.Interface
+	}
+	return out
+}
