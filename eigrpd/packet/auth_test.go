@@ -172,7 +172,7 @@ func TestVerifyRefuses(t *testing.T) {
 func TestZoneOfSource(t *testing.T) {
 	key := Key{1, HMACSHA256, []byte("secret")}
 	b, m := authenticated(t, key, ip("fe80::1%tun0"))
-	if !m.Verify(b, key, ip("fe80::1%eth7")) {
+	if !m.Verify(b, key, ip("fe80::1%eth7")) || !m.Verify(b, key, ip("fe80::1")) {
 		t.Error("the zone matters")
 	}
 }

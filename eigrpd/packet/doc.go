@@ -68,7 +68,8 @@
 //
 // HMAC-SHA-256 covers the whole packet, with checksum and digest zero. Its key is a
 // line feed, the secret, and the sender's address as text. (For IPv6 nobody has
-// published a capture; the text is that of RFC 5952, without a zone.)
+// published a capture; the text is that of RFC 5952, without a zone.) FRR 8.4.4
+// sends a digest of another making, always with key ID 0, and checks none.
 //
 // Keyed-MD5 puts the secret, filled with zeros up to 16 octets, in the digest's
 // place, and then leaves out the last 20 octets of the packet. So the end of a
