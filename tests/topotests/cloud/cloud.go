@@ -13,6 +13,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -144,17 +146,28 @@ func (c *Cloud) Start(config func(*Site) string, sites ...*Site) {
 	if len(sites) == 0 {
 		sites = c.Sites
 	}
-	for _, s := range sites {
-		if err := os.WriteFile(filepath.Join(s.Rundir(), "godmvpn.conf"), []byte(config(s)), 0o640); err != nil {
-			c.T.Fatalf("%s: %v", s.Name(), err)
+	starting.Lock()
+	defer starting.Unlock()
+	for some := range slices.Chunk(sites, atOnce) {
+		for _, s := range some {
+			if err := os.WriteFile(filepath.Join(s.Rundir(), "godmvpn.conf"), []byte(config(s)), 0o640); err != nil {
+				c.T.Fatalf("%s: %v", s.Name(), err)
+			}
+			s.Zebra = s.LaunchZebra()
 		}
-		s.Zebra = s.LaunchZebra()
-	}
-	for _, s := range sites {
-		s.Zebra.WaitReady()
-		s.WAN = s.Capture("wan")
+		for _, s := range some {
+			s.Zebra.WaitReady()
+			s.WAN = s.Capture("wan")
+		}
 	}
 }
+
+// A User-Mode Linux maps each page of its kernel by itself, of which its host allows
+// 65,530: what many BPF programs that are loaded at once take for a moment is too much.
+// So no more than these are started side by side, and of one cloud at a time.
+const atOnce = 6
+
+var starting sync.Mutex
 
 // Restart starts the site's zebra again, with the configuration that it has.
 func (s *Site) Restart() { s.Zebra = s.RestartZebra() }

@@ -3,7 +3,6 @@ package many
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
@@ -16,11 +15,6 @@ func TestMain(m *testing.M) { harness.MainConfig(m, harness.Config{Memory: "2G"}
 
 // spokes is how many there are.
 const spokes = 50
-
-// atOnce is how many are started side by side. A User-Mode Linux maps each page of its
-// kernel by itself, of which its host allows 65,530: what many BPF programs that are
-// loaded at once take for a moment is too much.
-const atOnce = 6
 
 // limit is how long all of them may take for something: there is one CPU.
 const limit = 200 * time.Second
@@ -36,14 +30,12 @@ func TestMany(t *testing.T) {
 		all[s.Tunnel] = s.NBMA
 	}
 	began := time.Now()
-	for sites := range slices.Chunk(c.Sites, atOnce) {
-		c.Start(func(s *cloud.Site) string {
-			if s == hub {
-				return s.Config(cloud.NHRP + cloud.Multipoint + cloud.Key)
-			}
-			return s.Config(cloud.NHRP + cloud.Multipoint + cloud.Key + " ip nhrp registration timeout 30\n" + cloud.NHS(hub))
-		}, sites...)
-	}
+	c.Start(func(s *cloud.Site) string {
+		if s == hub {
+			return s.Config(cloud.NHRP + cloud.Multipoint + cloud.Key)
+		}
+		return s.Config(cloud.NHRP + cloud.Multipoint + cloud.Key + " ip nhrp registration timeout 30\n" + cloud.NHS(hub))
+	})
 	t.Logf("started in %v", time.Since(began))
 	harness.Eventually(t, limit, hub.KnowsAt(all))
 	t.Logf("registered in %v", time.Since(began))
