@@ -34,6 +34,7 @@ type entry struct {
 	requestID  uint32
 	refreshed  uint64
 	saveKey    string              // of SaveEntry; "" if it was not saved
+	saved      saved               // what was said by that
 	shaped     netip.Addr          // where no more goes than its policy allows; zero if it has none
 	multicast  netip.Addr          // where multicast goes for its sake; zero if nowhere
 	told       map[netip.Addr]told // who was told of it, by protocol address

@@ -101,8 +101,35 @@ func (c *Core) endReplay(clock.Instant) {
 // saveVersion is the first octet of SaveEntry.Data.
 const saveVersion = 2
 
+// saved is what the last SaveEntry of an entry said, but for what only counts.
+type saved struct {
+	nextHop, nbma, claimed, requester, asked netip.Addr
+	flags                                    EntryFlags
+	holdtime                                 time.Duration
+	mtu                                      uint16
+	preference                               uint8
+	group                                    string
+	expires                                  clock.Instant
+}
+
+// recent reports whether what was saved of an entry is still good enough: it says the
+// same, and the next life would let the entry live for half of its holding time at
+// least, in which whoever it is of tells again. So not every refresh is saved.
+func (s saved) recent(is saved) bool {
+	late := is.expires.Sub(s.expires)
+	is.expires = s.expires
+	return s == is && late < is.holdtime/2
+}
+
 // save states an entry for a later life.
 func (c *Core) save(now clock.Instant, e *entry) {
+	is := saved{
+		e.nextHop, e.nbma, e.claimed, e.requester, e.asked, e.flags &^ (FlagRIB | FlagNHO), e.holdtime, e.mtu, e.preference, e.group, e.expires,
+	}
+	if e.saveKey != "" && e.saved.recent(is) {
+		return
+	}
+	e.saved = is
 	if e.saveKey == "" {
 		e.saveKey = e.iface.key.name + "/" + strconv.Itoa(int(e.iface.key.family)) + "/" + e.target.String()
 	}
