@@ -14,7 +14,9 @@ var (
 	loopback = Wide{Delay: 5_000 * delayPico, Bandwidth: 8_000_000, MTU: 1514, Reliability: 255, Load: 1}
 )
 
-// To the digit what Cisco's routers show for the labs.
+// To the digit what is published of Cisco's routers: the classic figures of all but
+// the first row, and 76805120 and 102405120. The other wide ones follow from the
+// formula.
 func TestFiguresOfRouters(t *testing.T) {
 	k := DefaultWeights
 	for _, c := range []struct {

@@ -31,7 +31,8 @@
 // TLVs and unknown extended attributes survive, byte by byte and in order. Reserved
 // fields are ignored on receipt and zero on transmission.
 //
-// What Decode accepts AppendBinary can write again. Not kept are the order of
+// What Decode accepts AppendBinary can write again, unless it is of the largest size
+// and grows by octets of default routes that came without (see below). Not kept are the order of
 // different TLVs, padding attributes, and TLVs and attributes without contents (a
 // stub without flags, an empty list, a tag of 0).
 //
