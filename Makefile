@@ -9,10 +9,12 @@ RUN     := $(TESTSUM) run -results $(RESULTS)
 FUZZTIME ?= 20s
 FUZZJOBS ?= $(shell nproc)
 N        ?= 10000
-# Simulations: seeds of clouds of NHRP and of graphs of RIP, routers of those, spokes of a RIP hub.
+# Simulations: seeds of clouds of NHRP and of graphs of RIP, routers of those, spokes of a RIP hub,
+# seeds of graphs of DUAL.
 SIMSEEDS   ?= 100
 SIMROUTERS ?= 500
 SIMSPOKES  ?= 5000
+DUALSEEDS  ?= 1000
 # Two topology packages side by side, each in a User-Mode Linux of its own.
 TOPOJOBS ?= 2
 TOPOTIME ?= 10m
@@ -60,9 +62,10 @@ fuzz: $(TESTSUM) ## every fuzz target, FUZZTIME=20s each
 	@tools/fuzz.sh $(FUZZTIME) $(FUZZJOBS) $(RUN)
 
 .PHONY: sim
-sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs and a hub, in simulated time
+sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs and a hub, in simulated time; DUAL in all orders of events
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./nhrpd/core -sim-spokes $(N) -sim-seeds $(SIMSEEDS)
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./ripd/core -sim-seeds $(SIMSEEDS) -sim-routers $(SIMROUTERS) -sim-spokes $(SIMSPOKES)
+	go test -count=1 -v -timeout 3h -run '^Test(Sim|Explore)' ./eigrpd/core/dual -sim-seeds $(DUALSEEDS) -sim-routers 200 -explore-states 3000000 -explore-seeds 3000
 
 .PHONY: topo
 topo: $(TESTSUM) build ## topologies of real binaries on a real kernel

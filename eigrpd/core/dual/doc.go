@@ -83,6 +83,8 @@
 //     "exception" of that section is made to say here.
 //   - Variance: a feasible successor of at most variance times the least distance is
 //     used. Feasible by the FD after a computation, not by the infinite one in it.
+//   - A path counts at least one more than what its neighbour reports: with links that
+//     cost nothing, two routers could each be the other's successor.
 //   - Internal before external (section 5.4.1): external distances are larger than all
 //     internal ones, see [External].
 //   - A second QUERY of the successor in ACTIVE 3 leads to ACTIVE 2, as the legend of
