@@ -40,11 +40,11 @@ type topology struct {
 	partial bool  // split horizon hides ways between neighbours on one interface: distances may be longer
 	stubs   []int
 	config  Config
-	changes []change_
+	changes []happening
 }
 
-// change_ is a change of a topology.
-type change_ struct {
+// happening is a change of a topology.
+type happening struct {
 	what string // cost, down, up, own, gone
 	n    int    // link or router
 	cost Distance
@@ -478,22 +478,22 @@ func draw(seed uint64) topology {
 	return t
 }
 
-func drawChange(r *rand.Rand, t *topology) change_ {
+func drawChange(r *rand.Rand, t *topology) happening {
 	n := r.IntN(len(t.links))
 	if len(t.changes) > 0 && t.changes[0].what == "down" && r.IntN(2) == 0 {
-		return change_{what: "up", n: t.changes[0].n}
+		return happening{what: "up", n: t.changes[0].n}
 	}
 	switch r.IntN(4) {
 	case 0:
 		if len(t.changes) == 0 || t.changes[0].what != "down" || t.changes[0].n != n {
-			return change_{what: "down", n: n}
+			return happening{what: "down", n: n}
 		}
 	case 1:
-		return change_{what: "gone", n: t.origins[0]}
+		return happening{what: "gone", n: t.origins[0]}
 	case 2:
-		return change_{what: "own", n: r.IntN(t.nodes)}
+		return happening{what: "own", n: r.IntN(t.nodes)}
 	}
-	return change_{what: "cost", n: n, cost: Distance(1 + r.IntN(9))}
+	return happening{what: "cost", n: n, cost: Distance(1 + r.IntN(9))}
 }
 
 // TestExploreDrawn explores topologies that nobody thought of.
