@@ -87,6 +87,8 @@ func whole(t *testing.T, r *router, e *route[vector]) {
 		t.Fatalf("%v awaits %v", e.state, e.waiting)
 	case e.state == Passive && e.owed != 0:
 		t.Fatalf("PASSIVE, and owes %d a REPLY", e.owed)
+	case e.owed != 0 && r.neighbors[e.owed] == nil:
+		t.Fatalf("owes %d a REPLY, who is gone", e.owed)
 	case e.state == Passive && !e.feasible():
 		t.Fatal("PASSIVE, and the condition is not met")
 	case e.state == Passive && e.rd != e.nearest():
