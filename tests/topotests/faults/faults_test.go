@@ -182,7 +182,7 @@ var (
 		name:  "tunnel key differs",
 		enter: "tunnel key 101", repair: "tunnel key 100",
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
-			return []func() error{d.logs(spoke, nhsDown(spoke)), state(spoke, "NHRP"), diagnosed(spoke, "GRE", "has the other end tunnel key 101")}
+			return []func() error{d.logs(spoke, nhsDown(spoke)), state(spoke, "NHRP"), diagnosed(spoke, "GRE", "for no tunnel: Tunnel0 has key 101")}
 		},
 	}
 	otherAuthentication = fault{
