@@ -119,7 +119,9 @@ func TestNAT(t *testing.T) {
 		if n := hub.WAN.Count(cloud.Data(pair.from.Site, pair.to.Site)); n != 0 {
 			t.Errorf("%s: %d packets passed the hub", pair.name, n)
 		}
-		if r := flow.Stop(); pair.to != alone && r.Received < r.Sent || r.Sent-r.Received > 10 {
+		// Nor does its NAT let in answers that come directly before a packet went so.
+		filtered := pair.to == alone || pair.from == alone
+		if r := flow.Stop(); !filtered && r.Received < r.Sent || r.Sent-r.Received > 10 {
 			t.Errorf("%s: %d of %d packets arrived, lost %v", pair.name, r.Received, r.Sent, r.Lost)
 		}
 		if err := pair.from.Path(pair.to.Site, pair.to.Site)(); err != nil {

@@ -1,7 +1,6 @@
 package phase2
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -122,8 +121,10 @@ func TestPhase2(t *testing.T) {
 	flow = c.LAN1.Flow("10.12.0.10", 100*time.Millisecond)
 	c.Hub.MustVtysh("clear ip nhrp 172.31.0.12")
 	harness.Eventually(t, converge, func() error {
-		if wan.Count(harness.All(nhrp(packet.PurgeRequest), harness.Between(hub, spoke1))) == 0 {
-			return errors.New("no Purge Request")
+		for _, m := range []packet.Type{packet.PurgeRequest, packet.ResolutionReply} {
+			if wan.Count(harness.All(nhrp(m), harness.Between(hub, spoke1))) == 0 {
+				return fmt.Errorf("no %v", m)
+			}
 		}
 		return nil
 	})
