@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -203,23 +204,39 @@ func TestKernelPing(t *testing.T) {
 	}
 }
 
+// linkLocal returns the link-local address of a device, once a socket can have it: the
+// kernel may take its time to make it so.
+func (s *space) linkLocal(device string) netip.Addr {
+	s.t.Helper()
+	for limit := time.Now().Add(enough); ; {
+		list, err := s.nl.AddrList(s.link(device), netlink.FAMILY_V6)
+		s.check(err)
+		err = errors.New("no link-local address")
+		for _, l := range list {
+			ip, _ := netip.AddrFromSlice(l.IP)
+			if !ip.IsLinkLocalUnicast() {
+				continue
+			}
+			if err = s.do(func() error {
+				c, err := net.ListenPacket("ip6:ipv6-icmp", ip.WithZone(device).String())
+				if err == nil {
+					c.Close()
+				}
+				return err
+			}); err == nil {
+				return ip
+			}
+		}
+		if time.Now().After(limit) {
+			s.t.Fatalf("%s: %v", device, err)
+		}
+	}
+}
+
 // TestKernelLinkLocal needs to know the link.
 func TestKernelLinkLocal(t *testing.T) {
 	a, router, _ := line(t)
-	addrs, err := router.nl.AddrList(router.link("left"), netlink.FAMILY_V6)
-	a.check(err)
-	mine, err := a.nl.AddrList(a.link("eth0"), netlink.FAMILY_V6)
-	a.check(err)
-	linkLocal := func(list []netlink.Addr) netip.Addr {
-		for _, l := range list {
-			if ip, _ := netip.AddrFromSlice(l.IP); ip.IsLinkLocalUnicast() {
-				return ip.WithZone("eth0")
-			}
-		}
-		t.Fatal("no link-local address")
-		return netip.Addr{}
-	}
-	o := PingOptions{Path: Path{Target: linkLocal(addrs), Source: linkLocal(mine)}, Count: 2, Size: 100, Timeout: enough}
+	o := PingOptions{Path: Path{Target: router.linkLocal("left").WithZone("eth0"), Source: a.linkLocal("eth0").WithZone("eth0")}, Count: 2, Size: 100, Timeout: enough}
 	if got := a.marks(o); got != "!!" {
 		t.Errorf("%q", got)
 	}
