@@ -1,0 +1,37 @@
+package core
+
+// Counters count the packets of an instance and what was dropped.
+type Counters struct {
+	Hello, Update, Query, Reply, Ack, SIAQuery, SIAReply PacketCounter
+	Dropped                                              [NumDropReasons]uint64
+}
+
+// PacketCounter counts packets of one type.
+type PacketCounter struct{ Sent, Received uint64 }
+
+// DropReason says why a packet, or one route of it, was not taken.
+type DropReason uint8
+
+// The reasons.
+const (
+	DropMalformed       DropReason = 1 + iota // packet.Parse refused it
+	DropOwn                                   // it comes from an address of this router
+	DropSource                                // its source is in no subnet of the interface, nor a static or remote neighbour
+	DropPassive                               // it came by an interface that is passive or not EIGRP's
+	DropMulticast                             // multicast on an interface that has static neighbours
+	DropUnauthenticated                       // no authentication, or another kind than is configured
+	DropKey                                   // an unknown key, or one whose lifetime is over
+	DropDigest                                // the digest is wrong
+	DropReplay                                // it is older than what came before (hello sequence)
+	DropKValues                               // K-values are not ours
+	DropNoNeighbor                            // it is of no neighbour
+	DropPending                               // the neighbour is not up yet
+	DropSequence                              // reliable transport did not want it
+	DropLimit                                 // too many neighbours
+	DropRouterID                              // an external route that this router is the source of
+	DropHops                                  // a route with too many hops
+	DropFiltered                              // a route that a distribute-list does not let in
+	DropRoute                                 // a route that cannot be: multicast, loopback, its own address
+	DropPrefixLimit                           // a route beyond `maximum-prefix`
+	NumDropReasons
+)
