@@ -7,10 +7,10 @@
 // the NBMA address of the peer, so a daemon says to which NBMA address a packet
 // goes, and learns from which one it came.
 //
-// An IPConn carries an IP protocol (EIGRP 88, OSPF 89) or a UDP port (RIP 520)
-// on all interfaces of a VRF. A daemon says by which interface and with which
-// source address a packet goes, joins multicast groups on interfaces, and
-// learns where a packet came in, what it was addressed to, and with which TTL.
+// An IPConn carries an IP protocol of IPv4 or IPv6 (EIGRP 88, OSPF 89) or a UDP port
+// (RIP 520) on all interfaces of a VRF. A daemon says by which interface, with which
+// source address and which TTL a packet goes, joins multicast groups on interfaces,
+// and learns where a packet came in, what it was addressed to, and with which TTL.
 //
 // Devices come and go. A socket on a device that is down or gone answers with
 // ErrDown or ErrGone; Keep opens it again until that works.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,31 +19,45 @@ const protocolUDP = 17
 
 // ListenIP implements Network by a raw IP socket (raw(7)) or a UDP socket.
 func (Kernel) ListenIP(cfg IPConfig) (IPConn, error) {
-	network, address := "ip4:"+strconv.Itoa(cfg.Protocol), "0.0.0.0"
-	if cfg.Port != 0 {
-		if cfg.Protocol != 0 && cfg.Protocol != protocolUDP {
-			return nil, fmt.Errorf("IP protocol %d has no ports here", cfg.Protocol)
-		}
-		network, address = "udp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(int(cfg.Port)))
-	} else if cfg.Protocol < 1 || cfg.Protocol > 255 {
-		return nil, fmt.Errorf("no IP protocol: %d", cfg.Protocol)
+	network, address, err := place(cfg)
+	if err != nil {
+		return nil, err
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, rc syscall.RawConn) error { return prepare(rc, cfg) }}
 	pc, err := lc.ListenPacket(context.Background(), network, address)
 	if err != nil {
 		return nil, typed(err)
 	}
-	c := ipv4.NewPacketConn(pc)
-	if err := configure(c, cfg); err != nil {
+	c := &ipConn{family: ipv4Socket{ipv4.NewPacketConn(pc)}, joined: map[membership]bool{}}
+	if cfg.IPv6 {
+		c.family = ipv6Socket{ipv6.NewPacketConn(pc)}
+	}
+	if err := c.family.configure(cfg); err != nil {
 		pc.Close()
 		return nil, typed(err)
 	}
-	rc, err := pc.(syscall.Conn).SyscallConn()
-	if err != nil {
+	if c.rc, err = pc.(syscall.Conn).SyscallConn(); err != nil {
 		pc.Close()
 		return nil, err
 	}
-	return &ipConn{c: c, rc: rc, joined: map[membership]bool{}}, nil
+	return c, nil
+}
+
+// place returns what package net calls the socket.
+func place(cfg IPConfig) (network, address string, err error) {
+	switch {
+	case cfg.Port != 0 && cfg.IPv6:
+		return "", "", errors.New("there is no UDP over IPv6 here")
+	case cfg.Port != 0 && cfg.Protocol != 0 && cfg.Protocol != protocolUDP:
+		return "", "", fmt.Errorf("IP protocol %d has no ports here", cfg.Protocol)
+	case cfg.Port != 0:
+		return "udp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(int(cfg.Port))), nil
+	case cfg.Protocol < 1 || cfg.Protocol > 255:
+		return "", "", fmt.Errorf("no IP protocol: %d", cfg.Protocol)
+	case cfg.IPv6:
+		return "ip6:" + strconv.Itoa(cfg.Protocol), "::", nil
+	}
+	return "ip4:" + strconv.Itoa(cfg.Protocol), "0.0.0.0", nil
 }
 
 // prepare sets what must be set before the socket is bound.
@@ -59,7 +74,11 @@ func prepare(rc syscall.RawConn, cfg IPConfig) error {
 		}
 		// Multicasts only of the groups that this socket joined, not of those
 		// that any socket did: the default of ip(7) is the latter.
-		set(unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
+		if cfg.IPv6 {
+			set(unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0)
+		} else {
+			set(unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
+		}
 		if cfg.ReceiveBuffer != 0 {
 			set(unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.ReceiveBuffer)
 		}
@@ -70,18 +89,16 @@ func prepare(rc syscall.RawConn, cfg IPConfig) error {
 	return errors.Join(err, failed)
 }
 
-func configure(c *ipv4.PacketConn, cfg IPConfig) error {
-	ttl := cfg.TTL
-	if ttl == 0 {
-		ttl = 1
-	}
-	return errors.Join(
-		c.SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface|ipv4.FlagTTL, true),
-		c.SetTTL(ttl),
-		c.SetMulticastTTL(ttl),
-		c.SetMulticastLoopback(false),
-		c.SetTOS(cfg.TOS),
-	)
+// family is what differs between the sockets of IPv4 and of IPv6.
+type family interface {
+	configure(IPConfig) error
+	read(b []byte) (n int, m Meta, src net.Addr, err error)
+	// to returns the address and the control message for sending.
+	to(m Meta) (sa unix.Sockaddr, control []byte, err error)
+	suits(group netip.Addr) bool
+	change(join bool, index int, group net.Addr) error
+	full() string // the sysctl that limits memberships
+	close() error
 }
 
 type membership struct {
@@ -90,40 +107,30 @@ type membership struct {
 }
 
 type ipConn struct {
-	c  *ipv4.PacketConn
-	rc syscall.RawConn // of c
+	family family
+	rc     syscall.RawConn // of the same socket
 
 	mu     sync.Mutex // guards joined
 	joined map[membership]bool
 }
 
 func (c *ipConn) ReadFrom(b []byte) (int, Meta, error) {
-	n, cm, src, err := c.c.ReadFrom(b)
+	n, m, src, err := c.family.read(b)
 	if err != nil {
 		return 0, Meta{}, typed(err)
 	}
-	m := Meta{Src: addrPortOf(src)}
-	if cm != nil {
-		dst, _ := netip.AddrFromSlice(cm.Dst)
-		m.Dst = netip.AddrPortFrom(dst.Unmap(), 0)
-		m.Index, m.TTL = cm.IfIndex, cm.TTL
-	}
+	m.Src = addrPortOf(src)
 	return n, m, nil
 }
 
 func (c *ipConn) WriteTo(b []byte, m Meta) error {
-	dst, src := m.Dst.Addr().Unmap(), m.Src.Addr().Unmap()
-	if !dst.Is4() || src.IsValid() && !src.Is4() {
-		return fmt.Errorf("%w: from %v to %v", ErrAddress, src, dst)
+	to, control, err := c.family.to(m)
+	if err != nil {
+		return err
 	}
-	var info []byte
-	if m.Index != 0 || src.IsValid() {
-		info = unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: int32(m.Index), Spec_dst: as4(src)})
-	}
-	to := unix.SockaddrInet4{Addr: dst.As4(), Port: int(m.Dst.Port())} // raw sockets do not look at the port
 	var failed error
-	err := c.rc.Write(func(fd uintptr) bool {
-		failed = unix.Sendmsg(int(fd), b, info, &to, unix.MSG_DONTWAIT)
+	err = c.rc.Write(func(fd uintptr) bool {
+		failed = unix.Sendmsg(int(fd), b, control, to, unix.MSG_DONTWAIT)
 		return true // even where there is no room: the caller does not wait
 	})
 	if err == nil {
@@ -132,26 +139,18 @@ func (c *ipConn) WriteTo(b []byte, m Meta) error {
 	return typed(err)
 }
 
-// as4 returns an IPv4 address as the kernel has it, 0.0.0.0 for the zero Addr.
-func as4(a netip.Addr) (b [4]byte) {
-	if a.IsValid() {
-		b = a.As4()
-	}
-	return b
-}
-
 func (c *ipConn) Join(group netip.Addr, index int) error {
-	return c.change(group, index, true, c.c.JoinGroup, unix.EADDRINUSE)
+	return c.change(group, index, true, unix.EADDRINUSE)
 }
 
 func (c *ipConn) Leave(group netip.Addr, index int) error {
-	return c.change(group, index, false, c.c.LeaveGroup, unix.EADDRNOTAVAIL)
+	return c.change(group, index, false, unix.EADDRNOTAVAIL)
 }
 
 // change joins or leaves a group; already is the kernel's word for "nothing to
 // do". A membership ends with its interface.
-func (c *ipConn) change(group netip.Addr, index int, join bool, do func(*net.Interface, net.Addr) error, already error) error {
-	if !group.Is4() || !group.IsMulticast() {
+func (c *ipConn) change(group netip.Addr, index int, join bool, already error) error {
+	if !c.family.suits(group) || !group.IsMulticast() {
 		return fmt.Errorf("%w: group %v", ErrAddress, group)
 	}
 	c.mu.Lock()
@@ -160,10 +159,10 @@ func (c *ipConn) change(group netip.Addr, index int, join bool, do func(*net.Int
 	if !join && !c.joined[key] {
 		return nil
 	}
-	err := do(&net.Interface{Index: index}, &net.IPAddr{IP: group.AsSlice()})
+	err := c.family.change(join, index, &net.IPAddr{IP: group.AsSlice()})
 	switch {
-	case errors.Is(err, unix.ENOBUFS):
-		return fmt.Errorf("the socket is in as many groups as net.ipv4.igmp_max_memberships allows: %w", err)
+	case errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ENOMEM):
+		return fmt.Errorf("the socket is in as many groups as %s allows: %w", c.family.full(), err)
 	case err != nil && !errors.Is(err, already) && (join || !errors.Is(err, unix.ENODEV)):
 		return typed(err)
 	}
@@ -175,7 +174,7 @@ func (c *ipConn) change(group netip.Addr, index int, join bool, do func(*net.Int
 	return nil
 }
 
-func (c *ipConn) Close() error { return typed(c.c.Close()) }
+func (c *ipConn) Close() error { return typed(c.family.close()) }
 
 func addrPortOf(a net.Addr) netip.AddrPort {
 	switch a := a.(type) {
@@ -183,7 +182,7 @@ func addrPortOf(a net.Addr) netip.AddrPort {
 		ap := a.AddrPort()
 		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	case *net.IPAddr:
-		ip, _ := netip.AddrFromSlice(a.IP)
+		ip, _ := netip.AddrFromSlice(a.IP) // without its zone
 		return netip.AddrPortFrom(ip.Unmap(), 0)
 	}
 	return netip.AddrPort{}

@@ -60,6 +60,7 @@ type PacketConn interface {
 
 // IPConfig says what an IPConn carries.
 type IPConfig struct {
+	IPv6     bool   // IPv6 in place of IPv4; for IP protocols only
 	Protocol int    // IP protocol number; UDP (17) if Port is given
 	Port     uint16 // UDP port to listen on
 	Device   string // kernel name of the VRF or interface to be bound to; "" for the default VRF
@@ -78,11 +79,11 @@ type Meta struct {
 	Src   netip.AddrPort // port 0 but for UDP
 	Dst   netip.AddrPort // when received: port 0
 	Index int            // interface by which it came, or is to go
-	TTL   int            // as received; not used for sending
+	TTL   int            // as received, or to be sent with; 0: that of IPConfig
 }
 
-// IPConn sends and receives payloads of an IP protocol or a UDP port, over IPv4.
-// Its methods may be called concurrently. Every error of a closed IPConn is
+// IPConn sends and receives payloads of an IP protocol or a UDP port. Addresses have
+// no zones: the interface of a link-local one is Meta.Index. Its methods may be called concurrently. Every error of a closed IPConn is
 // net.ErrClosed.
 type IPConn interface {
 	// ReadFrom waits for a packet and copies its payload, without IP and UDP

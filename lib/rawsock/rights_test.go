@@ -15,8 +15,8 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 )
 
-// rightsOn in the environment has this program open RIP sockets with few rights
-// in place of its tests: on the interface of an index, and bound to a device.
+// rightsOn in the environment has this program open the sockets of RIP or EIGRP with
+// few rights in place of its tests: on the interface of an index, and bound to a device.
 const rightsOn = "RAWSOCK_TEST_RIGHTS"
 
 // rightsIfAsked ends the program if the environment asks for that.
@@ -26,10 +26,12 @@ func rightsIfAsked() {
 		return
 	}
 	var index int
-	var device string
-	_, err := fmt.Sscan(value, &index, &device)
-	if err == nil {
+	var protocol, device string
+	_, err := fmt.Sscan(value, &protocol, &index, &device)
+	if err == nil && protocol == "rip" {
 		err = withFewRights(index, device)
+	} else if err == nil {
+		err = withRaw(index, device)
 	}
 	switch {
 	case errors.Is(err, privilege.ErrThreads):
@@ -65,8 +67,42 @@ func withFewRights(index int, device string) error {
 	return errors.Join(all...)
 }
 
+// withRaw does all that EIGRP does with its sockets, with no more than the right to
+// open raw ones.
+func withRaw(index int, device string) error {
+	if err := privilege.Limit(privilege.NetRaw); err != nil {
+		return err
+	}
+	var all []error
+	for _, cfg := range []rawsock.IPConfig{{Protocol: 88}, {Protocol: 88, Device: device}, eigrp6, {IPv6: true, Protocol: 88, Device: device}} {
+		cfg.TTL, cfg.TOS, cfg.ReceiveBuffer = 2, 0xc0, 1<<22
+		c, err := rawsock.Kernel{}.ListenIP(cfg)
+		if err != nil {
+			return fmt.Errorf("%+v: %w", cfg, err)
+		}
+		defer c.Close()
+		src, dst, group := bIP, aIP, netip.MustParseAddr("224.0.0.10")
+		if cfg.IPv6 {
+			src, dst, group = bLocal, aLocal, group6
+		}
+		all = append(all, c.Join(group, index))
+		for _, to := range []netip.Addr{group, dst} {
+			for _, ttl := range []int{0, 100} {
+				all = append(all, c.WriteTo([]byte("x"), rawsock.Meta{Src: netip.AddrPortFrom(src, 0), Dst: netip.AddrPortFrom(to, 0), Index: index, TTL: ttl}))
+			}
+		}
+	}
+	return errors.Join(all...)
+}
+
 // TestUDPRights wants RIP's sockets to need CAP_NET_BIND_SERVICE and nothing else.
-func TestUDPRights(t *testing.T) {
+func TestUDPRights(t *testing.T) { testRights(t, "rip") }
+
+// TestRawRights wants EIGRP's sockets to need CAP_NET_RAW and nothing else.
+func TestRawRights(t *testing.T) { testRights(t, "eigrp") }
+
+func testRights(t *testing.T, protocol string) {
+	t.Helper()
 	w := kernelWorld(t)
 	n := w.b.(inNamespace)
 	h, err := netlink.NewHandleAt(n.ns)
@@ -87,8 +123,9 @@ func TestUDPRights(t *testing.T) {
 		check(t, h.LinkSetUp(red))
 		check(t, h.LinkSetMaster(l, red))
 	}
+	addLocal(t, n, w.bi, bLocal)
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", rightsOn, w.bi, device), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s", rightsOn, protocol, w.bi, device), "GORACE=atexit_sleep_ms=0")
 	var out []byte
 	n.do(func() { out, err = cmd.CombinedOutput() })
 	if string(out) == "threads\n" {

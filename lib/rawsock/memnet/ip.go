@@ -35,6 +35,8 @@ func (h *Host) ListenIP(cfg rawsock.IPConfig) (rawsock.IPConn, error) {
 	switch {
 	case cfg.Protocol < 1 || cfg.Protocol > 255:
 		return nil, fmt.Errorf("no IP protocol: %d", cfg.Protocol)
+	case cfg.Port != 0 && cfg.IPv6:
+		return nil, errors.New("there is no UDP over IPv6 here")
 	case cfg.Port != 0 && cfg.Protocol != 17:
 		return nil, fmt.Errorf("IP protocol %d has no ports here", cfg.Protocol)
 	case cfg.Device != "" && !slices.ContainsFunc(h.devices, func(d *Device) bool { return d.bound(cfg.Device) }):
@@ -62,7 +64,7 @@ func (c *ipConn) WriteTo(b []byte, m rawsock.Meta) error {
 	if c.queue.isClosed() {
 		return net.ErrClosed
 	}
-	if src := m.Src.Addr().Unmap(); !dst.Is4() || src.IsValid() && !src.Is4() {
+	if src := m.Src.Addr().Unmap(); dst.Is4() == c.cfg.IPv6 || !dst.IsValid() || src.IsValid() && src.Is4() != dst.Is4() {
 		return fmt.Errorf("%w: from %v to %v", rawsock.ErrAddress, src, dst)
 	}
 	d, err := c.out(dst, m.Index)
@@ -71,20 +73,25 @@ func (c *ipConn) WriteTo(b []byte, m rawsock.Meta) error {
 	}
 	src := m.Src.Addr().Unmap()
 	if !src.IsValid() {
-		if len(d.spec.Addrs) == 0 {
+		i := slices.IndexFunc(d.spec.Addrs, func(a netip.Addr) bool { return a.Is6() == c.cfg.IPv6 })
+		if i < 0 {
 			return fmt.Errorf("%w: device %d has no address", rawsock.ErrAddress, d.spec.Index)
 		}
-		src = d.spec.Addrs[0]
+		src = d.spec.Addrs[i]
+	}
+	sent := c.cfg
+	if m.TTL != 0 {
+		sent.TTL = m.TTL
 	}
 	d.carry++
 	from := netip.AddrPortFrom(src, c.cfg.Port)
 	for o := range d.others {
 		if dst.IsMulticast() || dst == broadcast || slices.Contains(o.spec.Addrs, dst) {
-			o.receiveIP(c.cfg, b, from, m.Dst)
+			o.receiveIP(sent, b, from, m.Dst)
 		}
 	}
 	if dst == broadcast { // the kernel hands these to the sender's host as well
-		d.receiveIP(c.cfg, b, from, m.Dst)
+		d.receiveIP(sent, b, from, m.Dst)
 	}
 	return nil
 }
@@ -122,7 +129,7 @@ func (d *Device) receiveIP(sent rawsock.IPConfig, b []byte, src, dst netip.AddrP
 	for _, c := range d.host.ips {
 		group := dst.Addr().IsMulticast()
 		switch {
-		case c.cfg.Protocol != sent.Protocol, c.cfg.Port != 0 && c.cfg.Port != dst.Port(),
+		case c.cfg.IPv6 != sent.IPv6, c.cfg.Protocol != sent.Protocol, c.cfg.Port != 0 && c.cfg.Port != dst.Port(),
 			!d.bound(c.cfg.Device), group && !c.joined[membership{dst.Addr(), d.spec.Index}]:
 			continue
 		}
@@ -138,7 +145,7 @@ func (c *ipConn) Leave(group netip.Addr, index int) error { return c.change(grou
 func (c *ipConn) change(group netip.Addr, index int, join bool) error {
 	c.host.net.mu.Lock()
 	defer c.host.net.mu.Unlock()
-	if !group.Is4() || !group.IsMulticast() {
+	if group.Is4() == c.cfg.IPv6 || !group.IsMulticast() {
 		return fmt.Errorf("%w: group %v", rawsock.ErrAddress, group)
 	}
 	if c.queue.isClosed() {
