@@ -35,3 +35,31 @@ const (
 	DropPrefixLimit                           // a route beyond `maximum-prefix`
 	NumDropReasons
 )
+
+var dropNames = [NumDropReasons]string{
+	DropMalformed: "malformed", DropOwn: "own packet", DropSource: "source not on common subnet",
+	DropPassive: "EIGRP not active on interface", DropMulticast: "multicast on interface with static neighbors",
+	DropUnauthenticated: "missing or unexpected authentication", DropKey: "unknown or expired key",
+	DropDigest: "authentication failure", DropReplay: "old hello sequence", DropKValues: "K-value mismatch",
+	DropNoNeighbor: "not a neighbor", DropPending: "neighbor pending", DropSequence: "out of sequence",
+	DropLimit: "too many neighbors", DropRouterID: "route: router ID is this router's", DropHops: "route: hop count",
+	DropFiltered: "route: filtered", DropRoute: "route: invalid destination", DropPrefixLimit: "route: maximum-prefix",
+}
+
+// String returns the reason as operators read it. What concerns one route of a packet
+// begins with "route: ".
+func (r DropReason) String() string {
+	if r == 0 || r >= NumDropReasons {
+		return "unknown"
+	}
+	return dropNames[r]
+}
+
+// DropReasons returns all reasons, for tables of counters.
+func DropReasons() []DropReason {
+	all := make([]DropReason, 0, NumDropReasons-1)
+	for r := DropMalformed; r < NumDropReasons; r++ {
+		all = append(all, r)
+	}
+	return all
+}

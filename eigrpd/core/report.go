@@ -61,6 +61,7 @@ type NeighborStatus struct {
 	IsStub      bool
 	Restarting  bool          // NSF: it restarts, and its routes are kept
 	RestartTime time.Duration // since when
+	LastUpdate  time.Duration // since it last told of a route; since it came if it never did
 }
 
 // PeerTransport is the state of reliable transport to a neighbour (RFC 7868 section 5.3).
@@ -117,8 +118,9 @@ type TopologyReport struct{ Instances []InstanceTopology }
 // InstanceTopology is the topology table of an instance by prefix.
 type InstanceTopology struct {
 	Identity
-	Entries []TopologyEntry
-	Summary TopologySummary
+	RIBScale uint8 // of wide metrics; with defaults filled in
+	Entries  []TopologyEntry
+	Summary  TopologySummary
 }
 
 // TopologySummary are the numbers of `show ip eigrp topology summary`.
@@ -135,8 +137,15 @@ type TopologyEntry struct {
 	Tag        uint32
 	ActiveFor  time.Duration // of an ACTIVE one
 	Serial     uint64        // when it changed last, counted in changes of the table
+	SIAQueries int           // sent to those of Waiting since the QUERY
 	Paths      []TopologyPath
-	Waiting    []netip.Addr // neighbours whose REPLY is awaited
+	Waiting    []WaitingNeighbor // whose REPLY is awaited
+}
+
+// WaitingNeighbor is a neighbour whose REPLY is awaited.
+type WaitingNeighbor struct {
+	Addr      netip.Addr
+	Interface string
 }
 
 // TopologyPath is one way of an entry.
@@ -192,13 +201,23 @@ type InstanceStatus struct {
 	Passive       []string       // of those
 	Neighbors     []NeighborStatus
 	Counters      Counters
-	Prefixes      int  // in the topology table
-	Active        int  // of those
-	Routes        int  // installed
-	Redistributed int  // routes that come from other protocols
-	Restarts      int  // `maximum-prefix`: how often it was torn down
-	Down          bool // torn down by `maximum-prefix`, or shut down
-	NextTimer     time.Duration
+	Prefixes      int           // in the topology table
+	Active        int           // of those
+	Routes        int           // installed
+	Redistributed int           // routes that come from other protocols
+	Restarts      int           // `maximum-prefix`: how often it was torn down
+	Down          bool          // torn down by `maximum-prefix`, or shut down
+	RestartIn     time.Duration // until what is torn down comes back; 0: not by itself
+	Penalties     []Penalty
+	NextTimer     time.Duration // until the next timer of any kind
+}
+
+// Penalty is a neighbour that its `maximum-prefix` keeps away.
+type Penalty struct {
+	Addr      netip.Addr
+	Interface string
+	Restarts  int           // how often it was reset
+	RestartIn time.Duration // until it may come back; 0: an operator has to clear it
 }
 
 // EventReport is `show ip eigrp events`: what happened last, newest first.

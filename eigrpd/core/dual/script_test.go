@@ -1,6 +1,7 @@
 package dual
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"testing"
@@ -83,7 +84,11 @@ func metricWord(a scripttest.Args, n int) Distance {
 
 func (w *world) show() {
 	for e := range w.r.Entries() {
-		w.Printf("%v %v fd=%s rd=%s used=%d waiting=%v", e.Prefix, e.State, printDistance(e.Feasible), printDistance(e.Reported), e.Used, e.Waiting)
+		sia := ""
+		if e.SIAQueries > 0 {
+			sia = fmt.Sprintf(" sia=%d", e.SIAQueries)
+		}
+		w.Printf("%v %v fd=%s rd=%s used=%d waiting=%v%s", e.Prefix, e.State, printDistance(e.Feasible), printDistance(e.Reported), e.Used, e.Waiting, sia)
 		for _, p := range e.Paths {
 			w.Printf("  %s", printPath(p))
 		}

@@ -27,6 +27,8 @@ type Entry[A comparable] struct {
 	Paths    []Path[A]
 	Waiting  []NeighborID // from whom a REPLY is awaited
 	Used     int          // number of paths installed
+	// SIAQueries is how many SIA-QUERYs went to those in Waiting since the QUERY.
+	SIAQueries int
 }
 
 // Entries yields the topology table by prefix, without entries that are kept for
@@ -55,6 +57,9 @@ func (t *Table[A]) Entry(p netip.Prefix) (e Entry[A], ok bool) {
 
 func (t *Table[A]) showRoute(r *route[A]) Entry[A] {
 	e := Entry[A]{Prefix: r.prefix, State: r.state, Feasible: r.fd, Reported: r.rd, Waiting: slices.Clone(r.waiting), Used: len(r.used)}
+	if r.state != Passive {
+		e.SIAQueries = r.rounds
+	}
 	for i := range r.paths {
 		p := t.show(r, &r.paths[i])
 		p.Successor = p.Distance == r.distance(r.successor) && slices.Contains(r.used, r.paths[i].hop)
