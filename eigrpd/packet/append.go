@@ -77,6 +77,37 @@ func (m *Message) Append(b []byte, key *Key, source netip.Addr) ([]byte, error) 
 	return a.b, nil
 }
 
+// AppendTLVs appends the TLVs of m alone, as AppendBinary would, without header and
+// authentication: what is sent reliably is kept in this form until it is acknowledged.
+func (m *Message) AppendTLVs(b []byte) ([]byte, error) {
+	a := appender{b: b, base: len(b) - HeaderLen}
+	a.tlvs(m)
+	if a.err.Reason == 0 && a.at() > MaxPacketSize {
+		a.err = Error{ReasonTooLong, MaxPacketSize}
+	}
+	if a.err.Reason != 0 {
+		e := a.err
+		return b, &e
+	}
+	return a.b, nil
+}
+
+// AppendAround is Append with TLVs that AppendTLVs wrote in place of those of m: it
+// adds the header of m, and authentication.
+func (m *Message) AppendAround(b, tlvs []byte, key *Key, source netip.Addr) ([]byte, error) {
+	a := appender{b: b, base: len(b)}
+	if a.check(m, HeaderLen+len(tlvs), key, source); a.err.Reason == 0 {
+		a.header(m, key)
+		a.raw(tlvs)
+		a.seal(key, source)
+	}
+	if a.err.Reason != 0 {
+		e := a.err
+		return b, &e
+	}
+	return a.b, nil
+}
+
 // appender writes a Message. The first error sticks.
 type appender struct {
 	b    []byte
@@ -107,9 +138,18 @@ func (a *appender) tlv(t TLVType, n int) {
 }
 
 func (a *appender) message(m *Message, key *Key, source netip.Addr) {
-	if a.check(m, key, source); a.err.Reason != 0 {
+	if a.check(m, m.Len(), key, source); a.err.Reason != 0 {
 		return
 	}
+	a.header(m, key)
+	a.tlvs(m)
+	if a.err.Reason == 0 {
+		a.seal(key, source)
+	}
+}
+
+// header writes the header, and the Authentication TLV with a digest of zeros.
+func (a *appender) header(m *Message, key *Key) {
 	a.u8(Version, uint8(m.Opcode), 0, 0)
 	a.u32(uint32(m.Flags))
 	a.u32(m.Sequence)
@@ -119,6 +159,10 @@ func (a *appender) message(m *Message, key *Key, source netip.Addr) {
 	if key != nil {
 		a.auth(key)
 	}
+}
+
+// tlvs writes all TLVs but that of authentication.
+func (a *appender) tlvs(m *Message) {
 	a.general(m)
 	for i := range m.Routes {
 		a.route(&m.Routes[i])
@@ -134,9 +178,10 @@ func (a *appender) message(m *Message, key *Key, source netip.Addr) {
 		a.tlv(u.Type, tlvHeader+len(u.Value))
 		a.raw(u.Value)
 	}
-	if a.err.Reason != 0 {
-		return
-	}
+}
+
+// seal fills in the digest and the checksum.
+func (a *appender) seal(key *Key, source netip.Addr) {
 	p := a.b[a.base:]
 	if key != nil {
 		key.digest(p[authDigest:authDigest], p, authDigest, source)
@@ -144,9 +189,8 @@ func (a *appender) message(m *Message, key *Key, source netip.Addr) {
 	wire.PutU16(p, offChecksum, wire.Checksum(p))
 }
 
-// check refuses what concerns the whole packet.
-func (a *appender) check(m *Message, key *Key, source netip.Addr) {
-	n := m.Len()
+// check refuses what concerns the whole packet, of n octets without authentication.
+func (a *appender) check(m *Message, n int, key *Key, source netip.Addr) {
 	if key != nil {
 		n += key.Algorithm.tlvLen()
 	}
