@@ -146,3 +146,31 @@ func TestIPTTL(t *testing.T) {
 		}
 	})
 }
+
+// TestOverrun wants packets counted that a socket had no room for.
+func TestOverrun(t *testing.T) {
+	w := kernelWorld(t)
+	a, err := w.a.ListenIP(rawsock.IPConfig{Protocol: 88})
+	check(t, err)
+	defer a.Close()
+	b, err := w.b.ListenIP(rawsock.IPConfig{Protocol: 88, ReceiveBuffer: 1 << 16})
+	check(t, err)
+	if n := rawsock.Overrun(b); n != 0 {
+		t.Errorf("%d packets lost before there was one", n)
+	}
+	const sent = 2000
+	for range sent {
+		check(t, a.WriteTo(make([]byte, 20), rawsock.Meta{Dst: netip.AddrPortFrom(bIP, 0), Index: w.ai}))
+	}
+	lost := rawsock.Overrun(b)
+	if lost == 0 || lost >= sent {
+		t.Fatalf("%d of %d packets lost in 64 KiB", lost, sent)
+	}
+	for range sent - lost {
+		readIP(t, b)
+	}
+	check(t, b.Close())
+	if n := rawsock.Overrun(b); n != 0 {
+		t.Errorf("%d packets lost by a closed socket", n)
+	}
+}
