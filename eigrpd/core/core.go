@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/policy"
 )
 
 // Core is the protocol machine: an sm.Machine[Input, Effect]. Make it with New.
@@ -12,6 +13,7 @@ type Core struct {
 	rng       *rand.Rand
 	instances map[Key]*instance
 	order     []*instance // the values of instances, sorted
+	policy    *policy.Set
 	out       []Effect
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
@@ -21,6 +22,19 @@ type instance struct {
 
 	table  *dual.Table[attribute]
 	routes routes
+	hooks  hooks
+}
+
+// title names the instance in messages of the log, as IOS does.
+func (in *instance) title() string {
+	family := "IPv4"
+	if in.key.Family == rib.IPv6 {
+		family = "IPv6"
+	}
+	if in.key.VRF != "" {
+		return fmt.Sprintf("EIGRP-%s(%s) %d", family, in.key.VRF, in.key.AS)
+	}
+	return fmt.Sprintf("EIGRP-%s %d", family, in.key.AS)
 }
 
 // iface is an interface that an instance runs on.
@@ -31,6 +45,8 @@ type iface struct {
 	cfg  InterfaceConfig // normal
 	up   bool            // packets can be sent; of a passive one: its networks are told
 	addr netip.Addr      // the source of packets: the primary address, or the link-local one
+
+	routes ifaceRoutes
 }
 
 // neighbor is a router that Hellos come from.
@@ -41,4 +57,7 @@ type neighbor struct {
 	wide  bool   // reads wide TLVs
 	stub  bool
 	up    bool // no longer pending: DUAL knows it
+
+	remote bool
+	routes neighborRoutes
 }

@@ -47,9 +47,16 @@ type NeighborUp struct {
 // NeighborDown says that a neighbour is gone, and all that it reported.
 type NeighborDown struct{ ID NeighborID }
 
-// LinkChanged says that Via has other results for a neighbour: the link's cost
-// changed, or a filter.
-type LinkChanged struct{ Neighbor NeighborID }
+// LinkChanged says that Via has other results: the link's cost changed, or a filter.
+// It is about one neighbour, or, if Neighbor is 0, about those on an interface, or, if
+// that is 0 as well, about all.
+type LinkChanged struct {
+	Neighbor  NeighborID
+	Interface InterfaceID
+}
+
+// Retell tells a neighbour the whole table again.
+type Retell struct{ Neighbor NeighborID }
 
 // Config is what can be configured. Zero values are the defaults.
 type Config struct {
@@ -68,6 +75,7 @@ func (Interface) isInput()    {}
 func (NeighborUp) isInput()   {}
 func (NeighborDown) isInput() {}
 func (LinkChanged) isInput()  {}
+func (Retell) isInput()       {}
 func (Config) isInput()       {}
 func (Tick) isInput()         {}
 

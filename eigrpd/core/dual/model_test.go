@@ -59,7 +59,7 @@ func (costChanged) isInput() {}
 func (r *router) step(now clock.Instant, in Input) []Effect {
 	if c, ok := in.(costChanged); ok {
 		r.arithmetic.cost[c.to] = c.cost
-		in = LinkChanged{c.to}
+		in = LinkChanged{Neighbor: c.to}
 	}
 	r.Step(now, in)
 	return r.Drain(nil)

@@ -48,7 +48,7 @@ func (w *world) Command(line string) {
 	case "cost":
 		id := neighborWord(a.Word(1))
 		w.r.arithmetic.cost[id] = Distance(scripttest.Must(strconv.Atoi(a.Word(2))))
-		w.Step(LinkChanged{id})
+		w.Step(LinkChanged{Neighbor: id})
 	case "rx":
 		m := Message[vector]{Kind: kindWords[a.Word(2)], Prefix: netip.MustParsePrefix(a.Word(3)), Active: a.Has("active")}
 		if m.Unreachable = a.Word(4) == "inf"; !m.Unreachable {

@@ -55,6 +55,36 @@ func (t *Table[A]) Entry(p netip.Prefix) (e Entry[A], ok bool) {
 	return t.showRoute(r), true
 }
 
+// Used returns the paths by which a prefix is installed, as Install has them; none if
+// it is not. They are not to be changed.
+func (t *Table[A]) Used(p netip.Prefix) []Path[A] {
+	if r := t.routes[p]; r != nil {
+		return r.installed
+	}
+	return nil
+}
+
+// Reports reports whether the table has a path by a neighbour.
+func (t *Table[A]) Reports(p netip.Prefix, n NeighborID) bool {
+	r := t.routes[p]
+	if r == nil {
+		return false
+	}
+	_, ok := r.at(via(n))
+	return ok
+}
+
+// ReportedBy returns the prefixes to which there is a path by a neighbour.
+func (t *Table[A]) ReportedBy(n NeighborID) map[netip.Prefix]struct{} {
+	all := make(map[netip.Prefix]struct{})
+	for _, r := range t.all() {
+		if _, ok := r.at(via(n)); ok {
+			all[r.prefix] = struct{}{}
+		}
+	}
+	return all
+}
+
 func (t *Table[A]) showRoute(r *route[A]) Entry[A] {
 	e := Entry[A]{Prefix: r.prefix, State: r.state, Feasible: r.fd, Reported: r.rd, Waiting: slices.Clone(r.waiting), Used: len(r.used)}
 	if r.state != Passive {

@@ -65,7 +65,9 @@ func (t *Table[A]) Step(now clock.Instant, in Input) {
 	case NeighborDown:
 		t.down(in.ID)
 	case LinkChanged:
-		t.relink(in.Neighbor)
+		t.relink(in)
+	case Retell:
+		t.retell(in.Neighbor)
 	case Config:
 		t.configure(in.filled())
 	}
@@ -193,15 +195,30 @@ func (t *Table[A]) down(id NeighborID) {
 	}
 }
 
-// relink computes the distances through a neighbour anew.
-func (t *Table[A]) relink(id NeighborID) {
-	if t.neighbors[id] == nil {
+// relink computes the distances through neighbours anew.
+func (t *Table[A]) relink(in LinkChanged) {
+	for _, r := range t.all() {
+		// A step may change what is at a place, but not who is there: learn removes
+		// only what is reported unreachable.
+		for k := range r.paths {
+			p := &r.paths[k]
+			n := t.neighbors[p.neighbor]
+			if n == nil || in.Neighbor != 0 && in.Neighbor != n.ID || in.Neighbor == 0 && in.Interface != 0 && in.Interface != n.Interface {
+				continue
+			}
+			t.learn(r, t.through(n.ID, r.prefix, p.reported, p.rd), cause{neighbor: n.ID})
+		}
+	}
+}
+
+// retell tells a neighbour of all routes that it is told of.
+func (t *Table[A]) retell(id NeighborID) {
+	n := t.neighbors[id]
+	if n == nil {
 		return
 	}
 	for _, r := range t.all() {
-		if i, ok := r.at(via(id)); ok {
-			t.learn(r, t.through(id, r.prefix, r.paths[i].reported, r.paths[i].rd), cause{neighbor: id})
-		}
+		t.welcome(r, n)
 	}
 }
 

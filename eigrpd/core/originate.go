@@ -1,0 +1,93 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// networksOf returns the connected networks of an interface that EIGRP tells of, and
+// all of its addresses of the family. Of IPv4 those networks are told whose address a
+// `network` matches; of IPv6 all but the link's own.
+func (in *instance) networksOf(i *iface) (networks []netip.Prefix, addresses []netip.Addr) {
+	for _, x := range i.link.Addresses {
+		a := x.Prefix.Addr()
+		if rib.FamilyOf(a) != in.key.Family {
+			continue
+		}
+		addresses = append(addresses, a)
+		p := x.Prefix.Masked()
+		if x.Peer.IsValid() {
+			p = x.Peer.Masked()
+		}
+		if routable(p) && in.covers(a) {
+			networks = append(networks, p)
+		}
+	}
+	slices.SortFunc(networks, comparePrefixes)
+	return slices.Compact(networks), addresses
+}
+
+// covers reports whether a `network` matches an address.
+func (in *instance) covers(a netip.Addr) bool {
+	if in.key.Family == rib.IPv6 {
+		return true
+	}
+	for _, w := range in.cfg.Networks {
+		if w.Match(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// connect gives an interface its networks and addresses, in place of those before.
+func (in *instance) connect(now clock.Instant, i *iface, networks []netip.Prefix, addresses []netip.Addr) {
+	r := &in.routes
+	for _, a := range i.routes.addresses {
+		if r.addresses[a]--; r.addresses[a] == 0 {
+			delete(r.addresses, a)
+		}
+	}
+	for _, a := range addresses {
+		r.addresses[a]++
+	}
+	old := i.routes.networks
+	i.routes.networks, i.routes.addresses = networks, addresses
+	for _, p := range old {
+		if _, still := slices.BinarySearchFunc(networks, p, comparePrefixes); !still {
+			r.connected[p] = slices.DeleteFunc(r.connected[p], func(x *iface) bool { return x == i })
+			in.stateConnected(now, p)
+		}
+	}
+	for _, p := range networks {
+		if !slices.Contains(r.connected[p], i) {
+			r.connected[p] = append(r.connected[p], i)
+		}
+		in.stateConnected(now, p)
+	}
+}
+
+// stateConnected tells DUAL of a connected network: with the metric of the nearest of
+// the interfaces that have it, the first by name if they are equal.
+func (in *instance) stateConnected(now clock.Instant, p netip.Prefix) {
+	var best attribute
+	var name string
+	nearest := dual.Infinity
+	for _, i := range in.routes.connected[p] {
+		a := attribute{vector: i.routes.link, origin: OriginConnected, router: in.routes.routerID, tag: in.cfg.DefaultRouteTag}
+		d := arithmetic{in}.Distance(a)
+		if name == "" || d < nearest || d == nearest && i.name < name {
+			best, nearest, name = a, d, i.name
+		}
+	}
+	if name == "" {
+		delete(in.routes.connected, p)
+		in.step(now, dual.OwnGone{Prefix: p, Source: dual.Source(OriginConnected)})
+		return
+	}
+	in.step(now, dual.Own[attribute]{Prefix: p, Source: dual.Source(OriginConnected), Attribute: best})
+}
