@@ -2,6 +2,9 @@
 # Runs every fuzz target for a while, a few at a time.
 #
 #   fuzz.sh TIME JOBS COMMAND…    (COMMAND: testsum run with its results directory)
+#
+# TIME is Go's, such as 20s, for each target, or a number of seconds that they share, so
+# that a new target does not make the whole longer.
 set -euo pipefail
 time=$1 jobs=$2
 shift 2
@@ -10,6 +13,10 @@ shift 2
 list=$(grep -rHoE --include='*_test.go' --exclude-dir={bin,build,tools} '^func Fuzz[A-Za-z0-9_]*' . |
 	sed -E 's|^(.*)/[^/]*:func (Fuzz.*)$|\1 \2|' | sort || true)
 [ -n "$list" ] || { echo "fuzz.sh: no fuzz targets found" >&2; exit 1; }
+if [[ $time =~ ^[0-9]+$ ]]; then
+	each=$((time * jobs / $(echo "$list" | wc -l)))
+	time=$((each > 3 ? each : 3))s
+fi
 echo "$(echo "$list" | wc -l) fuzz targets, $time each, $jobs at a time"
 export FUZZ_TIME=$time
 # shellcheck disable=SC2016
