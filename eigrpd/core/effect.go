@@ -12,8 +12,10 @@ import (
 type Effect interface{ effect() }
 
 // Listen asks for packets of an interface: IP protocol 88 of the family, and the
-// group (packet.AllRouters, packet.AllRouters6) where Group is set. A later Listen for
-// the same interface and family replaces the one before.
+// group (packet.GroupIPv4, packet.GroupIPv6) where Group is set. A later Listen for
+// the same interface and family replaces the one before. Without an Interface it asks
+// for what is sent to addresses of this router, whichever interface of the VRF it comes
+// by: the packets of remote neighbours.
 type Listen struct {
 	Interface string
 	VRF       string
@@ -24,6 +26,7 @@ type Listen struct {
 // Unlisten takes a Listen back.
 type Unlisten struct {
 	Interface string
+	VRF       string // of a Listen without Interface
 	Family    rib.Family
 }
 

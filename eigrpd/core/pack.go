@@ -85,7 +85,14 @@ func groupKey(kind dual.Kind, to, except []dual.NeighborID) string {
 
 // endOfTable says that what waits for a neighbour completes the table that it is told
 // (RFC 7868 section 5.3.4).
+//
+// A router that has restarted says so when it knows the tables of all neighbours: not
+// before, since who hears it drops what was not told (section 6.5, EOT-Flag).
 func (in *instance) endOfTable(n *neighbor) {
+	if in.restarting() {
+		in.unended = append(in.unended, n)
+		return
+	}
 	in.outbox(n.iface.id).group(dual.Update, []dual.NeighborID{n.id}, nil, netip.Prefix{}).last = true
 }
 

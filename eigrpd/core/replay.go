@@ -1,0 +1,137 @@
+package core
+
+import (
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+)
+
+// replay is what is known of the session to zebra, and of how whole the table is.
+type replay struct {
+	interfaces bool            // InterfacesKnown came once
+	config     bool            // a ConfigSet came once
+	atWork     bool            // both came: instances may run
+	pending    bool            // Attached came, EndOfReplay did not follow yet
+	stale      int             // objects of an earlier life
+	unseen     map[string]bool // interfaces that a restarted zebra did not tell again yet
+}
+
+// attached begins a session. zebra tells all interfaces and watched routes again,
+// each with a marker at the end: what it does not tell is gone.
+func (c *Core) attached(a Attached) {
+	r := &c.replay
+	r.pending, r.stale = true, a.Stale
+	r.unseen = make(map[string]bool, len(c.links))
+	for name := range c.links { // unordered: a set
+		r.unseen[name] = true
+	}
+}
+
+// interfacesKnown ends the interfaces that were not told again.
+func (c *Core) interfacesKnown(now clock.Instant) {
+	r := &c.replay
+	r.interfaces = true
+	for _, name := range c.linkNames() {
+		if r.unseen[name] {
+			c.linkGone(now, name)
+		}
+	}
+	r.unseen = nil
+	c.work(now)
+}
+
+// work lets the instances begin when interfaces and configuration are known: not
+// before, since router ID and neighbours depend on all of it.
+func (c *Core) work(now clock.Instant) {
+	r := &c.replay
+	if r.atWork || !r.interfaces || !r.config {
+		return
+	}
+	r.atWork = true
+	for _, in := range c.order {
+		in.begin(now)
+	}
+	for _, name := range c.linkNames() {
+		c.listen(name)
+	}
+	c.listenRemote()
+}
+
+// Limits of the time until the neighbours have told their tables. After that a router
+// that restarted has what it can get.
+const (
+	convergeTime = 2 * time.Minute // IOS's `timers graceful-restart converge`
+	noticeTime   = time.Second     // for a Hello to arrive and the handshake to begin
+)
+
+// converge is how far an instance is with getting to know the tables of its
+// neighbours.
+type converge struct {
+	since clock.Instant
+	done  bool
+	again bool // this daemon lived before: neighbours may have kept its routes
+}
+
+// beginConverge begins to wait for the tables of the neighbours.
+func (in *instance) beginConverge(now clock.Instant) {
+	r := &in.core.replay
+	in.converge = converge{since: now, again: r.pending && r.stale > 0}
+}
+
+// checkReplay decides whether everything was stated that this life wants. It was at
+// once if nothing is stale; else when every instance knows the tables of its
+// neighbours.
+func (c *Core) checkReplay(now clock.Instant) {
+	r := &c.replay
+	if !r.atWork {
+		return
+	}
+	whole := true
+	for _, in := range c.order {
+		if !in.converged(now) {
+			whole = false
+		}
+	}
+	if r.pending && (r.stale == 0 || whole) {
+		r.pending = false
+		c.emit(EndOfReplay{})
+	}
+}
+
+// converged reports whether the neighbours have told their tables: all who could have
+// been heard by now, to their end.
+func (in *instance) converged(now clock.Instant) bool {
+	v := &in.converge
+	if v.done || !in.on {
+		return true
+	}
+	heard := v.since
+	for _, i := range in.order {
+		if i.talks() || len(i.remote) > 0 {
+			heard = max(heard, v.since.Add(i.cfg.Hello+noticeTime))
+		}
+	}
+	limit := v.since.Add(convergeTime)
+	due := limit
+	if now < heard {
+		due = heard
+	}
+	if now < due && (now < heard || !in.allEnded()) {
+		in.core.arm(timerConverge, in, due, true)
+		return false
+	}
+	v.done = true
+	in.core.timers.Clear(timerKey{kind: timerConverge, instance: in})
+	in.endRestart(now)
+	return true
+}
+
+// allEnded reports whether all neighbours have told their whole tables.
+func (in *instance) allEnded() bool {
+	for _, n := range in.neighbors { // unordered: all of them
+		if !in.routesTold(n) {
+			return false
+		}
+	}
+	return true
+}

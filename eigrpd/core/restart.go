@@ -1,0 +1,123 @@
+package core
+
+import (
+	"slices"
+
+	"github.com/godmvpn/godmvpn/eigrpd/core/rtp"
+	"github.com/godmvpn/godmvpn/eigrpd/packet"
+	"github.com/godmvpn/godmvpn/lib/clock"
+)
+
+// restart is a neighbour that has begun anew, and whose routes are kept until it has
+// told its table again (RFC 7868 section 6.5, RS-Flag and EOT-Flag).
+type restart struct {
+	since clock.Instant
+	began bool // its INIT has come: what follows is its new table
+}
+
+// restarting reports whether this router has restarted, and asks its neighbours to
+// keep its routes (RFC 7868 section 6.5, RS-Flag).
+func (in *instance) restarting() bool {
+	return in.cfg.NSF && in.converge.again && !in.converge.done
+}
+
+// endRestart follows when a router that restarted knows the tables of its neighbours.
+// It tells them only now that its own is complete, since who hears that drops what was
+// not told (RFC 7868 section 6.5, EOT-Flag).
+func (in *instance) endRestart(now clock.Instant) {
+	if !in.cfg.NSF || !in.converge.again {
+		return
+	}
+	for _, i := range in.order { // the RS flag is off from now on
+		i.armHello(now)
+	}
+	for _, n := range in.unended {
+		in.endOfTable(n)
+	}
+	in.unended = nil
+	in.settle(now)
+}
+
+// hearRestart takes notice of a Hello with the RS flag: the neighbour has restarted.
+// Its INIT will follow, once it has heard of this router.
+func (n *neighbor) hearRestart(now clock.Instant) {
+	if in := n.iface.instance; n.up && n.restart == nil && in.cfg.NSF {
+		n.restart = &restart{since: now}
+		in.neighborChanged(now, n, TracePeerNew, "resync", "peer NSF restarted")
+		in.routesResync(now, n)
+		in.armPurge(now, n)
+		n.iface.expedite(now, n)
+	}
+}
+
+func (in *instance) armPurge(now clock.Instant, n *neighbor) {
+	in.core.timers.Set(timerKey{kind: timerPurge, neighbor: n}, now.Add(in.cfg.PurgeTime))
+}
+
+// restarted follows when a neighbour that is known sends an INIT: it has begun anew.
+// Its routes go, unless it asks to keep them (RS). It returns the neighbour as which it
+// goes on, nil if it cannot.
+func (in *instance) restarted(now clock.Instant, n *neighbor) *neighbor {
+	if in.core.in.Flags&packet.FlagRestart != 0 && in.cfg.NSF && n.up && !in.awaits(n) {
+		if n.restart == nil || n.restart.began {
+			in.neighborChanged(now, n, TracePeerNew, "resync", "peer graceful-restart")
+			n.restart = &restart{since: now}
+		}
+		in.resync(now, n)
+		return n
+	}
+	old := *n
+	in.down(now, n, "peer restarted", quietly)
+	next := in.meet(now, old.iface, old.addr, origin{static: old.static, remote: old.remote, listened: old.listened, ttl: old.ttl})
+	if next == nil {
+		return nil
+	}
+	next.software, next.wide, next.flags, next.stub, next.base = old.software, old.wide, old.flags, old.stub, old.base
+	next.setHold(now, old.hold)
+	next.greet(now)
+	return next
+}
+
+// resync exchanges tables with a neighbour anew and keeps its routes meanwhile. What
+// waited to be sent to it is in the table.
+func (in *instance) resync(now clock.Instant, n *neighbor) {
+	if n.restart == nil {
+		n.restart = &restart{since: now}
+	}
+	n.restart.began = true
+	n.met, n.initAcked = false, false
+	in.routesResync(now, n)
+	in.transport.PeerUp(now, n.peer(), rtp.InterfaceID(n.iface.id), n.static || n.remote)
+	in.transport.SetMulticast(now, n.peer(), true)
+	in.transport.SetHold(n.peer(), n.hold)
+	in.armPurge(now, n)
+	n.greet(now)
+	in.routesRetell(now, n)
+}
+
+// awaits reports whether DUAL waits for a REPLY of a neighbour. One that has restarted
+// knows of no QUERY.
+func (in *instance) awaits(n *neighbor) bool {
+	for e := range in.table.Entries() {
+		if slices.Contains(e.Waiting, n.id) {
+			return true
+		}
+	}
+	return false
+}
+
+// purge ends the restart of a neighbour that has had its time for it: what it did not
+// tell again is gone.
+func (n *neighbor) purge(now clock.Instant) {
+	in := n.iface.instance
+	if n.restart != nil {
+		in.abandonRestart(n)
+		in.tableReceived(now, n)
+	}
+}
+
+// abandonRestart forgets that a neighbour restarts.
+func (in *instance) abandonRestart(n *neighbor) {
+	n.restart = nil
+	in.core.timers.Clear(timerKey{kind: timerPurge, neighbor: n})
+}
