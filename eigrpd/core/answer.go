@@ -18,7 +18,11 @@ func (c *Core) answer(now clock.Instant, q Query) Report {
 	case ReportNeighbors:
 		r := new(NeighborReport)
 		for _, in := range selected {
-			r.Instances = append(r.Instances, InstanceNeighbors{in.identity(), in.neighborStatus(now)})
+			part := InstanceNeighbors{Identity: in.identity(), Neighbors: in.neighborStatus(now)}
+			if l := in.cfg.Listen; l != nil {
+				part.MaxRemote = l.Maximum
+			}
+			r.Instances = append(r.Instances, part)
 		}
 		return r
 	case ReportInterfaces:
@@ -70,7 +74,7 @@ func (in *instance) neighborStatus(now clock.Instant) []NeighborStatus {
 	for _, n := range in.sorted() {
 		s := NeighborStatus{
 			Handle: n.handle, Addr: n.addr, Interface: n.iface.name, Static: n.static, Remote: n.remote, Pending: !n.up,
-			Hold: max(n.heard.Add(n.hold).Sub(now), 0), HoldTime: n.hold, Uptime: now.Sub(n.since),
+			Hold: max(n.heard.Add(n.hold).Sub(now), 0), HoldTime: n.hold, Uptime: now.Sub(n.since), LastUpdate: now.Sub(max(n.told, n.since)),
 			Software: n.software, Prefixes: paths[n.id], Stub: n.flags, IsStub: n.stub,
 		}
 		if n.restart != nil {

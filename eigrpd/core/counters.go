@@ -42,7 +42,7 @@ var dropNames = [NumDropReasons]string{
 	DropUnauthenticated: "missing or unexpected authentication", DropKey: "unknown or expired key",
 	DropDigest: "authentication failure", DropReplay: "old hello sequence", DropKValues: "K-value mismatch",
 	DropNoNeighbor: "not a neighbor", DropPending: "neighbor pending", DropSequence: "out of sequence",
-	DropLimit: "too many neighbors", DropRouterID: "route: router ID is this router's", DropHops: "route: hop count",
+	DropLimit: "too many neighbors", DropRouterID: "route: duplicate router ID", DropHops: "route: hop count",
 	DropFiltered: "route: filtered", DropRoute: "route: invalid destination", DropPrefixLimit: "route: maximum-prefix",
 }
 

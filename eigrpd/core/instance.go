@@ -86,6 +86,7 @@ type neighbor struct {
 
 	since     clock.Instant // when its first Hello came
 	heard     clock.Instant // when it was heard last
+	told      clock.Instant // when it told of a route last
 	hold      time.Duration // Hold Time that it announced
 	badAuth   bool          // packets of it were refused since then
 	software  packet.Software

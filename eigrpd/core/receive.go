@@ -140,6 +140,9 @@ func (in *instance) deliver(now clock.Instant, n *neighbor) {
 		n.initAcked = true
 	}
 	in.checkUp(now, n)
+	if len(m.Routes) > 0 {
+		n.told = now
+	}
 	in.routesReceived(now, n, m)
 	if m.Opcode == packet.Update && m.Flags&packet.FlagEndOfTable != 0 {
 		in.abandonRestart(n) // what was not told again is gone

@@ -40,6 +40,7 @@ type NeighborReport struct{ Instances []InstanceNeighbors }
 // InstanceNeighbors are the neighbours of an instance, in the order in which they came.
 type InstanceNeighbors struct {
 	Identity
+	MaxRemote int // of `remote-neighbors`; 0: no limit
 	Neighbors []NeighborStatus
 }
 
@@ -209,7 +210,7 @@ type InstanceStatus struct {
 	Down          bool          // torn down by `maximum-prefix`, or shut down
 	RestartIn     time.Duration // until what is torn down comes back; 0: not by itself
 	Penalties     []Penalty
-	NextTimer     time.Duration // until the next timer of any kind
+	NextTimer     time.Duration // until the next timer of reliable transport; 0: none
 }
 
 // Penalty is a neighbour that its `maximum-prefix` keeps away.
