@@ -86,7 +86,6 @@ func (t *Transport) acked(p *peer, seq uint32) {
 		return
 	}
 	o := p.queue.pop()
-	o.left--
 	if p.sends == 1 { // Karn's rule
 		p.measure(t.now.Sub(p.first))
 	}

@@ -63,7 +63,6 @@ func (t *Transport) enqueue(p *peer, o *outgoing) {
 		o.seq = t.last
 	}
 	p.queue.push(o)
-	o.left++
 	if o.waiting && !p.unicast {
 		o.group++
 	}
@@ -76,7 +75,6 @@ func (t *Transport) enqueue(p *peer, o *outgoing) {
 // multicast.
 func (t *Transport) begin(p *peer) {
 	p.sent, p.sends, p.tries = false, 0, 0
-	p.rto = p.timeout()
 	if o := p.queue.front(); o.waiting && !p.unicast {
 		o.ready++
 		return

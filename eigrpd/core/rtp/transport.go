@@ -43,7 +43,6 @@ type outgoing struct {
 	Packet
 	seq     uint32
 	waiting bool // to be multicast; it stands in the queue of its interface
-	left    int  // receivers that have not acknowledged it
 	// While it is waiting:
 	group int // receivers that it may reach by multicast
 	ready int // those of them that have nothing before it
@@ -119,6 +118,7 @@ func (t *Transport) SetLink(now clock.Instant, l Link) {
 		t.links[l.ID] = i
 	}
 	i.Link = l.filled()
+	i.free = min(i.free, now.Add(i.gap(largest))) // of a slower link
 	if !l.Multicast {
 		for i.waiting.len() > 0 {
 			t.scatter(i, i.waiting.pop())
@@ -208,7 +208,6 @@ func (t *Transport) lose(p *peer, why Loss) {
 // drop empties the queue of a neighbour; nobody waits for it any longer.
 func (t *Transport) drop(p *peer) {
 	for i, o := range p.queue.all() {
-		o.left--
 		if o.waiting && !p.unicast {
 			o.group--
 			if i == 0 {
