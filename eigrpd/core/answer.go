@@ -1,7 +1,6 @@
 package core
 
 import (
-	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
 	"github.com/godmvpn/godmvpn/eigrpd/core/rtp"
 	"github.com/godmvpn/godmvpn/lib/clock"
 )
@@ -62,20 +61,12 @@ func (in *instance) neighborStatus(now clock.Instant) []NeighborStatus {
 	if !in.on {
 		return nil
 	}
-	paths := make(map[dual.NeighborID]int)
-	if in.table != nil {
-		for e := range in.table.Entries() {
-			for _, p := range e.Paths {
-				paths[p.Neighbor]++
-			}
-		}
-	}
 	var all []NeighborStatus
 	for _, n := range in.sorted() {
 		s := NeighborStatus{
 			Handle: n.handle, Addr: n.addr, Interface: n.iface.name, Static: n.static, Remote: n.remote, Pending: !n.up,
 			Hold: max(n.heard.Add(n.hold).Sub(now), 0), HoldTime: n.hold, Uptime: now.Sub(n.since), LastUpdate: now.Sub(max(n.told, n.since)),
-			Software: n.software, Prefixes: paths[n.id], Stub: n.flags, IsStub: n.stub,
+			Software: n.software, Prefixes: n.routes.prefixes, Stub: n.flags, IsStub: n.stub,
 		}
 		if n.restart != nil {
 			s.Restarting, s.RestartTime = true, now.Sub(n.restart.since)

@@ -91,14 +91,11 @@ func (in *instance) add(v, link vector) vector {
 // usableHop returns the next hop that a neighbour told, or the zero Addr if that is
 // the neighbour itself, or cannot be: it is this router, or it is not on the link.
 func (in *instance) usableHop(n *neighbor, a netip.Addr) netip.Addr {
-	if !a.IsValid() || a == n.addr || n.remote || in.isOwn(a) || !n.iface.onLink(a) {
+	if !a.IsValid() || a == n.addr || n.remote || in.fromOwn(n.iface, a) || !n.iface.onLink(a) {
 		return netip.Addr{}
 	}
 	return a
 }
-
-// isOwn reports whether an address is one of an interface of the instance.
-func (in *instance) isOwn(a netip.Addr) bool { return in.routes.addresses[a] > 0 }
 
 // onLink reports whether an address is in a subnet of the interface.
 func (i *iface) onLink(a netip.Addr) bool {

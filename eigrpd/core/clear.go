@@ -20,6 +20,9 @@ func (c *Core) clear(now clock.Instant, cl Clear) {
 			in.counters = Counters{}
 			continue
 		}
+		if !cl.Soft {
+			in.routesCleared(now, cl.Addr, cl.Interface)
+		}
 		for _, n := range in.sorted() {
 			switch {
 			case cl.Addr.IsValid() && cl.Addr != n.addr, cl.Interface != "" && cl.Interface != n.iface.name:

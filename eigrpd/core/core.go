@@ -93,6 +93,9 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.interfacesKnown(now)
 	case Attached:
 		c.attached(in)
+		for _, x := range c.order {
+			x.routesAttached(now)
+		}
 	case ConfigSet:
 		c.configure(now, in.Config)
 	case RouteChanged:
@@ -227,6 +230,7 @@ func (c *Core) reconcileName(now clock.Instant, name string) {
 	for _, in := range c.order {
 		in.begin(now) // this may be the first address, of which a router ID can be made
 		in.reconcile(now, name)
+		in.routesLinkChanged(now, name)
 	}
 	c.listen(name)
 }

@@ -23,7 +23,7 @@ var dualKinds = map[packet.Opcode]dual.Kind{
 // has to be answered, and an UPDATE takes the place of the one before.
 func (in *instance) routesReceived(now clock.Instant, n *neighbor, m *packet.Message) {
 	kind, ok := dualKinds[m.Opcode]
-	if !ok || in.routes.down {
+	if !ok || in.routes.down() {
 		return
 	}
 	for k := range m.Routes {
@@ -69,7 +69,7 @@ func (in *instance) received(now clock.Instant, n *neighbor, m dual.Message[attr
 func (in *instance) refuse(n *neighbor, m *dual.Message[attribute]) DropReason {
 	a := &m.Attribute
 	switch {
-	case !routable(m.Prefix), m.Prefix.IsSingleIP() && in.isOwn(m.Prefix.Addr()):
+	case !routable(m.Prefix), m.Prefix.IsSingleIP() && in.fromOwn(n.iface, m.Prefix.Addr()):
 		return DropRoute
 	case a.external && a.more.extra().external.RouterID == in.routerID():
 		return DropRouterID

@@ -240,6 +240,9 @@ func (in *instance) receiveHello(now clock.Instant, i *iface, n *neighbor, from 
 		if how.listened && in.cfg.Listen.Maximum > 0 && in.listening >= in.cfg.Listen.Maximum {
 			return DropLimit
 		}
+		if !in.routesAdmit(from, i) {
+			return DropPrefixLimit
+		}
 		if n = in.meet(now, i, from, how); n == nil {
 			return DropLimit
 		}

@@ -11,7 +11,7 @@ import (
 
 // install gives zebra a route by the paths that DUAL uses. Of the router's own routes
 // only summaries are given: others have who made them.
-func (in *instance) install(p netip.Prefix, paths []dual.Path[attribute]) {
+func (in *instance) install(now clock.Instant, p netip.Prefix, paths []dual.Path[attribute]) {
 	first := &paths[0]
 	r := rib.Route{
 		VRF: in.key.VRF, Prefix: p, Protocol: rib.EIGRP, Instance: uint32(in.key.AS),
@@ -29,27 +29,29 @@ func (in *instance) install(p netip.Prefix, paths []dual.Path[attribute]) {
 		r.NextHops = []rib.NextHop{{Discard: true}}
 	}
 	if len(r.NextHops) == 0 || r.Distance == rib.MaxDistance {
-		in.uninstall(p)
+		in.uninstall(now, p)
 		return
 	}
 	in.routes.installed[p] = struct{}{}
 	in.core.emit(PutRoute{r})
+	in.hooks.trace(now, Trace{Event: TraceInstalled, Key: in.key, Prefix: p})
 }
 
 // uninstall takes a route back from zebra, if it has it.
-func (in *instance) uninstall(p netip.Prefix) {
+func (in *instance) uninstall(now clock.Instant, p netip.Prefix) {
 	if _, ok := in.routes.installed[p]; !ok {
 		return
 	}
 	delete(in.routes.installed, p)
 	in.core.emit(DelRoute{rib.Route{VRF: in.key.VRF, Prefix: p, Protocol: rib.EIGRP, Instance: uint32(in.key.AS)}.Key()})
+	in.hooks.trace(now, Trace{Event: TraceWithdrawn, Key: in.key, Prefix: p})
 }
 
 // reinstall gives zebra all routes anew: what they are given with was configured.
 func (in *instance) reinstall(now clock.Instant) {
 	for e := range in.table.Entries() {
 		if used := in.table.Used(e.Prefix); len(used) > 0 {
-			in.install(e.Prefix, used)
+			in.install(now, e.Prefix, used)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (in *instance) hopOn(i *iface, a *attribute) netip.Addr {
 	case n != nil && !h.IsValid():
 		h = n.addr
 	}
-	if !h.IsValid() || in.isOwn(h) || !i.onLink(h) {
+	if !h.IsValid() || in.fromOwn(i, h) || !i.onLink(h) {
 		return netip.Addr{}
 	}
 	return h

@@ -9,16 +9,14 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
-// networksOf returns the connected networks of an interface that EIGRP tells of, and
-// all of its addresses of the family. Of IPv4 those networks are told whose address a
+// networksOf returns the connected networks of an interface that EIGRP tells of. Of IPv4 those networks are told whose address a
 // `network` matches; of IPv6 all but the link's own.
-func (in *instance) networksOf(i *iface) (networks []netip.Prefix, addresses []netip.Addr) {
+func (in *instance) networksOf(i *iface) (networks []netip.Prefix) {
 	for _, x := range i.link.Addresses {
 		a := x.Prefix.Addr()
 		if rib.FamilyOf(a) != in.key.Family {
 			continue
 		}
-		addresses = append(addresses, a)
 		p := x.Prefix.Masked()
 		if x.Peer.IsValid() {
 			p = x.Peer.Masked()
@@ -28,7 +26,7 @@ func (in *instance) networksOf(i *iface) (networks []netip.Prefix, addresses []n
 		}
 	}
 	slices.SortFunc(networks, comparePrefixes)
-	return slices.Compact(networks), addresses
+	return slices.Compact(networks)
 }
 
 // covers reports whether a `network` matches an address.
@@ -44,19 +42,11 @@ func (in *instance) covers(a netip.Addr) bool {
 	return false
 }
 
-// connect gives an interface its networks and addresses, in place of those before.
-func (in *instance) connect(now clock.Instant, i *iface, networks []netip.Prefix, addresses []netip.Addr) {
+// connect gives an interface its networks, in place of those before.
+func (in *instance) connect(now clock.Instant, i *iface, networks []netip.Prefix) {
 	r := &in.routes
-	for _, a := range i.routes.addresses {
-		if r.addresses[a]--; r.addresses[a] == 0 {
-			delete(r.addresses, a)
-		}
-	}
-	for _, a := range addresses {
-		r.addresses[a]++
-	}
 	old := i.routes.networks
-	i.routes.networks, i.routes.addresses = networks, addresses
+	i.routes.networks = networks
 	for _, p := range old {
 		if _, still := slices.BinarySearchFunc(networks, p, comparePrefixes); !still {
 			r.connected[p] = slices.DeleteFunc(r.connected[p], func(x *iface) bool { return x == i })
@@ -71,23 +61,27 @@ func (in *instance) connect(now clock.Instant, i *iface, networks []netip.Prefix
 	}
 }
 
-// stateConnected tells DUAL of a connected network: with the metric of the nearest of
-// the interfaces that have it, the first by name if they are equal.
+// stateConnected tells DUAL of a connected network, or that there is none any more.
 func (in *instance) stateConnected(now clock.Instant, p netip.Prefix) {
-	var best attribute
-	var name string
-	nearest := dual.Infinity
-	for _, i := range in.routes.connected[p] {
-		a := attribute{vector: i.routes.link, origin: OriginConnected, router: in.routes.routerID, tag: in.cfg.DefaultRouteTag}
-		d := arithmetic{in}.Distance(a)
-		if name == "" || d < nearest || d == nearest && i.name < name {
-			best, nearest, name = a, d, i.name
-		}
-	}
-	if name == "" {
+	i, a := in.nearestOf(p)
+	if i == nil {
 		delete(in.routes.connected, p)
 		in.step(now, dual.OwnGone{Prefix: p, Source: dual.Source(OriginConnected)})
 		return
 	}
-	in.step(now, dual.Own[attribute]{Prefix: p, Source: dual.Source(OriginConnected), Attribute: best})
+	in.step(now, dual.Own[attribute]{Prefix: p, Source: dual.Source(OriginConnected), Attribute: a})
+}
+
+// nearestOf returns the nearest of the interfaces that are in a connected network, the
+// first by name if they are equal, and what is told of it; nil if there is none.
+func (in *instance) nearestOf(p netip.Prefix) (best *iface, a attribute) {
+	nearest := dual.Infinity
+	for _, i := range in.routes.connected[p] {
+		x := attribute{vector: i.routes.link, origin: OriginConnected, router: in.routes.routerID, tag: in.cfg.DefaultRouteTag}
+		d := arithmetic{in}.Distance(x)
+		if best == nil || d < nearest || d == nearest && i.name < best.name {
+			best, a, nearest = i, x, d
+		}
+	}
+	return best, a
 }

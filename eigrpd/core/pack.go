@@ -99,6 +99,7 @@ func (in *instance) endOfTable(n *neighbor) {
 // routesFlush packs what waits and hands it to reliable transport. It comes last in
 // a step.
 func (in *instance) routesFlush(now clock.Instant) {
+	in.tearDown(now)
 	in.resetStuck(now)
 	for _, id := range in.routes.outOrder {
 		i := in.routes.links[id]

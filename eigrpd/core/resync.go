@@ -1,9 +1,6 @@
 package core
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
 	"github.com/godmvpn/godmvpn/lib/clock"
 )
@@ -25,7 +22,7 @@ func (in *instance) routesRetell(now clock.Instant, n *neighbor) {
 // tableReceived says that a neighbour told its table to the end.
 func (in *instance) tableReceived(now clock.Instant, n *neighbor) {
 	n.routes.told = true
-	gone := slices.SortedFunc(maps.Keys(n.routes.stale), comparePrefixes)
+	gone := sortedPrefixes(n.routes.stale)
 	n.routes.stale = nil
 	for _, p := range gone {
 		in.received(now, n, dual.Message[attribute]{Kind: dual.Update, Prefix: p, Unreachable: true})

@@ -1,43 +1,42 @@
 package core
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/clock"
-	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 // routes is what an instance keeps of routes beside DUAL's table. The methods that
 // begin with "routes" are all that the rest of the instance calls. routesFlush comes
 // last in each step; nothing is sent before it.
 type routes struct {
-	routerID  packet.RouterID // that own routes were stated with
-	links     map[dual.InterfaceID]*iface
-	addresses map[netip.Addr]int           // of interfaces that are up, and on how many
-	connected map[netip.Prefix][]*iface    // networks of interfaces, by name
-	sources   map[rib.Watch]*source        // of redistributed routes
-	summaries map[netip.Prefix]*summary    // of all interfaces
-	installed map[netip.Prefix]struct{}    // what zebra was given
-	out       map[dual.InterfaceID]*outbox // what waits for routesFlush
-	outOrder  []dual.InterfaceID           // keys of out, as they came
-	stuck     []dual.Stuck                 // neighbours to be reset
-	lengths   []int                        // of their prefixes, sorted
-	dirty     []*summary                   // whose nearest part changed
-	busy      bool                         // step is at work
-	effects   []dual.Effect                // of a step
-	buffer    []byte                       // a TLV
-	down      bool                         // torn down by `maximum-prefix`
+	routerID      packet.RouterID // that own routes were stated with
+	links         map[dual.InterfaceID]*iface
+	connected     map[netip.Prefix][]*iface    // networks of interfaces, by name
+	sources       []*source                    // of redistributed routes, in the order of the configuration
+	redistributed map[netip.Prefix]struct{}    // those that DUAL was told of
+	limits        limits                       // `maximum-prefix`
+	summaries     map[netip.Prefix]*summary    // of all interfaces
+	installed     map[netip.Prefix]struct{}    // what zebra was given
+	out           map[dual.InterfaceID]*outbox // what waits for routesFlush
+	outOrder      []dual.InterfaceID           // keys of out, as they came
+	stuck         []dual.Stuck                 // neighbours to be reset
+	lengths       []int                        // of their prefixes, sorted
+	dirty         []*summary                   // whose nearest part changed
+	busy          bool                         // step is at work
+	effects       []dual.Effect                // of a step
+	buffer        []byte                       // a TLV
 }
 
 // ifaceRoutes is what routes keep of an interface.
 type ifaceRoutes struct {
-	link      vector         // its metric
-	networks  []netip.Prefix // that it has in connected, sorted
-	addresses []netip.Addr   // that it has in routes.addresses
-	classic   int            // neighbours that do not read wide TLVs
+	link     vector         // its metric
+	networks []netip.Prefix // that it has in connected, sorted
+	classic  int            // neighbours that do not read wide TLVs
 }
 
 // neighborRoutes is what routes keep of a neighbour.
@@ -45,14 +44,14 @@ type neighborRoutes struct {
 	told     bool                      // it told its table to the end
 	prefixes int                       // paths by it
 	stale    map[netip.Prefix]struct{} // not told again since it restarted
-	warned   bool                      // of `neighbor maximum-prefix`
+	classic  bool                      // it counts in ifaceRoutes.classic
 }
 
 // routesBegin makes a new instance ready. Interfaces come after it.
 func (in *instance) routesBegin(now clock.Instant) {
 	in.routes = routes{
-		routerID: in.routerID(), links: make(map[dual.InterfaceID]*iface), addresses: make(map[netip.Addr]int),
-		connected: make(map[netip.Prefix][]*iface), sources: make(map[rib.Watch]*source),
+		routerID: in.routerID(), links: make(map[dual.InterfaceID]*iface),
+		connected: make(map[netip.Prefix][]*iface), redistributed: make(map[netip.Prefix]struct{}),
 		summaries: make(map[netip.Prefix]*summary), installed: make(map[netip.Prefix]struct{}),
 		out: make(map[dual.InterfaceID]*outbox),
 	}
@@ -123,7 +122,7 @@ func (in *instance) routesIfaceDown(now clock.Instant, i *iface) {
 	if in.routes.links[i.id] != i {
 		return
 	}
-	in.connect(now, i, nil, nil)
+	in.connect(now, i, nil)
 	delete(in.routes.links, i.id)
 	delete(in.routes.out, i.id)
 	in.configureSummaries(now)
@@ -132,8 +131,7 @@ func (in *instance) routesIfaceDown(now clock.Instant, i *iface) {
 // relink notes the metric and the networks of an interface.
 func (in *instance) relink(now clock.Instant, i *iface) {
 	i.routes.link = linkVector(in.wide(), &i.link)
-	networks, addresses := in.networksOf(i)
-	in.connect(now, i, networks, addresses)
+	in.connect(now, i, in.networksOf(i))
 	in.configureSummaries(now)
 }
 
@@ -141,7 +139,7 @@ func (in *instance) relink(now clock.Instant, i *iface) {
 // was acknowledged (RFC 7868 section 5.3.4).
 func (in *instance) routesNeighborUp(now clock.Instant, n *neighbor) {
 	n.routes = neighborRoutes{}
-	if !n.wide {
+	if n.routes.classic = !n.wide; n.routes.classic {
 		n.iface.routes.classic++
 	}
 	in.step(now, dual.NeighborUp{ID: n.id, Interface: n.iface.id, Stub: n.stub})
@@ -150,7 +148,7 @@ func (in *instance) routesNeighborUp(now clock.Instant, n *neighbor) {
 
 // routesNeighborDown takes back all that a neighbour told; it was up.
 func (in *instance) routesNeighborDown(now clock.Instant, n *neighbor) {
-	if !n.wide {
+	if n.routes.classic {
 		n.iface.routes.classic--
 	}
 	in.step(now, dual.NeighborDown{ID: n.id})
@@ -158,17 +156,27 @@ func (in *instance) routesNeighborDown(now clock.Instant, n *neighbor) {
 }
 
 // routesTick does what is due.
-func (in *instance) routesTick(now clock.Instant) { in.step(now, dual.Tick{}) }
+func (in *instance) routesTick(now clock.Instant) {
+	in.step(now, dual.Tick{})
+	in.liftDue(now)
+}
 
 // routesWake returns when routesTick is wanted next.
-func (in *instance) routesWake() (at clock.Instant, ok bool) { return in.table.Wake() }
+func (in *instance) routesWake() (at clock.Instant, ok bool) {
+	at, ok = in.table.Wake()
+	if t, has := in.routes.limits.timers.Next(); has && (!ok || t < at) {
+		return t, true
+	}
+	return at, ok
+}
 
 // routesEnd takes back all that zebra was given: the instance ends.
 func (in *instance) routesEnd(now clock.Instant) {
-	for _, p := range in.installedPrefixes() {
-		in.uninstall(p)
+	for _, p := range sortedPrefixes(in.routes.installed) {
+		in.uninstall(now, p)
 	}
 	in.endSources()
+	in.table, in.routes = nil, routes{}
 }
 
 // step hands an input to DUAL, and does what comes of it. What comes of that in turn,
@@ -198,10 +206,10 @@ func (in *instance) do(now clock.Instant, e dual.Effect) {
 	case dual.Send[attribute]:
 		in.enqueue(e)
 	case dual.Install[attribute]:
-		in.install(e.Prefix, e.Paths)
+		in.install(now, e.Prefix, e.Paths)
 		in.changed(e.Prefix, &e.Paths[0])
 	case dual.Withdraw:
-		in.uninstall(e.Prefix)
+		in.uninstall(now, e.Prefix)
 		in.changed(e.Prefix, nil)
 	case dual.Stuck:
 		in.routes.stuck = append(in.routes.stuck, e)
@@ -210,14 +218,9 @@ func (in *instance) do(now clock.Instant, e dual.Effect) {
 	}
 }
 
-// installedPrefixes returns what zebra was given, sorted.
-func (in *instance) installedPrefixes() []netip.Prefix {
-	all := make([]netip.Prefix, 0, len(in.routes.installed))
-	for p := range in.routes.installed { // unordered: sorted below
-		all = append(all, p)
-	}
-	slices.SortFunc(all, comparePrefixes)
-	return all
+// sortedPrefixes returns the keys of a map.
+func sortedPrefixes[V any](m map[netip.Prefix]V) []netip.Prefix {
+	return slices.SortedFunc(maps.Keys(m), comparePrefixes)
 }
 
 func comparePrefixes(a, b netip.Prefix) int {

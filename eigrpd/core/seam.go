@@ -44,11 +44,3 @@ func (in *instance) traceDUAL(now clock.Instant, t dual.Trace) {
 	}
 	in.hooks.trace(now, tr)
 }
-
-// topologyReport is the part of an instance in a TopologyReport.
-func (in *instance) topologyReport(now clock.Instant, q Query) InstanceTopology {
-	return InstanceTopology{Identity: in.identity()}
-}
-
-// routesStatus fills in the numbers of routes.
-func (in *instance) routesStatus(now clock.Instant, s *InstanceStatus) {}

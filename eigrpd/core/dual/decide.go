@@ -130,6 +130,12 @@ func (t *Table[A]) step(r *route[A], e event, c cause) {
 	cell := &fsm[r.state][e][met]
 	from := r.state
 	r.state = cell.next
+	switch {
+	case from == Passive && r.state != Passive:
+		t.active, r.since = t.active+1, t.now
+	case from != Passive && r.state == Passive:
+		t.active--
+	}
 	if from != cell.next {
 		t.effect(Trace{Event: Transition, Prefix: r.prefix, Neighbor: c.neighbor, From: from, To: cell.next, Clause: cell.clause})
 	}
@@ -198,6 +204,8 @@ func (t *Table[A]) use(r *route[A], hops []hop) {
 	if len(hops) == 0 {
 		if len(r.used) > 0 {
 			t.effect(Withdraw{r.prefix})
+			t.installed--
+			t.touch(r)
 		}
 		r.used, r.installed = nil, nil
 		return
@@ -208,8 +216,18 @@ func (t *Table[A]) use(r *route[A], hops []hop) {
 		paths[k] = t.show(r, &r.paths[i])
 		paths[k].Successor = paths[k].Distance == paths[0].Distance
 	}
+	if len(r.used) == 0 {
+		t.installed++
+	}
 	if !slices.Equal(paths, r.installed) {
 		t.effect(Install[A]{r.prefix, paths})
+		t.touch(r)
 	}
 	r.used, r.installed = hops, paths
+}
+
+// touch gives a route that changed the next serial number.
+func (t *Table[A]) touch(r *route[A]) {
+	t.serial++
+	r.serial = t.serial
 }

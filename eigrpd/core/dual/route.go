@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
 )
 
 // hop is where a path leads: to a neighbour, or, if that is 0, to the router's own
@@ -50,10 +52,12 @@ type route[A comparable] struct {
 	owed     NeighborID   // the successor whose QUERY has no REPLY yet
 	answered []NeighborID // whose last QUERY has its REPLY, sorted
 
-	computations int          // begun so far
-	rounds       int          // SIA-QUERYs sent in this one
-	alive        []NeighborID // who answered the last of them, sorted
-	dead         bool         // no longer in the table
+	computations int           // begun so far
+	rounds       int           // SIA-QUERYs sent in this one
+	since        clock.Instant // ACTIVE: since when
+	serial       uint64        // when what is used changed last
+	alive        []NeighborID  // who answered the last of them, sorted
+	dead         bool          // no longer in the table
 }
 
 // at returns the place of a hop in paths.

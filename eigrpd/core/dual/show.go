@@ -4,6 +4,8 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
 )
 
 // Path is one way to a destination, as it is installed and shown.
@@ -25,8 +27,11 @@ type Entry[A comparable] struct {
 	Feasible Distance // FD
 	Reported Distance // RD of this router
 	Paths    []Path[A]
-	Waiting  []NeighborID // from whom a REPLY is awaited
-	Used     int          // number of paths installed
+	Waiting  []NeighborID  // from whom a REPLY is awaited
+	Used     int           // number of paths installed
+	Owed     NeighborID    // the successor whose QUERY has no REPLY yet; 0: none
+	Since    clock.Instant // ACTIVE: since when
+	Serial   uint64        // counts changes of what is used in the table: that of the last of this entry
 	// SIAQueries is how many SIA-QUERYs went to those in Waiting since the QUERY.
 	SIAQueries int
 }
@@ -64,6 +69,12 @@ func (t *Table[A]) Used(p netip.Prefix) []Path[A] {
 	return nil
 }
 
+// Installed returns how many prefixes are installed.
+func (t *Table[A]) Installed() int { return t.installed }
+
+// Active returns how many prefixes are ACTIVE.
+func (t *Table[A]) Active() int { return t.active }
+
 // Reports reports whether the table has a path by a neighbour.
 func (t *Table[A]) Reports(p netip.Prefix, n NeighborID) bool {
 	r := t.routes[p]
@@ -86,7 +97,8 @@ func (t *Table[A]) ReportedBy(n NeighborID) map[netip.Prefix]struct{} {
 }
 
 func (t *Table[A]) showRoute(r *route[A]) Entry[A] {
-	e := Entry[A]{Prefix: r.prefix, State: r.state, Feasible: r.fd, Reported: r.rd, Waiting: slices.Clone(r.waiting), Used: len(r.used)}
+	e := Entry[A]{Prefix: r.prefix, State: r.state, Feasible: r.fd, Reported: r.rd, Waiting: slices.Clone(r.waiting), Used: len(r.used),
+		Owed: r.owed, Since: r.since, Serial: r.serial}
 	if r.state != Passive {
 		e.SIAQueries = r.rounds
 	}

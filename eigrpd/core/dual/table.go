@@ -18,6 +18,9 @@ type Table[A comparable] struct {
 	routes     map[netip.Prefix]*route[A]
 	order      []*route[A] // all routes, and perhaps dead ones
 	sorted     bool        // order is sorted by prefix, without dead routes
+	installed  int         // routes that are in use
+	active     int         // routes that are ACTIVE
+	serial     uint64      // of the last change
 
 	now     clock.Instant
 	timers  clock.Heap[netip.Prefix] // ACTIVE: the next SIA-QUERY; PASSIVE: the end of an unreachable entry
