@@ -1,7 +1,8 @@
 // Package dataplane says what zebra wants of whatever forwards packets: a
 // Provider takes objects (links, tunnels, addresses, routes, neighbours, limits
 // of TCP's segment size, where multicast is copied to, where hairpins are looked for,
-// whose peers' use is noted, kernel switches), puts them into force, can list what is
+// whose peers' use is noted, security associations and what has to go by them, kernel
+// switches), puts them into force, can list what is
 // in force, and reports what happens there. The Linux kernel is one Provider
 // (dataplane/linuxkernel), an in-memory twin for tests another (dataplane/fake);
 // dataplane/dptest is the suite that both must pass.
@@ -27,7 +28,8 @@
 // they are permanent and on a multipoint tunnel of ours; MSS clamps,
 // multicast replicators, hairpin detectors and watches of peer use by the names of
 // their filters; addresses if they carry
-// our protocol mark (kernel 5.18) or were added in this life of the Provider.
+// our protocol mark (kernel 5.18) or were added in this life of the Provider; SAs and
+// policies by a number of ours (the kernel's reqid).
 // What was there before us stays, and what we changed of it (attributes of
 // existing links, sysctls) is put back when the object is deleted.
 //
@@ -35,6 +37,5 @@
 //
 // A new kind is a constant in the list of kinds (its place there is its place in
 // the order of application), a type with Key and Equal, fields of Key if the
-// present ones do not name it, and a capability. Security associations and
-// policies are meant to be added like that, and so are their events.
+// present ones do not name it, and a capability.
 package dataplane

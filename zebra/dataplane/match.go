@@ -34,6 +34,9 @@ func Satisfied(want, have Object) bool {
 		}
 		w.Resolve = h.Resolve
 		return w == h
+	case SA:
+		h, ok := have.(SA)
+		return ok && satisfiedSA(w, h)
 	case Sysctl:
 		h, ok := have.(Sysctl)
 		return ok && w == h

@@ -13,6 +13,8 @@ type Kind uint8
 // The kinds of objects.
 const (
 	KindSysctl        Kind = 1 + iota // a Sysctl
+	KindPolicy                        // a Policy
+	KindSA                            // an SA
 	KindLink                          // a Link
 	KindTunnel                        // a Tunnel
 	KindMSSClamp                      // an MSSClamp
@@ -29,7 +31,7 @@ const (
 )
 
 var kindNames = [numKinds]string{
-	KindSysctl: "sysctl", KindLink: "link", KindTunnel: "tunnel",
+	KindSysctl: "sysctl", KindPolicy: "policy", KindSA: "security association", KindLink: "link", KindTunnel: "tunnel",
 	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
 	KindHairpin: "hairpin detector", KindPeerUse: "watch of peer use", KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
 	KindShaper: "shaper", KindUnmatched: "counter of unmatched GRE",
@@ -56,10 +58,10 @@ func Kinds() []Kind {
 // kind; the others are zero. Keys are comparable.
 type Key struct {
 	Kind   Kind
-	Table  uint32       // route
-	Metric uint32       // route
-	Name   string       // kernel name of the device; sysctl: path; route: ""
-	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer, shaper: NBMA address with full length
+	Table  uint32       // route; SA: its SPI
+	Metric uint32       // route; SA, policy: value of its mark
+	Name   string       // kernel name of the device; sysctl: path; policy: local address; route, SA: ""
+	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer, shaper: NBMA address with full length; policy: peers; SA: destination with full length
 }
 
 // Device returns the kernel name of the device without which the object cannot
@@ -87,14 +89,25 @@ func (k Key) String() string {
 		return k.Kind.String() + " on " + k.Name
 	case KindMulticastPeer, KindShaper:
 		return fmt.Sprintf("%v %v on %s", k.Kind, k.Prefix.Addr(), k.Name)
+	case KindPolicy:
+		return fmt.Sprintf("policy of GRE between %s and %v", k.Name, k.Prefix) + k.mark()
+	case KindSA:
+		return fmt.Sprintf("SA of SPI %#x to %v", k.Table, k.Prefix.Addr()) + k.mark()
 	case KindNeighbor:
 		return fmt.Sprintf("neighbor %v on %s", k.Prefix.Addr(), k.Name)
 	}
 	return k.Kind.String() + " " + k.Name
 }
 
+func (k Key) mark() string {
+	if k.Metric == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" mark %#x", k.Metric)
+}
+
 // Object is something that can be in force in the data plane. The set is
-// closed: Sysctl, Link, Tunnel, MSSClamp, Multicast, Hairpin, PeerUse, Addr, Route,
+// closed: Sysctl, Policy, SA, Link, Tunnel, MSSClamp, Multicast, Hairpin, PeerUse, Addr, Route,
 // Neighbor, MulticastPeer, Shaper, Unmatched. Objects are values; once handed over they are not
 // changed.
 type Object interface {

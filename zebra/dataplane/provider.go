@@ -52,7 +52,8 @@ type Caps struct {
 	PeerUse       bool   // PeerUse and PeersUsed events
 	Shaper        bool   // Shapers
 	Unmatched     bool   // Unmatched and UnmatchedFound events
-	ESP           bool   // security associations and policies
+	Policy        bool   // Policies and Acquire events
+	ESP           bool   // SAs, SAExpired and MappingChanged events
 	IPv6Transport bool   // tunnels over IPv6
 	MaxNextHops   int    // next hops of one route
 }
@@ -87,6 +88,8 @@ var (
 	ErrNoDevice = errors.New("no such device")
 	// ErrNoMulticast: a MulticastPeer on a device without Multicast.
 	ErrNoMulticast = errors.New("the device has no multicast replicator")
+	// ErrGone: an SA that is to be kept is not in force, and cannot come back.
+	ErrGone = errors.New("it is gone")
 	// ErrUnsupported: this provider cannot do it on this machine, now or later.
 	ErrUnsupported = errors.New("not supported by this data plane")
 	// ErrInvalid: the object contradicts itself. Trying again is of no use.

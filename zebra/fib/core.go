@@ -115,6 +115,7 @@ func (c *Core) Put(o dataplane.Object) {
 		if kept {
 			c.counters.Kept++
 		}
+		e.want = dataplane.Settled(o)
 		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o})
 	}
 }
@@ -259,6 +260,9 @@ func (c *Core) landed(now clock.Instant, f flight, err error) {
 	}
 	if err == nil {
 		c.follow(f.op)
+		if !f.op.IsDelete() && c.current(f) {
+			e.want = dataplane.Settled(e.want)
+		}
 	}
 	if c.current(f) {
 		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: f.op.Object, Err: err})
@@ -282,7 +286,8 @@ func (c *Core) current(f flight) bool {
 	return f.e.want != nil && f.e.want.Equal(f.op.Object)
 }
 
-// later plans another try. What can never succeed waits the longest time.
+// later plans another try. What can never succeed waits the longest time; what is gone
+// for good is not tried.
 func (c *Core) later(now clock.Instant, e *entry, err error) {
 	wait := RetryMax
 	if e.fails < 6 {
@@ -293,8 +298,10 @@ func (c *Core) later(now clock.Instant, e *entry, err error) {
 		wait = RetryMax
 	}
 	e.waits, e.err = true, err.Error()
-	c.retry.Set(e.key, now.Add(min(wait, RetryMax)))
 	c.failed[e.key] = e
+	if !errors.Is(err, dataplane.ErrGone) {
+		c.retry.Set(e.key, now.Add(min(wait, RetryMax)))
+	}
 }
 
 // queue gives an entry that differs its place, unless it has one.

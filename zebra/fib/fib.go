@@ -225,7 +225,10 @@ func (f *FIB) event(ctx context.Context, ev dataplane.Event) {
 	f.core.Event(f.now(), ev)
 	f.mu.Unlock()
 	f.opt.Event(ev)
-	if _, ok := ev.(dataplane.Known); ok {
+	switch ev.(type) {
+	case dataplane.Unsure:
+		f.inspect(ctx, true)
+	case dataplane.Known:
 		// The first one too: a device may have gone down between Adopt and
 		// its first event, which then does not look like a change.
 		f.inspect(ctx, f.begun)

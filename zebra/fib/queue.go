@@ -41,7 +41,7 @@ func rank(k dataplane.Key) int {
 	case k.Kind == dataplane.KindSysctl && k.Device() == "":
 		return 0
 	case k.Kind == dataplane.KindSysctl:
-		return 3
+		return int(dataplane.KindTunnel-dataplane.KindSysctl) + 1
 	case k.Kind <= dataplane.KindTunnel:
 		return int(k.Kind - dataplane.KindSysctl)
 	}

@@ -27,7 +27,7 @@ const limit = 20 * time.Second
 
 func TestSuite(t *testing.T) {
 	e := lktest.New(t)
-	if c := e.P.Caps(); !c.GRE || !c.VRF || !c.Dummy || !c.NeighborMiss || !c.MSSClamp || !c.Multicast || !c.Hairpin || !c.PeerUse || !c.Shaper || !c.IPv6Transport {
+	if c := e.P.Caps(); !c.GRE || !c.VRF || !c.Dummy || !c.NeighborMiss || !c.MSSClamp || !c.Multicast || !c.Hairpin || !c.PeerUse || !c.Shaper || !c.IPv6Transport || !c.Policy || !c.ESP {
 		t.Fatalf("this kernel lacks what the suite needs: %+v", c)
 	}
 	dptest.Run(t, func(t testing.TB) dptest.Env { return lktest.New(t) })

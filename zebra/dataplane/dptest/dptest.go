@@ -23,7 +23,7 @@ type Env interface {
 	// Changes returns how many changes of the data plane were seen by somebody
 	// else since the last call.
 	Changes() int
-	// Remove removes a route, neighbour, MSS clamp, multicast replicator, hairpin
+	// Remove removes an SA, policy, route, neighbour, MSS clamp, multicast replicator, hairpin
 	// detector, watch of peer use or all shapers of a device behind the provider's back.
 	Remove(dataplane.Object)
 	// AddRoute adds a route as somebody else, replacing one with its key.
@@ -66,6 +66,9 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"tunnel over IPv6, refused", testTunnelRefused6}, {"tunnel over IPv4, then IPv6", testTunnelTransport}, {"multicast over IPv6", testMulticast6},
 		{"hairpin", testHairpin}, {"hairpin gone", testHairpinGone}, {"hairpin and other filters", testHairpinOthers},
 		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use told over IPv6", testPeerUseTold6}, {"peer use gone", testPeerUseGone},
+		{"policy", testPolicy}, {"policy refused", testPolicyRefused}, {"policy gone", testPolicyGone},
+		{"SA", testSA}, {"SA refused", testSARefused}, {"SA that changes", testSAChange}, {"SA kept", testSAKeep},
+		{"SA without keys", testSAKeyless}, {"SA gone", testSAGone}, {"SA and mark", testSAMark},
 		{"shaper", testShaper}, {"shaper refused", testShaperRefused}, {"shaper of a tunnel", testShaperTunnel},
 		{"shaper gone", testShaperGone}, {"shaper of a device that goes", testShaperDevice}, {"shaper and other filters", testShaperOthers},
 	} {

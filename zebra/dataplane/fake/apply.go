@@ -25,6 +25,12 @@ func (p *Provider) apply(op dataplane.Op) error {
 		return p.putTunnel(op, o)
 	case dataplane.Sysctl:
 		return p.putSysctl(op, o)
+	case dataplane.Policy:
+		if err := o.Check(); err != nil {
+			return err
+		}
+	case dataplane.SA:
+		return p.putSA(op, o)
 	case dataplane.Route:
 		if o.Blackhole == (len(o.NextHops) > 0) || o.Prefix != o.Prefix.Masked() {
 			return fmt.Errorf("%v: %w", op.Key, dataplane.ErrInvalid)
@@ -61,17 +67,8 @@ func (p *Provider) apply(op dataplane.Op) error {
 			return err
 		}
 	case dataplane.MulticastPeer:
-		if err := p.multipoint(o.Device); err != nil {
+		if err := p.checkPeer(o); err != nil {
 			return err
-		}
-		if err := o.Check(); err != nil {
-			return err
-		}
-		if err := p.transport(o.Device, o.NBMA); err != nil {
-			return err
-		}
-		if p.objects[dataplane.Multicast{Device: o.Device}.Key()] == nil {
-			return fmt.Errorf("%v: %w", op.Key, dataplane.ErrNoMulticast)
 		}
 	case dataplane.Shaper:
 		if err := p.multipoint(o.Device); err != nil {
@@ -93,6 +90,19 @@ func (p *Provider) apply(op dataplane.Op) error {
 		}
 	}
 	return p.set(op)
+}
+
+func (p *Provider) checkPeer(o dataplane.MulticastPeer) error {
+	if err := p.multipoint(o.Device); err != nil {
+		return err
+	}
+	if err := errors.Join(o.Check(), p.transport(o.Device, o.NBMA)); err != nil {
+		return err
+	}
+	if p.objects[dataplane.Multicast{Device: o.Device}.Key()] == nil {
+		return fmt.Errorf("%v: %w", o.Key(), dataplane.ErrNoMulticast)
+	}
+	return nil
 }
 
 func (p *Provider) usable(name string, up bool) error {
@@ -135,6 +145,26 @@ func (p *Provider) set(op dataplane.Op) error {
 		p.emit(dataplane.AddrChanged{Addr: a, Index: p.devices[a.Device].info.Index})
 	}
 	return nil
+}
+
+func (p *Provider) putSA(op dataplane.Op, s dataplane.SA) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	var there *dataplane.SA
+	if have, ok := p.objects[op.Key].(dataplane.SA); ok {
+		there = &have
+	}
+	step, err := s.Step(there)
+	if err != nil || step == dataplane.SAStays {
+		return err
+	}
+	if s.Keyless() {
+		s.CipherKey, s.IntegrityKey = there.CipherKey, there.IntegrityKey
+	}
+	s.Keep = false
+	op.Object = s
+	return p.set(op)
 }
 
 func (p *Provider) putSysctl(op dataplane.Op, s dataplane.Sysctl) error {

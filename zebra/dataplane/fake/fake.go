@@ -65,7 +65,7 @@ func New(devices ...string) *Provider {
 
 // Caps implements dataplane.Provider.
 func (p *Provider) Caps() dataplane.Caps {
-	return dataplane.Caps{Name: "fake", GRE: true, VRF: true, Dummy: true, IPv6: true, AddressOwner: true, NeighborMiss: true, MSSClamp: true, Multicast: true, Hairpin: true, PeerUse: true, Shaper: true, Unmatched: true, IPv6Transport: true, MaxNextHops: 64}
+	return dataplane.Caps{Name: "fake", GRE: true, VRF: true, Dummy: true, IPv6: true, AddressOwner: true, NeighborMiss: true, MSSClamp: true, Multicast: true, Hairpin: true, PeerUse: true, Shaper: true, Unmatched: true, Policy: true, ESP: true, IPv6Transport: true, MaxNextHops: 64}
 }
 
 // Apply implements dataplane.Provider.

@@ -30,7 +30,7 @@ func (p *Provider) Forget(f func()) {
 	p.mu.Unlock()
 }
 
-// Steal removes an address, route, neighbour, clamp, replicator, detector or watch of ours, or all shapers of a device, and tells so.
+// Steal removes an SA, policy, address, route, neighbour, clamp, replicator, detector or watch of ours, or all shapers of a device, and tells so.
 func (p *Provider) Steal(k dataplane.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,6 +98,27 @@ func (p *Provider) RemoveDevice(name string) {
 
 // Miss tells of packets for an unknown neighbour.
 func (p *Provider) Miss(ev dataplane.NeighborMiss) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.emit(ev)
+}
+
+// Expire has an SA reach a limit: a hard one takes it away.
+func (p *Provider) Expire(k dataplane.Key, hard bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.objects[k] == nil {
+		return
+	}
+	p.emit(dataplane.SAExpired{Key: k, Hard: hard})
+	if hard {
+		delete(p.objects, k)
+		p.emit(dataplane.ObjectGone{Key: k})
+	}
+}
+
+// Tell tells of something that happened, such as an Acquire.
+func (p *Provider) Tell(ev dataplane.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.emit(ev)

@@ -7,6 +7,8 @@
 //	Dump  ──▶ a socket per dump               retried while the kernel says "interrupted"
 //	Events ◀─ subscription socket ◀─ kernel   links, addresses, routes, neighbours
 //
+// SAs and policies have a writer and a subscription of their own (NETLINK_XFRM).
+//
 // All sockets are opened in the network namespace that was given at birth and
 // stay in it, whatever the threads of the process do later.
 //
@@ -51,6 +53,19 @@
 // What a program has in its tables a later life cannot read. The peers of multicast,
 // and those that are held down, are therefore kept in files as well; a program that an earlier life made goes on
 // until something is to be changed, and then another takes its place in one step.
+//
+// # IPsec
+//
+// A Policy is two policies of the kernel, out and in, with a template that is not
+// optional: what finds no SA does not pass, whether anybody listens or not. SAs and
+// policies of ours carry one reqid, by which they find each other and are known after a
+// restart: the kernel looks for the SA by addresses, reqid and mark, so that one policy
+// about everybody serves all peers. Who keys an SA chooses its SPI; that of another is
+// refused.
+//
+// Anti-replay is written by the attribute that knows windows beyond 32, with extended
+// sequence numbers or without (kernels after 6.1 let them be more only so). The
+// direction of an SA is not told: kernels that know it refuse windows of SAs that send.
 //
 // # Listening
 //

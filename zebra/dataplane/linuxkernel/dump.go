@@ -24,7 +24,7 @@ var errInterrupted = errors.New("dump was interrupted by changes")
 
 // dump sends a dump request and hands every message of a complete answer to f.
 func (p *Provider) dump(typ uint16, encode func(*encoder), f func(message)) error {
-	chunks, err := p.dumpRaw(context.Background(), typ, encode)
+	chunks, err := p.dumpRaw(context.Background(), unix.NETLINK_ROUTE, typ, encode)
 	for _, c := range chunks {
 		for m := range messages(c) {
 			f(m)
@@ -34,8 +34,8 @@ func (p *Provider) dump(typ uint16, encode func(*encoder), f func(message)) erro
 }
 
 // dumpRaw returns the datagrams of a consistent dump.
-func (p *Provider) dumpRaw(ctx context.Context, typ uint16, encode func(*encoder)) ([][]byte, error) {
-	s, err := openSocket(p.opt.Namespace)
+func (p *Provider) dumpRaw(ctx context.Context, protocol int, typ uint16, encode func(*encoder)) ([][]byte, error) {
+	s, err := openSocketOf(p.opt.Namespace, protocol)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,10 @@ func (p *Provider) Dump(ctx context.Context, kind dataplane.Kind) iter.Seq2[data
 	switch kind {
 	case dataplane.KindSysctl:
 		return p.dumpSysctls
+	case dataplane.KindPolicy:
+		return func(yield func(dataplane.Object, error) bool) { p.dumpPolicies(ctx, yield) }
+	case dataplane.KindSA:
+		return func(yield func(dataplane.Object, error) bool) { p.dumpSAs(ctx, yield) }
 	case dataplane.KindLink, dataplane.KindTunnel:
 		return func(yield func(dataplane.Object, error) bool) { p.dumpDevices(ctx, kind, yield) }
 	case dataplane.KindMSSClamp:
@@ -134,7 +138,7 @@ func (p *Provider) dumpObjects(ctx context.Context, typ uint16, header int, fam 
 
 func (p *Provider) yieldDump(ctx context.Context, typ uint16, header int, fam uint8,
 	parse func(message) (dataplane.Object, bool), yield func(dataplane.Object, error) bool) bool {
-	chunks, err := p.dumpRaw(ctx, typ, func(e *encoder) {
+	chunks, err := p.dumpRaw(ctx, unix.NETLINK_ROUTE, typ, func(e *encoder) {
 		e.raw(fam)
 		e.raw(make([]byte, header-1)...)
 	})
@@ -205,7 +209,7 @@ func (p *Provider) dumpLinks(ctx context.Context) ([]dataplane.LinkInfo, error) 
 
 // dumpDevicesNow is dumpLinks with all that is read.
 func (p *Provider) dumpDevicesNow(ctx context.Context) ([]device, error) {
-	chunks, err := p.dumpRaw(ctx, unix.RTM_GETLINK, func(e *encoder) { linkHeader(e, 0, 0, 0) })
+	chunks, err := p.dumpRaw(ctx, unix.NETLINK_ROUTE, unix.RTM_GETLINK, func(e *encoder) { linkHeader(e, 0, 0, 0) })
 	if err != nil {
 		return nil, fmt.Errorf("reading the kernel's links: %w", err)
 	}

@@ -25,6 +25,7 @@ func (p *Provider) probe() dataplane.Caps {
 		MaxNextHops:  maxNextHops,
 	}
 	c.NeighborMiss = c.GRE
+	c.Policy, c.ESP = p.noPolicy == nil, p.noESP == nil
 	p.unclamped = p.probeClamp()
 	c.MSSClamp = p.unclamped == nil
 	p.uncopied = p.probeCopier()

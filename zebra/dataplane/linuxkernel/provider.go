@@ -39,7 +39,8 @@ type Provider struct {
 	// why Hairpins cannot, unnoted why PeerUse cannot, unshaped why Shapers cannot,
 	// landlocked why multipoint tunnels over IPv6 cannot, uncounted why Unmatched
 	// cannot; nil if they can.
-	unclamped, uncopied, blind, unnoted, unshaped, landlocked, uncounted error
+	// noPolicy and noESP are why Policies and SAs cannot be.
+	unclamped, uncopied, blind, unnoted, unshaped, landlocked, uncounted, noPolicy, noESP error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -70,12 +71,17 @@ type Provider struct {
 
 	addedMu sync.Mutex // guards added, which Dump reads
 
+	x       *writer // of SAs and policies, under applyMu; nil where the kernel has none
+	guardMu sync.Mutex
+	guarded map[dataplane.Key]bool // policies of ours that there are; under guardMu
+
 	events  chan dataplane.Event
 	told    map[int]dataplane.LinkInfo // listener's: what was last said of each link
 	closed  chan struct{}
 	once    sync.Once
-	subMu   sync.Mutex // guards sub
+	subMu   sync.Mutex // guards sub and subX
 	sub     *socket
+	subX    *socket // nil where the kernel has no SAs and policies
 	running sync.WaitGroup
 }
 
@@ -107,16 +113,21 @@ func New(opt Options) (*Provider, error) {
 		clamps: map[clampProgram]*ebpf.Program{}, added: map[dataplane.Key]bool{},
 		copiers: map[string]*copier{}, ledger: ledger, shapings: map[string]*shaping{}, shapes: shapes,
 		events: make(chan dataplane.Event, 1024), closed: make(chan struct{}),
-		told: map[int]dataplane.LinkInfo{},
+		told: map[int]dataplane.LinkInfo{}, guarded: map[dataplane.Key]bool{},
 	}
 	sub, err := p.subscribe() // before anything can happen that we want to hear of
 	if err != nil {
 		sock.close()
 		return nil, err
 	}
+	subX := p.openXfrm()
 	p.caps = p.probe()
 	p.running.Add(1)
 	go p.listen(sub)
+	if subX != nil {
+		p.running.Add(1)
+		go p.listenXfrm(subX)
+	}
 	return p, nil
 }
 
@@ -135,7 +146,7 @@ func (p *Provider) Caps() dataplane.Caps { return p.caps }
 // Counters tell what the provider wrote.
 type Counters struct {
 	Port   uint32 // netlink port of the writer: the kernel stamps notifications with it
-	Writes uint64 // changes of devices and switches
+	Writes uint64 // changes of devices, switches, SAs and policies
 	Resent uint64 // batches sent again, since answers were lost
 }
 
@@ -143,7 +154,11 @@ type Counters struct {
 func (p *Provider) Counters() Counters {
 	p.applyMu.Lock()
 	defer p.applyMu.Unlock()
-	return Counters{Port: p.w.sock.port, Writes: p.w.writes, Resent: p.w.resent}
+	c := Counters{Port: p.w.sock.port, Writes: p.w.writes, Resent: p.w.resent}
+	if p.x != nil {
+		c.Writes += p.x.writes
+	}
+	return c
 }
 
 // Events implements dataplane.Provider.
@@ -157,6 +172,9 @@ func (p *Provider) Close() error {
 		if p.sub != nil {
 			p.sub.close()
 		}
+		if p.subX != nil {
+			p.subX.close()
+		}
 		p.subMu.Unlock()
 		p.closeDetector()
 		p.closeNomatch()
@@ -165,6 +183,9 @@ func (p *Provider) Close() error {
 		close(p.events)
 		p.applyMu.Lock()
 		p.w.sock.close()
+		if p.x != nil {
+			p.x.sock.close()
+		}
 		for _, prog := range p.clamps {
 			prog.Close() // what is attached stays
 		}
@@ -216,6 +237,10 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 	switch o := op.Object.(type) {
 	case dataplane.Sysctl:
 		return true, p.putSysctl(o)
+	case dataplane.Policy:
+		return true, p.putPolicy(o)
+	case dataplane.SA:
+		return true, p.putSA(o)
 	case dataplane.Link:
 		p.present = nil
 		return true, p.putLink(o)
@@ -251,6 +276,10 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 	switch k.Kind {
 	case dataplane.KindSysctl:
 		return true, p.deleteSysctl(k)
+	case dataplane.KindPolicy:
+		return true, p.deletePolicy(k)
+	case dataplane.KindSA:
+		return true, p.deleteSA(k)
 	case dataplane.KindLink, dataplane.KindTunnel:
 		p.present = nil
 		err := p.deleteDevice(k.Name)

@@ -17,7 +17,7 @@ import (
 // bufferSize is what is asked of the kernel for each socket's receive buffer.
 const bufferSize = 8 << 20
 
-// socket is an rtnetlink socket. Its reads end when it is closed.
+// socket is a netlink socket. Its reads end when it is closed.
 type socket struct {
 	file *os.File
 	conn syscall.RawConn
@@ -48,9 +48,14 @@ func inNamespace(ns *os.File, f func() error) error {
 
 // openSocket opens a socket in ns that listens to groups.
 func openSocket(ns *os.File, groups ...int) (*socket, error) {
+	return openSocketOf(ns, unix.NETLINK_ROUTE, groups...)
+}
+
+// openSocketOf is openSocket for a netlink protocol.
+func openSocketOf(ns *os.File, protocol int, groups ...int) (*socket, error) {
 	var fd int
 	err := inNamespace(ns, func() (err error) {
-		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 		return err
 	})
 	if err != nil {

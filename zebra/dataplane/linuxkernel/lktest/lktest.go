@@ -174,6 +174,10 @@ func (e *Env) route(r dataplane.Route) *netlink.Route {
 	return n
 }
 
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
 // Remove implements dptest.Env.
 func (e *Env) Remove(o dataplane.Object) {
 	e.t.Helper()
@@ -190,6 +194,11 @@ func (e *Env) Remove(o dataplane.Object) {
 				e.must(e.Handle.FilterDel(f))
 			}
 		}
+	case dataplane.SA:
+		e.must(e.Handle.XfrmStateDel(&netlink.XfrmState{Dst: o.Destination.AsSlice(), Proto: netlink.XFRM_PROTO_ESP, Spi: int(o.SPI)}))
+	case dataplane.Policy:
+		e.must(e.Handle.XfrmPolicyDel(&netlink.XfrmPolicy{Src: ipNet(netip.PrefixFrom(o.Local, o.Local.BitLen())), Dst: ipNet(o.Peer),
+			Proto: unix.IPPROTO_GRE, Dir: netlink.XFRM_DIR_OUT}))
 	case dataplane.Shaper:
 		e.must(e.Handle.QdiscDel(&netlink.Htb{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: e.Link(o.Device).Attrs().Index, Parent: netlink.HANDLE_ROOT}}))
 	default:

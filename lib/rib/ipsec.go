@@ -1,0 +1,160 @@
+package rib
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// Cipher is an algorithm of encryption for ESP.
+type Cipher uint8
+
+// The ciphers.
+const (
+	AESCBC           Cipher = 1 + iota // RFC 3602; the key has 16, 24 or 32 bytes
+	AESGCM16                           // RFC 4106, ICV of 16 bytes; the key with the salt of 4 bytes at its end
+	ChaCha20Poly1305                   // RFC 7634; the key of 32 bytes with the salt of 4 at its end
+)
+
+// Integrity is an algorithm of integrity for ESP with a cipher that has none itself.
+type Integrity uint8
+
+// The algorithms of integrity.
+const (
+	IntegrityNone  Integrity = iota // of AESGCM16 and ChaCha20Poly1305
+	HMACSHA1x96                     // RFC 2404
+	HMACSHA256x128                  // RFC 4868
+	HMACSHA384x192                  // RFC 4868
+	HMACSHA512x256                  // RFC 4868
+)
+
+// saltLen is the length of the salt at the end of the keys of AESGCM16 (RFC 4106
+// section 8.1) and ChaCha20Poly1305 (RFC 7634 section 2).
+const saltLen = 4
+
+// integrityKeys are the lengths of keys (RFC 2404 section 3, RFC 4868 section 2.1.1).
+var integrityKeys = [...]int{HMACSHA1x96: 20, HMACSHA256x128: 32, HMACSHA384x192: 48, HMACSHA512x256: 64}
+
+// MaxWindow is the largest anti-replay window, in packets.
+const MaxWindow = 1024
+
+// minSPI is the first SPI that is free for use (RFC 4303 section 2.1).
+const minSPI = 256
+
+// Mark is a mark of packets inside this machine, and which of its bits count. The
+// zero Mark is none.
+type Mark struct{ Value, Mask uint32 }
+
+// UDPEncap are the ports of ESP in UDP (RFC 3948). The zero value is no UDP.
+type UDPEncap struct{ Source, Destination uint16 }
+
+// Lifetime is how long a security association may be used; what is 0 has no limit.
+// When a soft limit is reached its owner is told, at a hard one it goes.
+type Lifetime struct {
+	SoftTime, HardTime       uint64 // seconds since it came into force
+	SoftBytes, HardBytes     uint64
+	SoftPackets, HardPackets uint64
+}
+
+// ESP are the parameters of a security association of ESP (RFC 4303) in transport
+// mode, for one direction. While it is in force only the ports of UDP and Lifetime
+// can change.
+type ESP struct {
+	Source, Destination netip.Addr // of the packets, as they are seen here
+	SPI                 uint32
+	// Protocol is the next protocol that it is for, 0 for any: packets of others are
+	// neither sent by it nor taken from it (RFC 4301 section 5.2).
+	Protocol     uint8
+	Cipher       Cipher
+	CipherKey    Secret
+	Integrity    Integrity
+	IntegrityKey Secret
+	ESN          bool   // extended sequence numbers, RFC 4303 section 2.2.1
+	Window       uint32 // of anti-replay, RFC 4303 section 3.4.3, in packets: 32 … MaxWindow
+	UDP          UDPEncap
+	// Mark tells apart what goes to one address by different associations: it is
+	// used for packets that a Policy of the same Mark is about. An association for
+	// packets that come has none.
+	Mark Mark
+	// SetMark is given to packets that were taken from it.
+	SetMark  Mark
+	Lifetime Lifetime
+}
+
+// SACount is what a security association did since it is in force.
+type SACount struct {
+	Packets, Bytes uint64
+	Added, Used    uint64 // seconds since the epoch: when it came, when the first packet passed, 0 if none
+	Replayed       uint32 // packets that the window had, or had passed
+	Failed         uint32 // packets whose integrity was not right
+	Late           uint32 // packets before the window
+}
+
+// Keyless reports whether the keys are left out.
+func (e ESP) Keyless() bool { return e.CipherKey.Empty() && e.IntegrityKey.Empty() }
+
+// Check tells what is wrong with the parameters.
+func (e ESP) Check() error {
+	switch {
+	case !station(e.Source) || !station(e.Destination) || e.Source.Is4() != e.Destination.Is4():
+		return fmt.Errorf("ESP from %v to %v", e.Source, e.Destination)
+	case e.SPI < minSPI:
+		return fmt.Errorf("SPI %d is reserved", e.SPI)
+	case e.Window < 32 || e.Window > MaxWindow:
+		return fmt.Errorf("a replay window of %d packets, not 32 to %d", e.Window, MaxWindow)
+	case (e.UDP.Source == 0) != (e.UDP.Destination == 0):
+		return errors.New("UDP with one port")
+	case e.Mark.Value&^e.Mark.Mask != 0 || e.SetMark.Value&^e.SetMark.Mask != 0:
+		return errors.New("a mark has bits outside of its mask")
+	}
+	return e.checkKeys()
+}
+
+func (e ESP) checkKeys() error {
+	salt, aead := 0, e.Cipher != AESCBC
+	if aead {
+		salt = saltLen
+	}
+	n, m := e.CipherKey.Len()-salt, e.IntegrityKey.Len()
+	switch {
+	case e.Cipher < AESCBC || e.Cipher > ChaCha20Poly1305:
+		return fmt.Errorf("unknown cipher %d", e.Cipher)
+	case e.Integrity > HMACSHA512x256:
+		return fmt.Errorf("unknown integrity %d", e.Integrity)
+	case aead != (e.Integrity == IntegrityNone):
+		return errors.New("cipher and integrity do not go together")
+	case e.Keyless():
+		return nil
+	case n != 32 && (e.Cipher == ChaCha20Poly1305 || n != 16 && n != 24):
+		return errors.New("the key has not the cipher's length")
+	case m != integrityKeys[e.Integrity]:
+		return errors.New("the key has not the length of the integrity's")
+	}
+	return nil
+}
+
+// station reports whether an address can be that of one station.
+func station(a netip.Addr) bool {
+	return a.IsValid() && !a.Is4In6() && a.Zone() == "" && !a.IsUnspecified() && !a.IsMulticast() &&
+		a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+// Tunnelled says that GRE between an address of this machine and others passes as ESP
+// only, in both directions.
+type Tunnelled struct {
+	Local netip.Addr
+	Peer  netip.Prefix // masked; of length 0 for everybody
+	// Mark: packets with this mark only, which are sent by associations with it.
+	Mark Mark
+}
+
+// Check tells what is wrong with it.
+func (t Tunnelled) Check() error {
+	switch {
+	case !station(t.Local) || !t.Peer.IsValid() || t.Peer != t.Peer.Masked() || t.Peer.Addr().Is4() != t.Local.Is4():
+		return fmt.Errorf("GRE between %v and %v", t.Local, t.Peer)
+	case t.Mark.Value&^t.Mark.Mask != 0:
+		return errors.New("a mark has bits outside of its mask")
+	}
+	return nil
+}

@@ -1,0 +1,412 @@
+package dataplane
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/tests/topotests/harness"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+	"github.com/godmvpn/godmvpn/zebra/dataplane/dptest"
+	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/lktest"
+)
+
+// pair are two machines, 192.0.2.1 and 192.0.2.2, each with a tunnel to the other, and
+// what is on the wire between them.
+type pair struct {
+	*testing.T
+	a, b *lktest.Env
+	wire int
+}
+
+func newPair(t *testing.T) *pair {
+	p := &pair{T: t, a: lktest.New(t), b: lktest.New(t)}
+	const end = dptest.Under + "-peer"
+	p.b.RemoveDevice(dptest.Under)
+	if err := p.a.Handle.LinkSetNsFd(p.a.Link(end), int(p.b.NS.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	shown(t, p.b, "ip", "addr", "add", "192.0.2.2/24", "dev", end)
+	shown(t, p.b, "ip", "link", "set", end, "up")
+	for _, side := range []struct {
+		e           *lktest.Env
+		local, peer string
+		n           int
+	}{{p.a, "192.0.2.1", "192.0.2.2", 1}, {p.b, "192.0.2.2", "192.0.2.1", 2}} {
+		m := mgre
+		m.Local, m.Underlay = ip(side.local), ""
+		put(t, side.e.P, m, dataplane.Addr{Device: "Tunnel0", Prefix: netip.PrefixFrom(overlay(side.n), 24)},
+			dataplane.Neighbor{Device: "Tunnel0", Addr: overlay(3 - side.n), NBMA: ip(side.peer)})
+		side.e.Do(func() error { // so that nothing is answered
+			conn, err := net.ListenPacket("udp4", overlay(side.n).String()+":9")
+			if err == nil {
+				t.Cleanup(func() { conn.Close() })
+			}
+			return err
+		})
+	}
+	p.b.Do(func() (err error) {
+		protocol := binary.NativeEndian.Uint16([]byte{0, 3}) // ETH_P_ALL, in network byte order
+		if p.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(protocol)); err != nil {
+			return err
+		}
+		return unix.Bind(p.wire, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: p.b.Link(end).Attrs().Index})
+	})
+	t.Cleanup(func() { unix.Close(p.wire) })
+	return p
+}
+
+// overlay is the address of a machine in the tunnel.
+func overlay(n int) netip.Addr { return netip.AddrFrom4([4]byte{172, 16, 0, byte(n)}) }
+
+// seen is what was on the wire, by the protocol of IP.
+type seen struct{ gre, esp, udp int }
+
+// passed counts what was on the wire since it was asked last.
+func (p *pair) passed() (s seen) {
+	p.Helper()
+	buf := make([]byte, 2048)
+	for {
+		n, _, err := unix.Recvfrom(p.wire, buf, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EAGAIN) {
+			return s
+		}
+		if err != nil {
+			p.Fatal(err)
+		}
+		if n < 20 || buf[0]>>4 != 4 {
+			continue
+		}
+		switch buf[9] {
+		case unix.IPPROTO_GRE:
+			s.gre++
+		case unix.IPPROTO_ESP:
+			s.esp++
+		case unix.IPPROTO_UDP:
+			s.udp++
+		}
+	}
+}
+
+// send sends packets from one to the other through the tunnel.
+func (p *pair) send(e *lktest.Env, packets int) {
+	p.Helper()
+	to := overlay(2)
+	if e == p.b {
+		to = overlay(1)
+	}
+	for range packets {
+		e.Send("Tunnel0", to)
+	}
+}
+
+// counted waits until an SA has counted so many packets.
+func (p *pair) counted(e *lktest.Env, s dataplane.SA, packets uint64) (c rib.SACount) {
+	p.Helper()
+	harness.Eventually(p, limit, func() error {
+		c = rib.SACount{}
+		for o, err := range e.P.Dump(p.Context(), dataplane.KindSA) {
+			if err != nil {
+				return err
+			}
+			if o.Key() == s.Key() {
+				c = o.(dataplane.SA).Count
+			}
+		}
+		if c.Packets != packets {
+			return fmt.Errorf("%v counted %+v, wanted %d packets\n%s", s.Key(), c, packets, shown(p.T, e, "cat", "/proc/net/xfrm_stat"))
+		}
+		return nil
+	})
+	return c
+}
+
+// received returns the packets that came out of the tunnel.
+func (p *pair) received(e *lktest.Env) uint64 {
+	return e.Link("Tunnel0").Attrs().Statistics.RxPackets
+}
+
+// between returns SAs for both directions, each to be put at both ends.
+func between(change func(*dataplane.SA)) (ab, ba dataplane.SA) {
+	ab, ba = dptest.SA("192.0.2.1", "192.0.2.2", 0x1000), dptest.SA("192.0.2.2", "192.0.2.1", 0x2000)
+	change(&ab)
+	change(&ba)
+	return ab, ba
+}
+
+func repeat(n int) rib.Secret {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i + 1)
+	}
+	return rib.NewSecret(b)
+}
+
+// TestESP sends through a tunnel whose packets have to go by ESP, with each algorithm.
+func TestESP(t *testing.T) {
+	p := newPair(t)
+	put(t, p.a.P, dataplane.Guard(ip("192.0.2.1")))
+	put(t, p.b.P, dataplane.Guard(ip("192.0.2.2")))
+	for name, change := range map[string]func(*dataplane.SA){
+		"GCM-128": func(s *dataplane.SA) { s.CipherKey = repeat(20) },
+		"GCM-256": func(s *dataplane.SA) { s.CipherKey = repeat(36) },
+		"CBC": func(s *dataplane.SA) {
+			s.Cipher, s.CipherKey, s.Integrity, s.IntegrityKey = rib.AESCBC, repeat(32), rib.HMACSHA256x128, repeat(32)
+		},
+		"CBC SHA1": func(s *dataplane.SA) {
+			s.Cipher, s.CipherKey, s.Integrity, s.IntegrityKey = rib.AESCBC, repeat(16), rib.HMACSHA1x96, repeat(20)
+		},
+		"CBC SHA512": func(s *dataplane.SA) {
+			s.Cipher, s.CipherKey, s.Integrity, s.IntegrityKey = rib.AESCBC, repeat(32), rib.HMACSHA512x256, repeat(64)
+		},
+		"ChaCha20": func(s *dataplane.SA) { s.Cipher = rib.ChaCha20Poly1305 },
+		"ESN":      func(s *dataplane.SA) { s.ESN, s.Window = true, 256 },
+		"CBC ESN": func(s *dataplane.SA) {
+			s.Cipher, s.CipherKey, s.Integrity, s.IntegrityKey = rib.AESCBC, repeat(32), rib.HMACSHA384x192, repeat(48)
+			s.ESN, s.Window = true, 1024
+		},
+		"window": func(s *dataplane.SA) { s.Window = 1024 },
+	} {
+		ab, ba := between(change)
+		put(t, p.a.P, ba, ab)
+		put(t, p.b.P, ab, ba)
+		p.passed()
+		was, is := p.received(p.b), p.received(p.a)
+		p.send(p.a, 5)
+		p.send(p.b, 3)
+		for _, e := range []*lktest.Env{p.a, p.b} {
+			if c := p.counted(e, ab, 5); c.Bytes == 0 || c.Failed+c.Late+c.Replayed > 0 || c.Added == 0 || c.Used == 0 {
+				t.Errorf("%s: %+v", name, c)
+			}
+			p.counted(e, ba, 3)
+		}
+		if have := p.passed(); have != (seen{esp: 8}) {
+			t.Errorf("%s: on the wire %+v", name, have)
+		}
+		harness.Eventually(t, limit, func() error {
+			if b, a := p.received(p.b)-was, p.received(p.a)-is; b != 5 || a != 3 {
+				return fmt.Errorf("%s: %d and %d packets came out", name, b, a)
+			}
+			return nil
+		})
+		remove(t, p.a, ab, ba)
+		remove(t, p.b, ab, ba)
+	}
+}
+
+func remove(t *testing.T, e *lktest.Env, objects ...dataplane.Object) {
+	t.Helper()
+	for _, o := range objects {
+		if r := e.P.Apply(t.Context(), []dataplane.Op{dataplane.Delete(o.Key())}); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+	}
+}
+
+// TestGuard has neither end of a tunnel send or take GRE in clear, with an SA, without
+// one, and after it; only without the guard it does.
+func TestGuard(t *testing.T) {
+	p := newPair(t)
+	guard := dataplane.Guard(ip("192.0.2.1"))
+	flows := func(when string, want bool) {
+		t.Helper()
+		p.passed()
+		before := p.received(p.a)
+		p.send(p.b, 3) // in clear: this end has no guard
+		p.send(p.a, 3)
+		harness.Eventually(t, limit, func() error {
+			got := p.received(p.a) - before
+			dropped := p.dropped(p.a)
+			if want && got == 3 || !want && dropped >= 3 {
+				return nil
+			}
+			return fmt.Errorf("%s: %d packets were taken in, %d were not", when, got, dropped)
+		})
+		have := p.passed()
+		if want && have.gre != 6 || !want && (have.gre != 3 || p.received(p.a) != before) {
+			t.Errorf("%s: on the wire %+v, %d packets taken in", when, have, p.received(p.a)-before)
+		}
+	}
+	flows("without guard", true)
+	put(t, p.a.P, guard)
+	flows("guarded", false)
+	await(t, p.a.P, "acquire", func(ev dataplane.Event) bool {
+		return ev == dataplane.Acquire{Source: ip("192.0.2.1"), Destination: ip("192.0.2.2")}
+	})
+	ab, ba := between(func(*dataplane.SA) {})
+	put(t, p.a.P, ba, ab)
+	p.passed()
+	before := p.received(p.a)
+	p.send(p.a, 3)
+	p.counted(p.a, ab, 3)
+	p.send(p.b, 3)
+	if have := p.passed(); have != (seen{esp: 3, gre: 3}) || p.received(p.a) != before {
+		t.Errorf("with an SA: on the wire %+v, %d packets taken in", have, p.received(p.a)-before)
+	}
+	remove(t, p.a, ab, ba)
+	flows("after the SA", false)
+	remove(t, p.a, guard)
+	flows("after the guard", true)
+}
+
+// dropped returns the packets that came in clear and were dropped since it was asked
+// last: the kernel counts them in XfrmInTmplMismatch.
+func (p *pair) dropped(e *lktest.Env) (n int) {
+	var name string
+	for _, line := range lines(shown(p.T, e, "cat", "/proc/net/xfrm_stat")) {
+		if _, err := fmt.Sscan(line, &name, &n); err == nil && name == "XfrmInTmplMismatch" {
+			return n
+		}
+	}
+	return 0
+}
+
+// TestESPInUDP sends ESP in UDP (RFC 3948) and has one end's port change.
+func TestESPInUDP(t *testing.T) {
+	p := newPair(t)
+	put(t, p.a.P, dataplane.Guard(ip("192.0.2.1")))
+	put(t, p.b.P, dataplane.Guard(ip("192.0.2.2")))
+	for _, e := range []*lktest.Env{p.a, p.b} {
+		e.Do(func() error {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { unix.Close(fd) })
+			const encap = 100 // UDP_ENCAP, linux/udp.h
+			return errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Port: 4500}), unix.SetsockoptInt(fd, unix.IPPROTO_UDP, encap, 2))
+		})
+	}
+	ab, ba := between(func(s *dataplane.SA) { s.UDP = rib.UDPEncap{Source: 4500, Destination: 4500} })
+	put(t, p.a.P, ba, ab)
+	put(t, p.b.P, ab, ba)
+	p.send(p.a, 2)
+	p.counted(p.b, ab, 2)
+	if have := p.passed(); have != (seen{udp: 2}) {
+		t.Errorf("on the wire %+v", have)
+	}
+	ba.UDP.Source = 40001 // as if a NAT had forgotten it
+	put(t, p.b.P, ba)
+	p.send(p.b, 1)
+	p.counted(p.a, ba, 1)
+	await(t, p.a.P, "another port", func(ev dataplane.Event) bool {
+		return ev == dataplane.MappingChanged{Key: ba.Key(), Old: netip.MustParseAddrPort("192.0.2.2:4500"), New: netip.MustParseAddrPort("192.0.2.2:40001")}
+	})
+	put(t, p.a.P, ba)
+	p.send(p.b, 1)
+	p.counted(p.a, ba, 2)
+}
+
+// TestLifetime has SAs reach their limits.
+func TestLifetime(t *testing.T) {
+	p := newPair(t)
+	put(t, p.a.P, dataplane.Guard(ip("192.0.2.1")))
+	ab, _ := between(func(s *dataplane.SA) { s.Lifetime = rib.Lifetime{SoftPackets: 2, HardPackets: 4} })
+	put(t, p.a.P, ab)
+	p.send(p.a, 3)
+	await(t, p.a.P, "soft limit", func(ev dataplane.Event) bool { return ev == dataplane.SAExpired{Key: ab.Key()} })
+	p.send(p.a, 3)
+	await(t, p.a.P, "hard limit", func(ev dataplane.Event) bool { return ev == dataplane.SAExpired{Key: ab.Key(), Hard: true} })
+	await(t, p.a.P, "its end", func(ev dataplane.Event) bool { return ev == dataplane.ObjectGone{Key: ab.Key()} })
+	if have := p.passed(); have.gre != 0 || have.esp < 3 {
+		t.Errorf("on the wire %+v", have)
+	}
+	kept := ab
+	kept.Keep = true
+	if r := p.a.P.Apply(t.Context(), []dataplane.Op{dataplane.Put(kept)}); !errors.Is(r[0].Err, dataplane.ErrGone) {
+		t.Errorf("kept when it was gone: %v", r[0].Err)
+	}
+	soon, _ := between(func(s *dataplane.SA) { s.Lifetime = rib.Lifetime{SoftTime: 1, HardTime: 2} })
+	put(t, p.a.P, soon)
+	await(t, p.a.P, "soft time", func(ev dataplane.Event) bool { return ev == dataplane.SAExpired{Key: soon.Key()} })
+	await(t, p.a.P, "hard time", func(ev dataplane.Event) bool { return ev == dataplane.SAExpired{Key: soon.Key(), Hard: true} })
+}
+
+// TestMarks has two peers behind one address: packets with the mark of one go by its SA.
+func TestMarks(t *testing.T) {
+	p := newPair(t)
+	put(t, p.a.P, dataplane.Guard(ip("192.0.2.1")))
+	var sas []dataplane.SA
+	for n := range 2 {
+		s, _ := between(func(s *dataplane.SA) {
+			s.CipherKey, s.Mark = repeat(20+n*16), rib.Mark{Value: uint32(n+1) << 16, Mask: 0xffff0000}
+		})
+		put(t, p.a.P, dataplane.Policy{Tunnelled: rib.Tunnelled{Local: s.Source, Peer: netip.PrefixFrom(s.Destination, 32), Mark: s.Mark}}, s)
+		sas = append(sas, s)
+	}
+	for n, packets := range []int{2, 3} {
+		for range packets {
+			p.sendMarked((n + 1) << 16)
+		}
+		p.counted(p.a, sas[n], uint64(packets))
+	}
+	if have := p.passed(); have != (seen{esp: 5}) {
+		t.Errorf("on the wire %+v", have)
+	}
+	p.sendMarked(0)
+	p.sendMarked(7 << 16)
+	await(t, p.a.P, "acquire without mark", func(ev dataplane.Event) bool {
+		return ev == dataplane.Acquire{Source: ip("192.0.2.1"), Destination: ip("192.0.2.2")}
+	})
+	if have := p.passed(); have != (seen{}) {
+		t.Errorf("with no peer's mark: on the wire %+v", have)
+	}
+}
+
+// sendMarked sends GRE with a mark to the other end.
+func (p *pair) sendMarked(mark int) {
+	p.Helper()
+	p.a.Do(func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_GRE)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, mark),
+			unix.Sendto(fd, []byte{0, 0, 8, 0, 'd', 'a', 't', 'a'}, 0, &unix.SockaddrInet4{Addr: ip("192.0.2.2").As4()}))
+		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAGAIN) {
+			err = nil // there is no SA: the sender is told
+		}
+		return err
+	})
+}
+
+// TestFlush has everything of a kind go at once: what went is told, and a guard that is
+// put again holds.
+func TestFlush(t *testing.T) {
+	p := newPair(t)
+	guard, other := dataplane.Guard(ip("192.0.2.1")), dataplane.Guard(ip("192.0.2.77"))
+	ab, _ := between(func(*dataplane.SA) {})
+	put(t, p.a.P, guard, other, ab)
+	shown(t, p.a, "ip", "xfrm", "policy", "flush")
+	for _, o := range []dataplane.Object{guard, other} {
+		await(t, p.a.P, o.Key().String(), func(ev dataplane.Event) bool { return ev == dataplane.ObjectGone{Key: o.Key()} })
+	}
+	shown(t, p.a, "ip", "xfrm", "state", "flush")
+	await(t, p.a.P, "a reason to look", func(ev dataplane.Event) bool {
+		return ev == dataplane.Unsure{} || ev == dataplane.ObjectGone{Key: ab.Key()}
+	})
+	put(t, p.a.P, guard)
+	p.passed()
+	p.send(p.a, 2)
+	if have := p.passed(); have.gre != 0 {
+		t.Errorf("on the wire %+v", have)
+	}
+	// Somebody puts a policy of his own in its place.
+	shown(t, p.a, "ip", "xfrm", "policy", "update", "src", "192.0.2.1/32", "dst", "0.0.0.0/0", "proto", "gre", "dir", "out", "action", "allow")
+	await(t, p.a.P, "another in its place", func(ev dataplane.Event) bool { return ev == dataplane.ObjectGone{Key: guard.Key()} })
+	put(t, p.a.P, guard)
+	p.send(p.a, 2)
+	if have := p.passed(); have.gre != 0 {
+		t.Errorf("on the wire %+v", have)
+	}
+}
+
+func lines(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }

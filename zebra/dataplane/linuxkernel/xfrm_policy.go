@@ -1,0 +1,228 @@
+package linuxkernel
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+)
+
+// A Policy is two policies of the kernel, for the packets that go out and those that
+// come in. Each asks for ESP (a template that is not optional), so that the kernel
+// drops what there is no SA for, be there a daemon to make one or not.
+
+// directions are those of the policies of one Policy.
+var directions = [...]uint8{xfrmOut, xfrmIn}
+
+// guardPriority is the kernel's number for a policy about everybody; smaller numbers go
+// first. It is small enough to go before what IKE daemons give their own.
+const guardPriority = 1024
+
+// priorityOf is the kernel's number for a policy: first those with a mark, then those
+// about more of the address.
+func priorityOf(p dataplane.Policy) uint32 {
+	n := uint32(guardPriority - p.Peer.Bits())
+	if p.Mark != (rib.Mark{}) {
+		n -= guardPriority / 2
+	}
+	return n
+}
+
+// policySelector appends the selector of one direction.
+func policySelector(e *encoder, local netip.Addr, peer netip.Prefix, dir uint8) {
+	if dir == xfrmOut {
+		xfrmSelector(e, hostPrefix(local), peer, protoGRE)
+		return
+	}
+	xfrmSelector(e, peer, hostPrefix(local), protoGRE)
+}
+
+// policyMessage appends a struct xfrm_userpolicy_info and its attributes.
+func policyMessage(e *encoder, p dataplane.Policy, dir uint8) {
+	policySelector(e, p.Local, p.Peer, dir)
+	limits(e, rib.Lifetime{})
+	e.raw(make([]byte, 32)...) // what it counted
+	e.raw32(priorityOf(p))
+	e.raw32(0)          // the kernel gives the index
+	e.raw(dir, 0, 0, 0) // XFRM_POLICY_ALLOW, for all users
+	e.raw(make([]byte, 4)...)
+	t := e.open(xfrmaTemplate)
+	xfrmAddr(e, netip.Addr{}) // struct xfrm_id: whoever the packet is for, by any SPI
+	e.raw32(0)
+	e.raw(protoESP, 0, 0, 0)
+	e.b = native.AppendUint16(e.b, uint16(family(p.Local)))
+	e.raw(0, 0)
+	xfrmAddr(e, netip.Addr{})
+	e.raw32(reqid)
+	e.raw(0, 0, 0, 0) // transport mode, not optional
+	for range 3 {
+		e.raw32(^uint32(0)) // all algorithms
+	}
+	e.shut(t)
+	markAttr(e, p.Mark)
+}
+
+// policyID appends a struct xfrm_userpolicy_id and the mark.
+func policyID(e *encoder, p dataplane.Policy, dir uint8) {
+	policySelector(e, p.Local, p.Peer, dir)
+	e.raw32(0)
+	e.raw(dir, 0, 0, 0)
+	markAttr(e, p.Mark)
+}
+
+// parsePolicy reads a struct xfrm_userpolicy_info and the attributes behind it. ok is
+// false if it is not ours.
+func parsePolicy(b []byte) (p dataplane.Policy, dir uint8, ok bool) {
+	if len(b) < policyLen {
+		return p, 0, false
+	}
+	fam, dir := native.Uint16(b[40:]), b[160]
+	if fam != unix.AF_INET && fam != unix.AF_INET6 || dir != xfrmOut && dir != xfrmIn || b[44] != protoGRE {
+		return p, 0, false
+	}
+	dst := netip.PrefixFrom(getXfrmAddr(b, fam), int(b[42]))
+	src := netip.PrefixFrom(getXfrmAddr(b[16:], fam), int(b[43]))
+	if dir == xfrmIn {
+		src, dst = dst, src
+	}
+	if !src.IsValid() || !src.IsSingleIP() || !dst.IsValid() {
+		return p, 0, false
+	}
+	p.Local, p.Peer = src.Addr(), dst.Masked()
+	sound := false
+	for typ, v := range attrs(b[policyLen:]) {
+		switch typ {
+		case xfrmaTemplate:
+			ok = len(v) == templateLen && native.Uint32(v[44:]) == reqid
+			// In transport mode, not optional, ESP, for any peer and SPI.
+			sound = ok && v[48] == 0 && v[50] == 0 && v[20] == protoESP && native.Uint32(v[16:]) == 0
+		case xfrmaMark:
+			p.Mark = parseMark(v)
+		}
+	}
+	const allow = 0
+	p.Outdated = !sound || b[161] != allow || native.Uint32(b[152:]) != priorityOf(p)
+	return p, dir, ok
+}
+
+// sound reports whether one direction of a policy is there, as Put makes it.
+func (p *Provider) sound(o dataplane.Policy, dir uint8) (sound bool, err error) {
+	err = p.x.get(xfrmGetPolicy, 0, func(e *encoder) { policyID(e, o, dir) }, func(m message) {
+		if have, d, ok := parsePolicy(m.data); ok && m.typ == xfrmNewPolicy && d == dir {
+			sound = have.Equal(o)
+		}
+	})
+	if is(err, unix.ENOENT) {
+		err = nil
+	}
+	return sound, err
+}
+
+func (p *Provider) putPolicy(o dataplane.Policy) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if p.noPolicy != nil {
+		return fmt.Errorf("%v: %w: %w", o.Key(), p.noPolicy, dataplane.ErrUnsupported)
+	}
+	for _, dir := range directions {
+		sound, err := p.sound(o, dir)
+		if err == nil && !sound {
+			err = p.x.do(xfrmUpdPolicy, 0, func(e *encoder) { policyMessage(e, o, dir) })
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", o.Key(), err)
+		}
+	}
+	p.setGuarded(o.Key(), true)
+	return nil
+}
+
+func (p *Provider) deletePolicy(k dataplane.Key) error {
+	if p.noPolicy != nil {
+		return nil
+	}
+	all, err := p.policies(context.Background())
+	if err != nil {
+		return fmt.Errorf("%v: %w", k, err)
+	}
+	for _, h := range all { // with the mask of its mark
+		if h.Key() != k {
+			continue
+		}
+		err := p.x.do(xfrmDelPolicy, 0, func(e *encoder) { policyID(e, h.Policy, h.dir) })
+		if err != nil && !is(err, unix.ENOENT) {
+			return fmt.Errorf("%v: %w", k, err)
+		}
+	}
+	p.setGuarded(k, false)
+	return nil
+}
+
+// half is one direction of a policy that is in force.
+type half struct {
+	dataplane.Policy
+	dir uint8
+}
+
+// policies reads the policies of ours, each direction by itself.
+func (p *Provider) policies(ctx context.Context) (all []half, err error) {
+	chunks, err := p.dumpRaw(ctx, unix.NETLINK_XFRM, xfrmGetPolicy, encodeNothing)
+	for _, c := range chunks {
+		for m := range messages(c) {
+			if o, dir, ok := parsePolicy(m.data); ok && m.typ == xfrmNewPolicy {
+				all = append(all, half{o, dir})
+			}
+		}
+	}
+	return all, err
+}
+
+// dumpPolicies yields the policies, of which half is Outdated.
+func (p *Provider) dumpPolicies(ctx context.Context, yield func(dataplane.Object, error) bool) {
+	if p.noPolicy != nil {
+		return
+	}
+	all, err := p.policies(ctx)
+	if err != nil {
+		yield(nil, fmt.Errorf("reading policies: %w", err))
+		return
+	}
+	found := map[dataplane.Key]dataplane.Policy{}
+	var order []dataplane.Key
+	halves := map[dataplane.Key]int{}
+	for _, h := range all {
+		k := h.Key()
+		if _, ok := found[k]; !ok {
+			order = append(order, k)
+		} else {
+			h.Outdated = h.Outdated || found[k].Outdated
+		}
+		found[k] = h.Policy
+		halves[k]++
+	}
+	for _, k := range order {
+		o := found[k]
+		o.Outdated = o.Outdated || halves[k] != len(directions)
+		p.setGuarded(k, true)
+		if !yield(o, nil) {
+			return
+		}
+	}
+}
+
+// setGuarded notes which policies there are, so that it can be told which ones went
+// when all go at once.
+func (p *Provider) setGuarded(k dataplane.Key, on bool) {
+	p.guardMu.Lock()
+	defer p.guardMu.Unlock()
+	if on {
+		p.guarded[k] = true
+	} else {
+		delete(p.guarded, k)
+	}
+}

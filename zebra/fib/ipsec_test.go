@@ -1,0 +1,101 @@
+package fib
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/zebra/dataplane"
+)
+
+func anSA(spi uint32) dataplane.SA {
+	return dataplane.SA{ESP: rib.ESP{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("192.0.2.2"), SPI: spi,
+		Cipher: rib.AESGCM16, CipherKey: rib.NewSecret(make([]byte, 36)), Window: 64}}
+}
+
+const (
+	saidSA    = "put SA of SPI 0x1000 to 192.0.2.2"
+	saidGone  = saidSA + ": SA of SPI 0x1000 to 192.0.2.2: it is gone"
+	saidGuard = "put policy of GRE between 192.0.2.1 and 0.0.0.0/0"
+)
+
+// TestSAIsNotPutBack has an SA go in each way in which it can: it is told to be gone,
+// and never put again.
+func TestSAIsNotPutBack(t *testing.T) {
+	sa := anSA(0x1000)
+	for name, goes := range map[string]func(*bench){
+		"removed": func(b *bench) { b.p.Steal(sa.Key()) },
+		"expired": func(b *bench) { b.p.Expire(sa.Key(), true) },
+		"unseen": func(b *bench) {
+			b.p.Forget(func() { b.p.Steal(sa.Key()) })
+			b.audit(false)
+		},
+	} {
+		b := newBench(t)
+		b.c.Put(sa)
+		b.expect(name+": put", []string{saidSA}, b.run())
+		b.pass(time.Hour)
+		b.changes()
+		goes(b)
+		b.expect(name+": gone", []string{saidGone}, b.run())
+		for range 3 {
+			b.pass(time.Hour)
+			b.c.Put(sa) // a daemon that says it again
+			b.audit(false)
+			b.expect(name+": later", nil, b.run())
+		}
+		b.expect(name+": changes", nil, b.changes())
+		b.c.Delete(sa.Key())
+		b.run()
+		if n := b.c.Stats(); n.Wanted != 0 || b.c.Pending() != 0 {
+			t.Errorf("%s: something is left: %+v", name, n)
+		}
+	}
+}
+
+// TestSAOfEarlierLife has one that an earlier life left be kept, and not put back when
+// it goes.
+func TestSAOfEarlierLife(t *testing.T) {
+	sa := anSA(0x1000)
+	before := newBench(t)
+	before.c.Put(sa)
+	before.run()
+	b := newBench(t)
+	b.p = before.p
+	b.p.Changes()
+	b.audit(true)
+	keyless := sa
+	keyless.CipherKey = rib.Secret{}
+	b.c.Put(keyless)
+	b.expect("kept", []string{saidSA}, b.run())
+	b.p.Steal(sa.Key())
+	b.expect("gone", []string{saidGone}, b.run())
+	b.expect("changes", nil, b.changes())
+}
+
+// TestSAIsTriedAgain has an SA that could not be put be tried until it can.
+func TestSAIsTriedAgain(t *testing.T) {
+	b, sa := newBench(t), anSA(0x1000)
+	b.p.FailWith(func(dataplane.Op) error { return errors.New("no memory") })
+	b.c.Put(sa)
+	b.expect("fails", []string{saidSA + ": no memory"}, b.run())
+	b.p.FailWith(nil)
+	b.pass(RetryMin)
+	b.expect("put", []string{saidSA}, b.run())
+}
+
+// TestGuardIsPutBack has a policy come back at once, and first of all.
+func TestGuardIsPutBack(t *testing.T) {
+	b, guard := newBench(t, "eth0"), dataplane.Guard(netip.MustParseAddr("192.0.2.1"))
+	b.c.Put(tunnel0)
+	b.c.Put(guard)
+	b.expect("put", []string{saidGuard, "put tunnel Tunnel0"}, b.run())
+	b.pass(time.Hour)
+	b.run()
+	b.p.Steal(guard.Key())
+	b.expect("put back", []string{saidGuard}, b.run())
+	b.c.DeleteAll()
+	b.expect("the end", []string{"delete tunnel Tunnel0", "delete policy of GRE between 192.0.2.1 and 0.0.0.0/0"}, b.run())
+}
