@@ -76,7 +76,9 @@ func (l *town) router(name string, edit ...func(*InstanceConfig)) *router {
 	return r
 }
 
+// birth makes the core of a life of the daemon; each has another random source.
 func (r *router) birth() {
+	r.seed += 100
 	r.core = New(Options{Source: rand.NewPCG(r.seed, 2), Wall: rigWall})
 	r.heard = map[string]Listen{}
 }
@@ -376,3 +378,6 @@ func pair(t testing.TB, edit ...func(*InstanceConfig)) (l *town, a, b *router) {
 	b = l.router("b", edit...).on("lan", "Eth0", "10.0.0.2/24").on("", "Eth1", "10.2.0.1/24")
 	return l, a, b
 }
+
+func setDown(x *rib.Interface) { x.Up = false }
+func setUp(x *rib.Interface)   { x.Up = true }

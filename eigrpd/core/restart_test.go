@@ -1,0 +1,240 @@
+package core
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godmvpn/godmvpn/eigrpd/packet"
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// TestPeerRestarted: a neighbour that begins anew, and says so by an INIT, is reset (RFC
+// 7868 section 5.3.3), and is a neighbour again at once.
+func TestPeerRestarted(t *testing.T) {
+	l, a, b := pair(t)
+	l.start()
+	l.advance(5 * time.Second)
+	a.said()
+	b.crash()
+	l.advance(time.Second)
+	b.fib = map[rib.Key]rib.Route{}
+	b.start()
+	l.advance(6 * time.Second)
+	same(t, "log", a.said(), downB("peer restarted"), upB)
+	same(t, "routes of a", a.routes(), "10.2.0.0/24 [90/30720] 10.0.0.2,Eth0")
+	same(t, "routes of b", b.routes(), "10.1.0.0/24 [90/30720] 10.0.0.1,Eth0")
+}
+
+func nsf(ic *InstanceConfig) { ic.NSF = true }
+
+// chain is three routers in a row; the one in the middle restarts.
+func chain(t testing.TB, edit ...func(*InstanceConfig)) (l *town, a, b, c *router) {
+	l = newTown(t)
+	a = l.router("a", edit...).on("ab", "Eth0", "10.0.0.1/24").on("", "Eth1", "10.1.0.1/24")
+	b = l.router("b", edit...).on("ab", "Eth0", "10.0.0.2/24").on("bc", "Eth1", "10.0.1.2/24")
+	c = l.router("c", edit...).on("bc", "Eth0", "10.0.1.3/24").on("", "Eth1", "10.3.0.1/24")
+	return l, a, b, c
+}
+
+// withdrawals returns the prefixes of DelRoute effects since the last take.
+func (r *router) withdrawals() (all []string) {
+	for _, e := range r.take() {
+		if d, ok := e.(DelRoute); ok {
+			all = append(all, d.Key.Prefix.String())
+		}
+	}
+	return all
+}
+
+// TestGracefulRestart: the daemon of a router ends and is started again. Nobody
+// withdraws a route, neither it nor its neighbours, and what it stated is swept when
+// the neighbours have told their tables (RFC 7868 section 6.5, RS-Flag).
+func TestGracefulRestart(t *testing.T) {
+	l, a, b, c := chain(t, nsf)
+	l.start()
+	l.advance(10 * time.Second)
+	before := [][]string{a.routes(), b.routes(), c.routes()}
+	for _, r := range l.routers {
+		r.take()
+		r.said()
+	}
+	b.crash()
+	l.advance(2 * time.Second)
+	b.start()
+	old := b.routes()
+	for range 100 {
+		l.advance(100 * time.Millisecond)
+		for _, e := range b.take() {
+			if _, ok := e.(EndOfReplay); ok {
+				same(t, "stated by the end of the replay", stated(b), before[1]...)
+			}
+		}
+		same(t, "routes of b meanwhile", b.routes(), old...)
+	}
+	for k, r := range l.routers {
+		if w := r.withdrawals(); len(w) > 0 {
+			t.Errorf("%s withdrew %v", r.name, w)
+		}
+		same(t, "routes of "+r.name, r.routes(), before[k]...)
+	}
+	for _, r := range []*router{a, c} {
+		for _, s := range r.said() {
+			if strings.Contains(s, "down") {
+				t.Error(s)
+			}
+		}
+		if n := r.neighbors(); len(n) != 1 || strings.Contains(n[0], "restarting") {
+			t.Errorf("neighbours of %s at the end: %q", r.name, n)
+		}
+	}
+	// What was gone at c when b came back is gone everywhere.
+	b.crash()
+	c.edit("Eth1", setDown)
+	l.advance(time.Second)
+	b.start()
+	l.advance(10 * time.Second)
+	if got := a.routes(); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "10.3.") }) {
+		t.Errorf("a keeps what is gone: %q", got)
+	}
+}
+
+// stated is what a router stated in this life of its daemon.
+func stated(r *router) []string {
+	keep := r.fib
+	r.fib = map[rib.Key]rib.Route{}
+	for k := range keep {
+		if r.core.instances[Key{Family: rib.IPv4, AS: 100}] != nil {
+			if _, ok := r.core.order[0].routes.installed[k.Prefix]; ok {
+				r.fib[k] = keep[k]
+			}
+		}
+	}
+	got := r.routes()
+	r.fib = keep
+	return got
+}
+
+// TestGracefulRestartRefused: without NSF at the neighbour the adjacency is reset.
+func TestGracefulRestartRefused(t *testing.T) {
+	l, a, b := pair(t, nsf)
+	a.instance().NSF = false
+	l.start()
+	l.advance(10 * time.Second)
+	a.said()
+	b.crash()
+	b.start()
+	l.advance(10 * time.Second)
+	same(t, "log", a.said(), downB("peer restarted"), upB)
+}
+
+// TestGracefulRestartPurge: the routes of a neighbour that does not come back to the end
+// of its table go after the purge time, if it goes on sending Hellos.
+func TestGracefulRestartPurge(t *testing.T) {
+	l, a, b := pair(t, nsf)
+	a.instance().PurgeTime = 30 * time.Second
+	l.start()
+	l.advance(10 * time.Second)
+	a.said()
+	b.crash()
+	for range 8 {
+		h := hello()
+		h.Flags = packet.FlagRestart
+		a.rx("Eth0", "10.0.0.2", h)
+		l.advance(4 * time.Second)
+		if l.now.Sub(0) < 40*time.Second {
+			same(t, "routes", a.routes(), "10.2.0.0/24 [90/30720] 10.0.0.2,Eth0")
+			same(t, "neighbours", a.neighbors(), "10.0.0.2 Eth0 restarting")
+		}
+	}
+	same(t, "routes", a.routes())
+	same(t, "log", a.said(), "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 10.0.0.2 (Eth0) is resync: peer NSF restarted")
+}
+
+// TestSoftClear: `clear ip eigrp neighbors soft` exchanges the tables anew and resets
+// nothing.
+func TestSoftClear(t *testing.T) {
+	for name, edit := range map[string]func(*InstanceConfig){"nsf": nsf, "no nsf": func(*InstanceConfig) {}} {
+		t.Run(name, func(t *testing.T) {
+			l, a, b := pair(t, edit)
+			l.start()
+			l.advance(10 * time.Second)
+			a.said()
+			a.take()
+			updates := 0
+			l.pass = func(from, to *router, m *packet.Message) bool {
+				if m.Opcode == packet.Update && len(m.Routes) > 0 {
+					updates++
+				}
+				return true
+			}
+			a.step(Clear{Soft: true})
+			l.advance(10 * time.Second)
+			same(t, "log", a.said(), "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 10.0.0.2 (Eth0) is resync: manually cleared")
+			if w := a.withdrawals(); len(w) > 0 {
+				t.Errorf("withdrew %v", w)
+			}
+			if updates < 2 {
+				t.Errorf("%d UPDATEs", updates)
+			}
+			same(t, "neighbours", a.neighbors(), "10.0.0.2 Eth0")
+			same(t, "routes of a", a.routes(), "10.2.0.0/24 [90/30720] 10.0.0.2,Eth0")
+			same(t, "routes of b", b.routes(), "10.1.0.0/24 [90/30720] 10.0.0.1,Eth0")
+		})
+	}
+}
+
+// TestReplay: zebra's restart, with the adjacencies in place, is answered at once; that
+// of the daemon without neighbours after the time in which they could have been heard.
+func TestReplay(t *testing.T) {
+	ends := func(r *router) (n int) {
+		for _, e := range r.take() {
+			if _, ok := e.(EndOfReplay); ok {
+				n++
+			}
+		}
+		return n
+	}
+	l, a, b := pair(t)
+	b.dead = true
+	a.step(Attached{})
+	a.step(InterfacesKnown{})
+	if n := ends(a); n != 0 {
+		t.Errorf("%d before the configuration", n)
+	}
+	a.configure()
+	if n := ends(a); n != 1 {
+		t.Errorf("%d where nothing is stale", n)
+	}
+	a.crash()
+	a.dead = false
+	a.step(Attached{Stale: 5})
+	for _, name := range a.names() {
+		a.step(InterfaceChanged{a.link[name]})
+	}
+	a.step(InterfacesKnown{})
+	a.configure()
+	l.advance(5 * time.Second)
+	if n := ends(a); n != 0 {
+		t.Errorf("%d while neighbours may be heard of", n)
+	}
+	l.advance(2 * time.Second)
+	if n := ends(a); n != 1 {
+		t.Errorf("%d with no neighbour", n)
+	}
+	b.start()
+	l.advance(10 * time.Second)
+	a.said()
+	a.take()
+	a.step(Attached{Stale: 7})
+	a.step(InterfaceChanged{a.link["Eth0"]})
+	a.step(InterfacesKnown{}) // Eth1 is gone
+	if n := ends(a); n != 1 {
+		t.Errorf("%d for the restart of zebra", n)
+	}
+	same(t, "neighbours", a.neighbors(), "10.0.0.2 Eth0")
+	same(t, "log", a.said())
+	l.advance(time.Second)
+	same(t, "routes of b", b.routes())
+}
