@@ -36,3 +36,25 @@ func TestMaximumOfRemoteNeighbors(t *testing.T) {
 		t.Errorf("%d", r.Instances[0].MaxRemote)
 	}
 }
+
+// TestOtherAutonomousSystem: a router of another AS is no neighbour, and the packets of
+// it that came are counted (RFC 7868 section 6.5); those of a second instance are not.
+func TestOtherAutonomousSystem(t *testing.T) {
+	l, a, b := pair(t)
+	b.instance().AS = 101
+	l.start()
+	l.advance(time.Minute)
+	same(t, "neighbours", a.neighbors())
+	if n := a.drops(DropAS); n < 10 {
+		t.Errorf("%d packets of another AS were counted", n)
+	}
+	both := *a.instance()
+	both.AS = 101
+	a.cfg.Instances = append(a.cfg.Instances, both)
+	a.configure()
+	before := a.drops(DropAS)
+	l.advance(time.Minute)
+	if n := a.drops(DropAS); n != before {
+		t.Errorf("%d packets of the second instance were counted", n-before)
+	}
+}

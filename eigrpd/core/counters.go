@@ -15,6 +15,7 @@ type DropReason uint8
 // The reasons.
 const (
 	DropMalformed       DropReason = 1 + iota // packet.Parse refused it
+	DropAS                                    // it is of an autonomous system that does not run here
 	DropOwn                                   // it comes from an address of this router
 	DropSource                                // its source is in no subnet of the interface, nor a static or remote neighbour
 	DropPassive                               // it came by an interface that is passive or not EIGRP's
@@ -37,7 +38,7 @@ const (
 )
 
 var dropNames = [NumDropReasons]string{
-	DropMalformed: "malformed", DropOwn: "own packet", DropSource: "source not on common subnet",
+	DropMalformed: "malformed", DropAS: "autonomous system mismatch", DropOwn: "own packet", DropSource: "source not on common subnet",
 	DropPassive: "EIGRP not active on interface", DropMulticast: "multicast on interface with static neighbors",
 	DropUnauthenticated: "missing or unexpected authentication", DropKey: "unknown or expired key",
 	DropDigest: "authentication failure", DropReplay: "old hello sequence", DropKValues: "K-value mismatch",

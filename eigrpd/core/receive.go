@@ -11,26 +11,36 @@ import (
 )
 
 // receive takes a packet. That of another autonomous system is nobody's: several may
-// share a network (RFC 7868 section 6.5).
+// share a network (RFC 7868 section 6.5). It is counted all the same, since the number
+// may be a mistake.
 func (c *Core) receive(now clock.Instant, rx RxPacket) {
 	if c.ended {
 		return
 	}
 	from := rx.Source.Unmap().WithZone("")
 	if err := c.in.Decode(rx.Packet); err != nil {
-		for _, in := range c.order {
-			if i := in.ifaces[rx.Interface]; i != nil && in.key.Family == rib.FamilyOf(from) {
-				in.drop(now, rx.Interface, from, DropMalformed)
-			}
-		}
+		c.dropForAll(now, rx.Interface, from, DropMalformed)
 		return
 	}
 	in := c.instances[Key{Family: rib.FamilyOf(from), VRF: c.links[rx.Interface].VRF, AS: c.in.AS}]
-	if in == nil || !in.on {
+	if in == nil {
+		c.dropForAll(now, rx.Interface, from, DropAS)
+		return
+	}
+	if !in.on {
 		return
 	}
 	if reason := in.receive(now, rx, from); reason != 0 {
 		in.drop(now, rx.Interface, from, reason)
+	}
+}
+
+// dropForAll counts a packet that is for no instance in all that it might be for.
+func (c *Core) dropForAll(now clock.Instant, ifname string, from netip.Addr, reason DropReason) {
+	for _, in := range c.order {
+		if in.ifaces[ifname] != nil && in.key.Family == rib.FamilyOf(from) {
+			in.drop(now, ifname, from, reason)
+		}
 	}
 }
 
