@@ -15,19 +15,21 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
-// ShowProtocols prints EIGRP's sections of `show ip protocols`, one for each instance.
-// Where there is none, there is nothing.
+// ShowProtocols prints EIGRP's sections of `show ip protocols`, one for each instance of
+// IPv4. Where there is none, there is nothing.
 func ShowProtocols(r *core.StatusReport) cli.Output {
-	list := []protocolJSON{}
+	list, instances := []protocolJSON{}, []*core.InstanceStatus{}
 	for i := range r.Instances {
-		list = append(list, protocolOf(&r.Instances[i]))
+		if in := &r.Instances[i]; in.Family == rib.IPv4 {
+			list, instances = append(list, protocolOf(in)), append(instances, in)
+		}
 	}
 	return cli.Output{JSON: map[string]any{"protocols": list}, Text: func(w io.Writer) {
-		for i := range r.Instances {
+		for i, in := range instances {
 			if i > 0 {
 				fmt.Fprintln(w)
 			}
-			routingProtocol(w, &r.Instances[i])
+			routingProtocol(w, in)
 		}
 	}}
 }

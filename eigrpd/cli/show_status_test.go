@@ -78,8 +78,6 @@ func TestShowAccounting(t *testing.T) {
 
 func TestShowProtocols(t *testing.T) {
 	golden(t, "protocols", cli.ShowEIGRPProtocols(status(), viewOf(t, "show eigrp protocols")))
-	v4 := status()
-	v4.Instances = v4.Instances[:2]
-	golden(t, "ip_protocols", cli.ShowProtocols(v4))
+	golden(t, "ip_protocols", cli.ShowProtocols(status()))
 	golden(t, "ip_protocols_none", cli.ShowProtocols(&core.StatusReport{}))
 }
