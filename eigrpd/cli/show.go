@@ -132,8 +132,8 @@ func (v View) each(w io.Writer, n int, part func(i int)) {
 	}
 }
 
-// number is a composite metric as it is shown.
-func number(wide bool, n uint64) string {
+// metricText is a composite metric as it is shown.
+func metricText(wide bool, n uint64) string {
 	if infinite(wide, n) {
 		return "Infinity"
 	}

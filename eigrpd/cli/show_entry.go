@@ -36,7 +36,7 @@ func entryFull(w io.Writer, in *core.InstanceTopology, e *core.TopologyEntry) {
 	if e.State == dual.Passive {
 		state = "Passive"
 	}
-	fmt.Fprintf(w, "  State is %s, Query origin flag is %d, %d Successor(s), FD is %s", state, queryOrigin(e.State), e.Successors, number(in.Wide, e.Feasible))
+	fmt.Fprintf(w, "  State is %s, Query origin flag is %d, %d Successor(s), FD is %s", state, queryOrigin(e.State), e.Successors, metricText(in.Wide, e.Feasible))
 	if in.Wide && !infinite(true, e.Feasible) {
 		fmt.Fprintf(w, ", RIB is %d", metric.RIB(e.Feasible, in.RIBScale))
 	}
@@ -56,7 +56,7 @@ func descriptor(w io.Writer, in *core.InstanceTopology, p *core.TopologyPath) {
 	if p.External {
 		kind = "External"
 	}
-	fmt.Fprintf(w, "      Composite metric is (%s/%s), route is %s\n", number(in.Wide, p.Distance), number(in.Wide, p.Reported), kind)
+	fmt.Fprintf(w, "      Composite metric is (%s/%s), route is %s\n", metricText(in.Wide, p.Distance), metricText(in.Wide, p.Reported), kind)
 	x := p.Vector
 	fmt.Fprintln(w, "      Vector metric:")
 	if x.Delay >= metric.Unreachable || x.Bandwidth == 0 {

@@ -198,26 +198,13 @@ func summaryLines(w io.Writer, c *core.InstanceConfig) {
 func networkText(n policy.Wildcard) string {
 	addr := address(n.Addr)
 	length := bits.LeadingZeros32(n.Bits)
-	switch {
-	case n.Bits&(n.Bits+1) != 0: // ones that are not all at the end
+	if n.Bits&(n.Bits+1) != 0 { // ones that are not all at the end
 		return fmt.Sprintf("%v %v", addr, address(n.Bits))
-	case n.Addr == 0 && length == 0, classLength(addr) == length:
+	}
+	if class, ok := classLength(addr); ok && class == length {
 		return addr.String()
 	}
 	return fmt.Sprintf("%v/%d", addr, length)
-}
-
-// classLength is the prefix length of the class A, B or C of an address; -1 of others.
-func classLength(a netip.Addr) int {
-	switch b := a.As4()[0]; {
-	case b < 128:
-		return 8
-	case b < 192:
-		return 16
-	case b < 224:
-		return 24
-	}
-	return -1
 }
 
 // address is a number as an IPv4 address.

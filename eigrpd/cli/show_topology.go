@@ -229,7 +229,7 @@ func (v View) topologyTable(w io.Writer, in *core.InstanceTopology) {
 		if e.State != dual.Passive {
 			code = "A"
 		}
-		fmt.Fprintf(w, "%s %v, %d successors, FD is %s", code, e.Prefix, e.Successors, number(in.Wide, e.Feasible))
+		fmt.Fprintf(w, "%s %v, %d successors, FD is %s", code, e.Prefix, e.Successors, metricText(in.Wide, e.Feasible))
 		if e.Tag != 0 {
 			fmt.Fprintf(w, ", tag is %d", e.Tag)
 		}
@@ -260,7 +260,7 @@ func activeLine(w io.Writer, e *core.TopologyEntry) {
 
 // viaText is a path of the table.
 func viaText(wide bool, e *core.TopologyEntry, p *core.TopologyPath) string {
-	metrics := fmt.Sprintf(" (%s/%s)", number(wide, p.Distance), number(wide, p.Reported))
+	metrics := fmt.Sprintf(" (%s/%s)", metricText(wide, p.Distance), metricText(wide, p.Reported))
 	switch p.Source {
 	case core.OriginConnected:
 		return "Connected, " + p.Interface

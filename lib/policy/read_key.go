@@ -70,6 +70,15 @@ func readSecret(a cli.Args) (Secret, error) {
 // type7 is the constant text that Cisco's type 7 combines with a secret.
 const type7 = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
 
+// DecodeType7 reads a secret in Cisco's type 7; ok is false if it is not in it.
+func DecodeType7(text string) (s Secret, ok bool) {
+	plain, ok := decodeType7(text)
+	if !ok {
+		return Secret{}, false
+	}
+	return NewSecret(plain), true
+}
+
 // decodeType7 reads Cisco's type 7: two decimal digits say where in the constant
 // to begin, then each byte, in hexadecimal, is the exclusive or of the secret's
 // and the constant's, which repeats. It hides a secret from a glance only.
