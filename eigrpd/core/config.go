@@ -103,7 +103,9 @@ type InstanceConfig struct {
 
 	// ActiveTime is `timers active-time`: 0: 3 minutes; negative: disabled.
 	ActiveTime time.Duration
-	// NSF is graceful restart as restarter and as helper. PurgeTime: 0: 4 minutes.
+	// NSF asks the neighbours to keep the routes of this router when its daemon is
+	// restarted. As on IOS it helps a neighbour that asks for it in any case, for
+	// PurgeTime; 0: 4 minutes.
 	NSF       bool
 	PurgeTime time.Duration
 

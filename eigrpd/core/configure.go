@@ -37,6 +37,7 @@ func (ic InterfaceConfig) normal() InterfaceConfig {
 
 // configure takes a whole configuration and changes what differs.
 func (c *Core) configure(now clock.Instant, cfg Config) {
+	samePolicy := reflect.DeepEqual(c.policy, cfg.Policy)
 	c.policy = cfg.Policy
 	want := slices.Clone(cfg.Instances)
 	slices.SortFunc(want, func(a, b InstanceConfig) int { return compareKeys(a.Key, b.Key) })
@@ -55,7 +56,7 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 			at, _ := slices.BinarySearchFunc(c.order, ic.Key, func(in *instance, k Key) int { return compareKeys(in.key, k) })
 			c.order = slices.Insert(c.order, at, in)
 		}
-		in.configure(now, ic.normal())
+		in.configure(now, ic.normal(), samePolicy)
 	}
 	c.replay.config = true
 	c.work(now)
@@ -66,10 +67,13 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 }
 
 // configure takes the configuration of the instance over. What a list, a route-map or
-// a key chain says may be different even where it is as before.
-func (in *instance) configure(now clock.Instant, cfg InstanceConfig) {
+// a key chain says may be different even where it is as before, unless samePolicy.
+func (in *instance) configure(now clock.Instant, cfg InstanceConfig, samePolicy bool) {
 	old := in.cfg
 	in.cfg = cfg
+	if in.on && samePolicy && reflect.DeepEqual(old, cfg) {
+		return
+	}
 	if !in.on {
 		if in.core.replay.atWork {
 			in.begin(now)

@@ -142,9 +142,14 @@ const (
 // expedite lets a neighbour that was just met know of this router (RFC 7868 section
 // 5.3.4, step 2). IOS takes no Hello by unicast but of a static neighbour.
 func (i *iface) expedite(now clock.Instant, n *neighbor) {
+	k := timerKey{kind: timerHello, iface: i}
+	at, armed := i.instance.core.timers.Deadline(k)
 	if n.static || n.remote {
 		m := i.helloMessage()
 		n.helloTo(now, &m)
+		if !armed { // the first that found its way to `remote-neighbors`
+			i.armNext(now)
+		}
 		return
 	}
 	due := i.helloAt.Add(expediteGap + time.Duration(i.peers)*expediteGapEach)
@@ -152,8 +157,7 @@ func (i *iface) expedite(now clock.Instant, n *neighbor) {
 		i.hello(now)
 		return
 	}
-	k := timerKey{kind: timerHello, iface: i}
-	if at, armed := i.instance.core.timers.Deadline(k); !armed || due < at {
+	if !armed || due < at {
 		i.instance.core.timers.Set(k, due)
 	}
 }
@@ -269,9 +273,7 @@ func (in *instance) neighborHello(now clock.Instant, n *neighbor) {
 	if len(m.SequenceAddrs) > 0 || m.MulticastSequence != 0 {
 		in.transport.HelloSequence(now, n.peer(), slices.Contains(m.SequenceAddrs, n.iface.addr), m.MulticastSequence)
 	}
-	if m.Flags&packet.FlagRestart != 0 {
-		n.hearRestart(now)
-	}
+	n.hearRestart(now, m.Flags&packet.FlagRestart != 0)
 }
 
 // changed reports whether a Hello says something else of its sender than those before

@@ -38,15 +38,18 @@ func (in *instance) endRestart(now clock.Instant) {
 	in.settle(now)
 }
 
-// hearRestart takes notice of a Hello with the RS flag: the neighbour has restarted.
-// Its INIT will follow, once it has heard of this router.
-func (n *neighbor) hearRestart(now clock.Instant) {
-	if in := n.iface.instance; n.up && n.restart == nil && in.cfg.NSF {
+// hearRestart takes notice of whether the Hellos of a neighbour have the RS flag: it has
+// restarted. Its INIT will follow, once it has heard of this router.
+func (n *neighbor) hearRestart(now clock.Instant, flag bool) {
+	in := n.iface.instance
+	switch {
+	case flag && n.up && n.restart == nil && in.routesTold(n):
 		n.restart = &restart{since: now}
 		in.neighborChanged(now, n, TracePeerNew, "resync", "peer NSF restarted")
-		in.routesResync(now, n)
 		in.armPurge(now, n)
 		n.iface.expedite(now, n)
+	case !flag && n.restart != nil && !n.restart.began: // that Hello was an old one
+		in.abandonRestart(n)
 	}
 }
 
@@ -58,7 +61,7 @@ func (in *instance) armPurge(now clock.Instant, n *neighbor) {
 // Its routes go, unless it asks to keep them (RS). It returns the neighbour as which it
 // goes on, nil if it cannot.
 func (in *instance) restarted(now clock.Instant, n *neighbor) *neighbor {
-	if in.core.in.Flags&packet.FlagRestart != 0 && in.cfg.NSF && n.up && !in.awaits(n) {
+	if in.core.in.Flags&packet.FlagRestart != 0 && n.up && !in.awaits(n) {
 		if n.restart == nil || n.restart.began {
 			in.neighborChanged(now, n, TracePeerNew, "resync", "peer graceful-restart")
 			n.restart = &restart{since: now}
@@ -107,10 +110,14 @@ func (in *instance) awaits(n *neighbor) bool {
 }
 
 // purge ends the restart of a neighbour that has had its time for it: what it did not
-// tell again is gone.
+// tell again is gone, and all if it did not even begin.
 func (n *neighbor) purge(now clock.Instant) {
 	in := n.iface.instance
-	if n.restart != nil {
+	switch r := n.restart; {
+	case r == nil:
+	case !r.began:
+		in.down(now, n, "graceful restart purge time expired", aloud)
+	default:
 		in.abandonRestart(n)
 		in.tableReceived(now, n)
 	}

@@ -116,17 +116,20 @@ func stated(r *router) []string {
 	return got
 }
 
-// TestGracefulRestartRefused: without NSF at the neighbour the adjacency is reset.
+// TestGracefulRestartRefused: a neighbour whose REPLY is awaited is reset nonetheless. It
+// knows of no QUERY.
 func TestGracefulRestartRefused(t *testing.T) {
 	l, a, b := pair(t, nsf)
-	a.instance().NSF = false
 	l.start()
 	l.advance(10 * time.Second)
 	a.said()
 	b.crash()
+	a.edit("Eth1", setDown)
+	l.advance(2 * time.Second)
 	b.start()
 	l.advance(10 * time.Second)
-	same(t, "log", a.said(), downB("peer restarted"), upB)
+	same(t, "log", a.said(), "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 10.0.0.2 (Eth0) is resync: peer NSF restarted",
+		downB("peer restarted"), upB)
 }
 
 // TestGracefulRestartPurge: the routes of a neighbour that does not come back to the end
@@ -138,7 +141,7 @@ func TestGracefulRestartPurge(t *testing.T) {
 	l.advance(10 * time.Second)
 	a.said()
 	b.crash()
-	for range 8 {
+	for range 9 {
 		h := hello()
 		h.Flags = packet.FlagRestart
 		a.rx("Eth0", "10.0.0.2", h)
@@ -149,7 +152,40 @@ func TestGracefulRestartPurge(t *testing.T) {
 		}
 	}
 	same(t, "routes", a.routes())
-	same(t, "log", a.said(), "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 10.0.0.2 (Eth0) is resync: peer NSF restarted")
+	same(t, "log", a.said(), "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 10.0.0.2 (Eth0) is resync: peer NSF restarted",
+		downB("graceful restart purge time expired"))
+}
+
+// TestOldRestart: a Hello with the RS flag that was delayed, or sent again by somebody,
+// does no harm.
+func TestOldRestart(t *testing.T) {
+	l, a, _ := pair(t)
+	l.start()
+	l.advance(10 * time.Second)
+	h := hello()
+	h.Flags = packet.FlagRestart
+	a.rx("Eth0", "10.0.0.2", h)
+	l.advance(10 * time.Minute)
+	same(t, "routes", a.routes(), "10.2.0.0/24 [90/30720] 10.0.0.2,Eth0")
+	same(t, "neighbours", a.neighbors(), "10.0.0.2 Eth0")
+}
+
+// TestGracefulRestartHalf: of a neighbour that begins to tell its table and does not end,
+// what it told before goes after the purge time, and what it told since stays.
+func TestGracefulRestartHalf(t *testing.T) {
+	l, a, b := pair(t, nsf)
+	b.on("", "Eth2", "10.4.0.1/24")
+	a.instance().PurgeTime = 30 * time.Second
+	l.start()
+	l.advance(10 * time.Second)
+	b.crash()
+	b.edit("Eth1", setDown)
+	b.start()
+	l.pass = func(_, _ *router, m *packet.Message) bool { return m.Flags&packet.FlagEndOfTable == 0 }
+	l.advance(20 * time.Second)
+	same(t, "routes", a.routes(), "10.2.0.0/24 [90/30720] 10.0.0.2,Eth0", "10.4.0.0/24 [90/30720] 10.0.0.2,Eth0")
+	l.advance(11 * time.Second)
+	same(t, "routes", a.routes(), "10.4.0.0/24 [90/30720] 10.0.0.2,Eth0")
 }
 
 // TestSoftClear: `clear ip eigrp neighbors soft` exchanges the tables anew and resets
