@@ -93,7 +93,11 @@ func (in *instance) endOfTable(n *neighbor) {
 		in.unended = append(in.unended, n)
 		return
 	}
-	in.outbox(n.iface.id).group(dual.Update, []dual.NeighborID{n.id}, nil, netip.Prefix{}).last = true
+	to := []dual.NeighborID{n.id}
+	if n.iface.routes.peers == 1 {
+		to = nil // DUAL says it so
+	}
+	in.outbox(n.iface.id).group(dual.Update, to, nil, netip.Prefix{}).last = true
 }
 
 // routesFlush packs what waits and hands it to reliable transport. It comes last in

@@ -36,6 +36,7 @@ type routes struct {
 type ifaceRoutes struct {
 	link     vector         // its metric
 	networks []netip.Prefix // that it has in connected, sorted
+	peers    int            // neighbours that are up
 	classic  int            // neighbours that do not read wide TLVs
 }
 
@@ -44,6 +45,7 @@ type neighborRoutes struct {
 	told     bool                      // it told its table to the end
 	prefixes int                       // paths by it
 	stale    map[netip.Prefix]struct{} // not told again since it restarted
+	peers    int                       // neighbours that are up
 	classic  bool                      // it counts in ifaceRoutes.classic
 }
 
@@ -139,15 +141,19 @@ func (in *instance) relink(now clock.Instant, i *iface) {
 // was acknowledged (RFC 7868 section 5.3.4).
 func (in *instance) routesNeighborUp(now clock.Instant, n *neighbor) {
 	n.routes = neighborRoutes{}
+	n.iface.routes.peers++
 	if n.routes.classic = !n.wide; n.routes.classic {
 		n.iface.routes.classic++
 	}
-	in.step(now, dual.NeighborUp{ID: n.id, Interface: n.iface.id, Stub: n.stub})
+	// A stub that leaks has routes of others, and who is not asked of those may make a
+	// loop: it is asked, unlike on IOS.
+	in.step(now, dual.NeighborUp{ID: n.id, Interface: n.iface.id, Stub: n.stub && n.flags&packet.StubLeakMap == 0})
 	in.endOfTable(n)
 }
 
 // routesNeighborDown takes back all that a neighbour told; it was up.
 func (in *instance) routesNeighborDown(now clock.Instant, n *neighbor) {
+	n.iface.routes.peers--
 	if n.routes.classic {
 		n.iface.routes.classic--
 	}

@@ -24,6 +24,7 @@ type routesNet struct {
 	queue   []routesPacket // under way
 	packets []string       // what was sent, if it is recorded
 	record  bool
+	seen    func(from *routesRouter, m *packet.Message)
 }
 
 type routesRouter struct {
@@ -202,6 +203,9 @@ func (w *routesNet) deliver(p routesPacket) {
 	}
 	if w.record {
 		w.packets = append(w.packets, printRoutes(p.from.name+" → "+p.to.name, got))
+		if w.seen != nil {
+			w.seen(p.from, got)
+		}
 	}
 	n := p.to.neighbors[p.id]
 	if n == nil {
