@@ -214,7 +214,7 @@ func (r *reader) named(block *conf.Node) {
 // badName says what is wrong with the name of a virtual instance: a number out of
 // range must not become one.
 func badName(name string) string {
-	if first := name[0] | 0x20; first < 'a' || first > 'z' {
+	if name == "" || name[0]|0x20 < 'a' || name[0]|0x20 > 'z' {
 		return "a virtual instance has a name that begins with a letter; an autonomous system is a number up to 65535"
 	}
 	return ""
@@ -304,12 +304,7 @@ func (in *instance) classicLine(name string, n *conf.Node, path []string) string
 
 // finish settles what depends on several lines.
 func (r *reader) finish(in *instance) core.InstanceConfig {
-	names := make([]string, 0, len(in.ifaces))
-	for name := range in.ifaces {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range sorted(in.ifaces) {
 		i := in.ifaces[name]
 		r.timers(i)
 		in.cfg.Interfaces = append(in.cfg.Interfaces, i.cfg)

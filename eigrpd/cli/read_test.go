@@ -296,9 +296,13 @@ router eigrp 9
 router eigrp N
  address-family ipv4 autonomous-system 1
  address-family ipv4 vrf BLUE autonomous-system 1
+ address-family ipv6 vrf BLUE autonomous-system 1
+interface Tunnel0
+ ipv6 hello-interval eigrp 1 7
+ipv6 router eigrp 1
 `)
 	for _, in := range cfg.Instances {
-		if want := in.VRF == "RED"; (len(in.Interfaces) > 0) != want {
+		if want := in.Name == "" && in.AS == 1; (len(in.Interfaces) > 0) != want {
 			t.Errorf("%+v", in)
 		}
 	}
@@ -380,6 +384,36 @@ func TestNoSecrets(t *testing.T) {
 	if strings.Contains(m.Redacted, "hidden") {
 		t.Errorf("%q is for logs", m.Redacted)
 	}
+}
+
+// FuzzRead reads trees that no grammar has made: nothing in them may stop the
+// daemon, and each error leads to a line.
+func FuzzRead(f *testing.F) {
+	const named = " address-family ipv4 autonomous-system 1\n  af-interface Tunnel0\n   summary-address 10.0.0.0/8\n   authentication mode hmac-sha-256 7 01100F175804\n"
+	for _, text := range []string{"router eigrp 1\n" + familyLines + topologyLines, "router eigrp N\n" + named, "interface Tunnel0\n ip hello-interval eigrp 1 20\nrouter eigrp 1\n",
+		"router eigrp 1\n address-family ipv4 vrf A\n  autonomous-system 5\n"} {
+		tree, errs := conf.Load(grammar(f), text, "seed")
+		if errs != nil {
+			f.Fatal(errs)
+		}
+		seed, err := json.Marshal(tree)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var tree conf.Tree
+		if json.Unmarshal(data, &tree) != nil {
+			return
+		}
+		_, errs := cli.Read(&tree)
+		for _, err := range errs {
+			if len(err.Path) == 0 || err.Msg == "" {
+				t.Errorf("error %+v", err)
+			}
+		}
+	})
 }
 
 // TestAllFieldsAreRead fails for a field of the core's configuration that no
