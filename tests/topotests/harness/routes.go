@@ -31,6 +31,7 @@ type Route struct {
 type Hop struct {
 	Gateway netip.Addr
 	Device  string
+	Weight  int // share of the traffic; 1 where there is one hop
 }
 
 // Kernel tables (RT_TABLE_*).
@@ -95,17 +96,17 @@ func routeOf(r *netlink.Route, family int, names map[int]string) Route {
 	} else {
 		out.Prefix = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
-	hop := func(gw []byte, index int) {
+	hop := func(gw []byte, index, weight int) {
 		a, _ := netip.AddrFromSlice(gw)
 		if a.IsValid() || index != 0 {
-			out.Hops = append(out.Hops, Hop{Gateway: a.Unmap(), Device: names[index]})
+			out.Hops = append(out.Hops, Hop{Gateway: a.Unmap(), Device: names[index], Weight: weight})
 		}
 	}
 	if len(r.MultiPath) == 0 {
-		hop(r.Gw, r.LinkIndex)
+		hop(r.Gw, r.LinkIndex, 1)
 	}
 	for _, h := range r.MultiPath {
-		hop(h.Gw, h.LinkIndex)
+		hop(h.Gw, h.LinkIndex, h.Hops+1)
 	}
 	slices.SortFunc(out.Hops, func(a, b Hop) int {
 		return cmp.Or(a.Gateway.Compare(b.Gateway), cmp.Compare(a.Device, b.Device))
@@ -127,7 +128,7 @@ func (n *Node) RoutesIn(table, protocol int) []Route {
 
 // String prints the route as ip route does, with the next hops sorted:
 //
-//	10.1.0.0/24 via 192.0.2.1 dev eth0 via 192.0.2.5 dev eth1 metric 20
+//	10.1.0.0/24 via 192.0.2.1 dev eth0 weight 3 via 192.0.2.5 dev eth1 metric 20
 //	blackhole 10.2.0.0/24
 func (r Route) String() string { return r.text(true, true) }
 
@@ -146,6 +147,9 @@ func (r Route) text(hops, metric bool) string {
 			}
 			if h.Device != "" {
 				fmt.Fprintf(&b, " dev %s", h.Device)
+			}
+			if h.Weight > 1 {
+				fmt.Fprintf(&b, " weight %d", h.Weight)
 			}
 		}
 	}
