@@ -68,6 +68,7 @@ sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs an
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./nhrpd/core -sim-spokes $(N) -sim-seeds $(SIMSEEDS)
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./ripd/core -sim-seeds $(SIMSEEDS) -sim-routers $(SIMROUTERS) -sim-spokes $(SIMSPOKES)
 	go test -count=1 -v -timeout 3h -run '^Test(Sim|Explore)' ./eigrpd/core/dual -sim-seeds $(DUALSEEDS) -sim-routers 200 -explore-states 3000000 -explore-seeds 3000
+	go test -count=1 -v -timeout 3h -run '^TestSim' ./eigrpd/core/rtp -sim-seeds $(DUALSEEDS) -sim-spokes $(SIMSPOKES)
 
 .PHONY: topo
 topo: $(TESTSUM) build ## topologies of real binaries on a real kernel

@@ -45,8 +45,9 @@
 // packet comes again by unicast.
 //
 // If fewer are ready than not, or more are to be listed than fit a Hello, the packet
-// goes by unicast: a multicast on a tunnel is a copy for each neighbour as well. If
-// nobody is ready, it waits until all are, but no longer than the flow timer.
+// goes by unicast: a multicast on a tunnel is a copy for each neighbour as well. But
+// where pacing counts packets it waits until all are ready, though no longer than the
+// flow timer, and then goes to those who are. It always does so if nobody is ready.
 //
 // # Timers
 //

@@ -136,6 +136,9 @@ func whole(t *testing.T, r *Transport) {
 			t.Fatalf("%d is not on its interface", id)
 		}
 		wholePeer(t, p, armed(retransmit, uint32(id)))
+		if p.owed && !slices.Contains(r.owing, p) && !(p.isInit() && p.queued) {
+			t.Fatal("nothing sends an acknowledgment")
+		}
 	}
 	for id, l := range r.links {
 		inFlow, inLine := 0, 0

@@ -9,11 +9,13 @@ import (
 // gap is how long EIGRP takes for octets by its share of the bandwidth (RFC 7868
 // section 5.2.1); 0 on a link that is so fast that it does not matter.
 func (l *link) gap(octets int) time.Duration {
-	if l.duration(largest) < negligible {
+	if !l.paced() {
 		return 0
 	}
 	return l.duration(octets)
 }
+
+func (l *link) paced() bool { return l.duration(largest) >= negligible }
 
 func (l *link) duration(octets int) time.Duration {
 	share := l.Bandwidth * uint64(min(l.Percent, 1_000_000)) / 100 // kbit/s, that is bits in a millisecond

@@ -93,7 +93,12 @@ func (t *Transport) acked(p *peer, seq uint32) {
 	p.rto = p.timeout()
 	t.timers.Clear(timer{retransmit, uint32(p.id)})
 	t.leaveFlow(p)
-	p.known = p.known || o.Flags&packet.FlagInit != 0
+	if o.Flags&packet.FlagInit != 0 {
+		p.known = true
+		if p.owed { // it waited to go with this
+			t.owing = append(t.owing, p)
+		}
+	}
 	t.effect(Acked{p.id, seq, o.Opcode, o.Flags, p.queue.len()})
 	if p.queue.len() > 0 {
 		t.begin(p)

@@ -116,11 +116,13 @@ func (t *Transport) forward(l *link) {
 // offerMulticast puts the next multicast in line, if the one before it was
 // acknowledged by all or the flow timer has expired. If none of its receivers is ready
 // for it, it waits until all are, but not longer than the flow timer (RFC 7868
-// section 5.2: "reschedule the transmission once the queues are no longer full").
+// section 5.2: "reschedule the transmission once the queues are no longer full"). So it
+// does on a slow link if most are not: each of them would get a packet of its own.
 func (t *Transport) offerMulticast(l *link) {
 	wait := timer{patience, uint32(l.ID)}
 	for l.waiting.len() > 0 && l.waiting.front().group == 0 {
 		l.waiting.pop().waiting = false
+		l.impatient = false
 		t.timers.Clear(wait)
 	}
 	if l.offered || l.awaited > 0 || l.waiting.len() == 0 {
@@ -129,9 +131,9 @@ func (t *Transport) offerMulticast(l *link) {
 	o := l.waiting.front()
 	_, waits := t.timers.Deadline(wait)
 	switch {
-	case o.ready == o.group, o.ready > 0 && !waits:
+	case o.ready == o.group, !waits && o.ready > 0 && (l.impatient || !l.paced() || 2*o.ready >= o.group):
 		t.timers.Clear(wait)
-		l.offered = true
+		l.offered, l.impatient = true, false
 	case !waits:
 		t.timers.Set(wait, t.now.Add(l.flowTime()))
 	}
@@ -139,8 +141,8 @@ func (t *Transport) offerMulticast(l *link) {
 
 // multicast sends the next packet for all: to those that have nothing before it. Who
 // has, or is not to have it, is told by a Hello not to take it, and gets it by unicast
-// when its turn comes. If these are more than the others, or than fit the Hello, it
-// goes by unicast to all.
+// when its turn comes. If these are more than fit the Hello, or, on a fast link, than
+// the others, it goes by unicast to all.
 func (t *Transport) multicast(l *link) {
 	if l.waiting.len() == 0 || l.waiting.front().ready == 0 {
 		return // its receivers went away meanwhile
@@ -148,7 +150,7 @@ func (t *Transport) multicast(l *link) {
 	o := l.waiting.pop()
 	var lagging []PeerID
 	if n := len(l.peers) - o.ready; n > 0 {
-		if o.ready < 2 || n > o.ready || n > t.room(l) {
+		if o.ready < 2 || n > o.ready && !l.paced() || n > t.room(l) {
 			t.scatter(l, o)
 			return
 		}

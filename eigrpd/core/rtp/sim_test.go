@@ -25,6 +25,7 @@ type network struct {
 	double   int // percent
 	delay    time.Duration
 	link     Link
+	star     bool // all but the first reach only the first, and packets keep their order
 	nodes    []*node
 	now      clock.Instant
 	timers   clock.Heap[int] // events, and below 0 the ticks of the nodes
@@ -47,6 +48,10 @@ type node struct {
 	lives map[PeerID][][]uint32 // of each neighbour: what it was to be sent, in each life of the adjacency
 	taken map[PeerID]place      // of each neighbour: what was delivered last
 	stats LinkStats             // of former lives
+
+	heard  map[PeerID]clock.Instant // when the last packet of a neighbour comes in
+	silent bool                     // what it sends gets lost
+	octets int                      // sent, as pacing counts them
 }
 
 // place is a packet in what is to be sent to a neighbour.
@@ -61,12 +66,29 @@ func newNetwork(seed uint64, n int) *network {
 		net.link.Bandwidth = 10_000
 	}
 	for i := range n {
-		net.nodes = append(net.nodes, &node{id: PeerID(i + 1), net: net, lives: map[PeerID][][]uint32{}, taken: map[PeerID]place{}})
+		net.join(PeerID(i + 1))
+	}
+	net.boot()
+	return net
+}
+
+func (net *network) join(id PeerID) {
+	net.nodes = append(net.nodes, &node{id: id, net: net, lives: map[PeerID][][]uint32{}, taken: map[PeerID]place{}, heard: map[PeerID]clock.Instant{}})
+}
+
+// boot starts all routers.
+func (net *network) boot() {
+	for _, n := range net.nodes {
+		n.birth()
 	}
 	for _, n := range net.nodes {
-		n.boot()
+		n.greetAll()
 	}
-	return net
+}
+
+// hears reports whether a router hears the multicasts of another.
+func (net *network) hears(to, from *node) bool {
+	return to != from && (!net.star || to.id == 1 || from.id == 1)
 }
 
 // at lets something happen later.
@@ -105,9 +127,14 @@ func (net *network) carry(from, to *node, do func()) {
 		times = 2
 	}
 	for range times {
-		if net.rng.IntN(100) >= net.loss {
+		if !from.silent && net.rng.IntN(100) >= net.loss {
 			old, t := from.t, to.t
-			net.at(time.Duration(net.rng.Int64N(int64(net.delay))), func() {
+			at := net.now.Add(time.Duration(net.rng.Int64N(int64(net.delay))))
+			if net.star {
+				at = max(at, to.heard[from.id]) // in order
+				to.heard[from.id] = at
+			}
+			net.at(at.Sub(net.now), func() {
 				if from.t == old && to.t == t { // a restart takes longer than a packet is on its way
 					do()
 				}
@@ -116,14 +143,23 @@ func (net *network) carry(from, to *node, do func()) {
 	}
 }
 
+// boot starts a router, anew if it runs.
 func (n *node) boot() {
+	n.birth()
+	n.greetAll()
+}
+
+func (n *node) birth() {
 	if n.t != nil {
 		n.add()
 	}
 	n.t = New(Options{First: n.net.rng.Uint32()})
 	n.t.SetLink(n.net.now, n.net.link)
+}
+
+func (n *node) greetAll() {
 	for _, p := range n.net.nodes {
-		if p != n {
+		if n.net.hears(p, n) {
 			n.greet(p.id)
 		}
 	}
@@ -152,11 +188,14 @@ func (n *node) greet(p PeerID) {
 // send sends a payload that nobody has sent before, and notes who is to get it.
 func (n *node) send(to, except []PeerID, op packet.Opcode, f packet.Flags) {
 	n.net.payloads++
-	size := 4 + n.net.rng.IntN(600)
+	size := 4
+	if f&packet.FlagInit == 0 {
+		size += n.net.rng.IntN(600)
+	}
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, size), n.net.payloads)[:size]
-	for _, p := range n.net.nodes {
-		q := n.t.peers[p.id]
-		if q == nil || q.lost || slices.Contains(except, p.id) || to != nil && !slices.Contains(to, p.id) || to == nil && !q.up {
+	for _, q := range n.t.links[segment].peers {
+		p := n.net.nodes[q.id-1]
+		if q.lost || slices.Contains(except, p.id) || to != nil && !slices.Contains(to, p.id) || to == nil && !q.up {
 			continue
 		}
 		life := len(n.lives[p.id]) - 1
@@ -193,19 +232,26 @@ func (n *node) do(e Effect) {
 	net := n.net
 	switch e := e.(type) {
 	case Transmit:
+		n.octets += smallest + len(e.TLVs)
 		h := Header{Opcode: e.Opcode, Flags: e.Flags, Seq: e.Seq, Ack: e.Ack, Multicast: e.Peer == 0}
-		for _, to := range net.nodes {
-			if to != n && (e.Peer == 0 || e.Peer == to.id) {
+		to := net.nodes
+		if e.Peer != 0 {
+			to = net.nodes[e.Peer-1 : e.Peer]
+		}
+		for _, to := range to {
+			if net.hears(to, n) {
 				net.carry(n, to, func() { to.receive(n.id, h, e.TLVs) })
 			}
 		}
 	case SequenceHello:
+		n.octets += smallest + 5*len(e.Lagging)
 		for _, to := range net.nodes {
-			if to != n {
+			if net.hears(to, n) {
 				net.carry(n, to, func() { to.t.HelloSequence(net.now, n.id, slices.Contains(e.Lagging, to.id), e.Next) })
 			}
 		}
 	case SendAck:
+		n.octets += smallest
 		to := net.nodes[e.Peer-1]
 		net.carry(n, to, func() { to.receive(n.id, Header{Opcode: packet.Hello, Ack: e.Ack}, nil) })
 	case Acked:

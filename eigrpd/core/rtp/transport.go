@@ -243,7 +243,11 @@ func (t *Transport) Tick(now clock.Instant) {
 			t.expired(t.peers[PeerID(key.id)])
 		case flow:
 			t.flowExpired(t.links[InterfaceID(key.id)])
-		case patience, pacing:
+		case patience:
+			l := t.links[InterfaceID(key.id)]
+			l.impatient = true
+			t.forward(l)
+		case pacing:
 			t.forward(t.links[InterfaceID(key.id)])
 		}
 	}
@@ -263,14 +267,15 @@ func (t *Transport) effect(e Effect) { t.effects = append(t.effects, e) }
 // link is an interface, with its queues.
 type link struct {
 	Link
-	peers   []*peer         // sorted
-	waiting fifo[*outgoing] // packets for all that were not multicast yet
-	xmit    fifo[*peer]     // who is to be sent something by unicast
-	offered bool            // the first of waiting is to be multicast
-	turn    bool            // the last was a multicast
-	awaited int             // receivers of the last multicast that have not acknowledged it, while the flow timer runs
-	free    clock.Instant   // when pacing lets the next packet go
-	debt    time.Duration   // what acknowledgments and Hellos took since the last packet
+	peers     []*peer         // sorted
+	waiting   fifo[*outgoing] // packets for all that were not multicast yet
+	xmit      fifo[*peer]     // who is to be sent something by unicast
+	offered   bool            // the first of waiting is to be multicast
+	turn      bool            // the last was a multicast
+	impatient bool            // the first of waiting has waited for receivers long enough
+	awaited   int             // receivers of the last multicast that have not acknowledged it, while the flow timer runs
+	free      clock.Instant   // when pacing lets the next packet go
+	debt      time.Duration   // what acknowledgments and Hellos took since the last packet
 	counters
 }
 
