@@ -9,7 +9,7 @@ import (
 var Imports = []Rule{
 	{"lib", "lib is the foundation: whoever uses it must not get a program with it", checkLib},
 	{"program", "a program (zebra, vtysh, a daemon) knows the others by the session only: else a third-party daemon is a second-class one", checkPrograms},
-	{"ring", "arrows point inwards: packet, then core, then cli, then edge, then Main", checkRings},
+	{"ring", "arrows point inwards: packet, then suite, then core, then cli, then edge, then Main", checkRings},
 	{"pure", "a core is a plain value: with a socket, a lock, a logger or a wall clock it cannot be simulated or replayed", checkPure},
 	{"grpc", "gRPC stays at the process boundary, so that it can be replaced there", checkConfined(
 		[]string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/golang/protobuf", "github.com/hashicorp/go-plugin", "/lib/pb"},
@@ -21,6 +21,8 @@ var Imports = []Rule{
 		[]string{"zebra/dataplane/linuxkernel"}, "netlink")},
 	{"ebpf", "what the kernel runs for us is made where the kernel is written to", checkConfined(
 		[]string{"github.com/cilium/ebpf"}, []string{"zebra/dataplane/linuxkernel"}, "ebpf")},
+	{"crypto", "constant-time arithmetic and ciphers that are not in the library have one place to be reviewed", checkConfined(
+		[]string{"filippo.io/bigmod", "golang.org/x/crypto"}, []string{"ipsecd/suite"}, "crypto")},
 	{"gobgp", "GoBGP owns goroutines and a clock: it stays behind its adaptor", checkConfined(
 		[]string{"github.com/osrg/gobgp"}, []string{"bgpd/speaker"}, "gobgp")},
 }
@@ -49,24 +51,26 @@ func checkPrograms(m *Module) (out []Violation) {
 	return out
 }
 
-// ring returns the program of a directory and its ring: 0 packet, 1 core, 2 cli,
-// 3 edge (which answers for the daemon and so knows its grammar), 4 Main; -1 for
-// other folders.
+// ring returns the program of a directory and its ring: 0 packet, 1 suite (the
+// cryptography of a core), 2 core, 3 cli, 4 edge (which answers for the daemon and so
+// knows its grammar), 5 Main; -1 for other folders.
 func ring(dir string) (program, name string, n int) {
 	program, rest, below := strings.Cut(dir, "/")
 	switch name = top(rest); {
 	case slices.Contains(shared, program):
 		return program, name, -1
 	case !below:
-		return program, "Main", 4
+		return program, "Main", 5
 	case name == "packet":
 		return program, name, 0
-	case name == "core":
+	case name == "suite":
 		return program, name, 1
-	case name == "cli":
+	case name == "core":
 		return program, name, 2
-	case name == "edge":
+	case name == "cli":
 		return program, name, 3
+	case name == "edge":
+		return program, name, 4
 	}
 	return program, name, -1
 }
@@ -111,7 +115,7 @@ func checkConfined(packages, folders []string, rule string) func(*Module) []Viol
 
 // IsPure reports whether the package in a directory obeys the rules of cores.
 func IsPure(dir string) bool {
-	if within(dir, "zebra/rib", "lib/clock", "lib/wire", "lib/rib", "lib/policy", "eigrpd/metric") {
+	if within(dir, "zebra/rib", "lib/clock", "lib/wire", "lib/rib", "lib/policy", "eigrpd/metric", "ipsecd/suite") {
 		return true
 	}
 	parts := strings.Split(dir, "/")
