@@ -68,7 +68,8 @@ func (w *told[A]) same(a A, rd Distance) bool {
 
 // tell sends an UPDATE to each interface whose neighbours were last told something
 // else. A poison reverse is sent even where nothing was told (RFC 7868 sections
-// 5.4.2.1, 5.4.2.2).
+// 5.4.2.1, 5.4.2.2), and then to the successors alone: the others have nothing that it
+// could take back, and a hub has thousands of them.
 func (t *Table[A]) tell(r *route[A]) {
 	for _, on := range t.interfaces {
 		if len(on.neighbors) == 0 {
@@ -79,10 +80,24 @@ func (t *Table[A]) tell(r *route[A]) {
 		if !w.uneven && w.same(a, rd) && (w.ever || rd == Infinity && !t.hidden(r, on)) {
 			continue
 		}
+		var to []NeighborID
+		if !w.ever && !w.uneven && rd == Infinity {
+			to = r.successorsOn(on)
+		}
 		w.ever, w.attr, w.rd, w.uneven = true, a, rd, false
 		w.exposed = w.exposed || rd != Infinity
-		t.send(on.id, nil, nil, Message[A]{Kind: Update, Prefix: r.prefix, Attribute: a, Unreachable: rd == Infinity})
+		t.send(on.id, to, nil, Message[A]{Kind: Update, Prefix: r.prefix, Attribute: a, Unreachable: rd == Infinity})
 	}
+}
+
+// successorsOn returns the neighbours on an interface by which the route is used, sorted.
+func (r *route[A]) successorsOn(on *iface) (all []NeighborID) {
+	for _, h := range r.used {
+		if has(on.neighbors, h.neighbor) {
+			all = add(all, h.neighbor)
+		}
+	}
+	return all
 }
 
 // welcome tells a new neighbour of a route. What is ACTIVE it is told when it is
