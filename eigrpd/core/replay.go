@@ -57,12 +57,10 @@ func (c *Core) work(now clock.Instant) {
 	c.listenRemote()
 }
 
-// Limits of the time until the neighbours have told their tables. After that a router
-// that restarted has what it can get.
-const (
-	convergeTime = 2 * time.Minute // IOS's `timers graceful-restart converge`
-	noticeTime   = time.Second     // for a Hello to arrive and the handshake to begin
-)
+// convergeTime limits the time until the neighbours have told their tables: after it a
+// router that restarted has what it can get. It is IOS's `timers graceful-restart
+// converge`.
+const convergeTime = 2 * time.Minute
 
 // converge is how far an instance is with getting to know the tables of its
 // neighbours.
@@ -98,8 +96,8 @@ func (c *Core) checkReplay(now clock.Instant) {
 	}
 }
 
-// converged reports whether the neighbours have told their tables: all who could have
-// been heard by now, to their end.
+// converged reports whether the neighbours have told their tables, to their end: all
+// that live, since who was not heard for a Hold Time is dead.
 func (in *instance) converged(now clock.Instant) bool {
 	v := &in.converge
 	if v.done || !in.on {
@@ -108,7 +106,7 @@ func (in *instance) converged(now clock.Instant) bool {
 	heard := v.since
 	for _, i := range in.order {
 		if i.talks() || len(i.remote) > 0 {
-			heard = max(heard, v.since.Add(i.cfg.Hello+noticeTime))
+			heard = max(heard, v.since.Add(i.cfg.Hold))
 		}
 	}
 	limit := v.since.Add(convergeTime)

@@ -64,7 +64,7 @@ func TestGracefulRestart(t *testing.T) {
 	l.advance(2 * time.Second)
 	b.start()
 	old := b.routes()
-	for range 100 {
+	for range 200 {
 		l.advance(100 * time.Millisecond)
 		for _, e := range b.take() {
 			if _, ok := e.(EndOfReplay); ok {
@@ -94,7 +94,7 @@ func TestGracefulRestart(t *testing.T) {
 	c.edit("Eth1", setDown)
 	l.advance(time.Second)
 	b.start()
-	l.advance(10 * time.Second)
+	l.advance(20 * time.Second)
 	if got := a.routes(); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "10.3.") }) {
 		t.Errorf("a keeps what is gone: %q", got)
 	}
@@ -251,7 +251,7 @@ func TestReplay(t *testing.T) {
 	}
 	a.step(InterfacesKnown{})
 	a.configure()
-	l.advance(5 * time.Second)
+	l.advance(14 * time.Second)
 	if n := ends(a); n != 0 {
 		t.Errorf("%d while neighbours may be heard of", n)
 	}
