@@ -117,7 +117,7 @@ func parameters(w io.Writer, indent string, in *core.InstanceStatus) {
 		line("  Shutdown")
 	case in.Down && in.RestartIn > 0:
 		line("  Down since maximum-prefix was exceeded, restarts in %d s", seconds(in.RestartIn))
-	case in.Down:
+	case in.Down && in.Restarts > 0:
 		line("  Down since maximum-prefix was exceeded")
 	}
 	line("  Topology : 0 (base)")

@@ -47,7 +47,7 @@ func status() *core.StatusReport {
 	red := core.InstanceStatus{Identity: named(), Config: defaults(named())}
 	red.Config.ActiveTime, red.Config.Shutdown, red.Config.Stub = -1, true, &core.Stub{ReceiveOnly: true}
 	v6 := core.InstanceStatus{Identity: six(), Config: defaults(six()), Interfaces: []string{"Loopback0", "Tunnel0"}, Passive: []string{"Loopback0"}, Down: true, Restarts: 3}
-	none := core.InstanceStatus{Identity: core.Identity{Key: core.Key{Family: rib.IPv6, VRF: "BLUE", AS: 7}}}
+	none := core.InstanceStatus{Identity: core.Identity{Key: core.Key{Family: rib.IPv6, VRF: "BLUE", AS: 7}}, Down: true} // without a router ID
 	none.Config = defaults(none.Identity)
 	none.Config.Redistribute = []core.Redistribute{{Protocol: rib.BGP, Instance: 65000}, {Protocol: rib.Connected}}
 	return &core.StatusReport{Instances: []core.InstanceStatus{full, red, v6, none}}

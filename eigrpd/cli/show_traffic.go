@@ -144,7 +144,7 @@ func ShowAccounting(r *core.StatusReport, v View) cli.Output {
 func accountingTable(w io.Writer, in *core.InstanceStatus) {
 	fmt.Fprintln(w, headingID(in.Identity, "Accounting")+inVRF(in.VRF))
 	fmt.Fprintf(w, "Total Prefix Count: %d   States: A-Adjacency, P-Pending, D-Down\n", in.Prefixes)
-	if in.Restarts > 0 || in.Down {
+	if in.Restarts > 0 {
 		fmt.Fprintf(w, "Restarts of the whole instance: %d", in.Restarts)
 		switch {
 		case in.Down && in.RestartIn > 0:

@@ -23,7 +23,6 @@ const (
 	DropUnauthenticated                       // no authentication, or another kind than is configured
 	DropKey                                   // an unknown key, or one whose lifetime is over
 	DropDigest                                // the digest is wrong
-	DropReplay                                // it is older than what came before (hello sequence)
 	DropKValues                               // K-values are not ours
 	DropNoNeighbor                            // it is of no neighbour
 	DropPending                               // the neighbour is not up yet
@@ -33,7 +32,7 @@ const (
 	DropHops                                  // a route with too many hops
 	DropFiltered                              // a route that a distribute-list does not let in
 	DropRoute                                 // a route that cannot be: multicast, loopback, its own address
-	DropPrefixLimit                           // a route beyond `maximum-prefix`
+	DropPrefixLimit                           // of a neighbour that `maximum-prefix` keeps away, or a route beyond MaxPrefixes
 	NumDropReasons
 )
 
@@ -41,10 +40,10 @@ var dropNames = [NumDropReasons]string{
 	DropMalformed: "malformed", DropAS: "autonomous system mismatch", DropOwn: "own packet", DropSource: "source not on common subnet",
 	DropPassive: "EIGRP not active on interface", DropMulticast: "multicast on interface with static neighbors",
 	DropUnauthenticated: "missing or unexpected authentication", DropKey: "unknown or expired key",
-	DropDigest: "authentication failure", DropReplay: "old hello sequence", DropKValues: "K-value mismatch",
+	DropDigest: "authentication failure", DropKValues: "K-value mismatch",
 	DropNoNeighbor: "not a neighbor", DropPending: "neighbor pending", DropSequence: "out of sequence",
 	DropLimit: "too many neighbors", DropRouterID: "route: duplicate router ID", DropHops: "route: hop count",
-	DropFiltered: "route: filtered", DropRoute: "route: invalid destination", DropPrefixLimit: "route: maximum-prefix",
+	DropFiltered: "route: filtered", DropRoute: "route: invalid destination", DropPrefixLimit: "maximum-prefix",
 }
 
 // String returns the reason as operators read it. What concerns one route of a packet
