@@ -131,6 +131,10 @@ func (d *Daemon) show(ctx context.Context, cmd plugin.Command) (libcli.Output, e
 		return status(cli.ShowProtocols)
 	case cli.ExecTimers:
 		return d.showTimers(ctx, v)
+	case cli.ExecUpgrade:
+		return lines(cli.Upgrade(d.edge.Tree(), uint16(cmd.Args.Uint("as")), cmd.Args.String("name")))
+	case cli.ExecDowngrade:
+		return lines(cli.Downgrade(d.edge.Tree(), cmd.Args.String("name")))
 	}
 	return libcli.Output{}, fmt.Errorf("eigrpd does not know the command %s", cmd.ID)
 }
@@ -153,4 +157,16 @@ func (d *Daemon) showTimers(ctx context.Context, v cli.View) (libcli.Output, err
 	return report(ctx, d, v.Query(core.ReportInterfaces), func(i *core.InterfaceReport) libcli.Output {
 		return cli.ShowTimers(r.(*core.StatusReport), i, v)
 	})
+}
+
+// lines shows a configuration, or why there is none.
+func lines(all []string, err error) (libcli.Output, error) {
+	if err != nil {
+		return libcli.Output{JSON: map[string]any{"error": err.Error()}, Text: func(w io.Writer) { fmt.Fprintf(w, "%% %v\n", err) }}, nil
+	}
+	return libcli.Output{JSON: map[string]any{"lines": all}, Text: func(w io.Writer) {
+		for _, line := range all {
+			fmt.Fprintln(w, line)
+		}
+	}}, nil
 }

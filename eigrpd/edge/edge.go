@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godmvpn/godmvpn/eigrpd/cli"
@@ -50,6 +51,7 @@ type Edge struct {
 	end     context.CancelFunc
 
 	inquiries sm.Inquiries[core.Report]
+	tree      atomic.Pointer[conf.Tree] // that is in force
 }
 
 // New returns an edge in a world.
@@ -152,9 +154,18 @@ func (e *Edge) handle(effects []core.Effect) {
 func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError {
 	cfg, errs := cli.Read(tree)
 	if len(errs) == 0 && phase == plugin.Commit {
+		e.tree.Store(tree)
 		e.driver.Post(core.ConfigSet{Config: cfg})
 	}
 	return errs
+}
+
+// Tree returns the configuration that is in force, an empty one before the first.
+func (e *Edge) Tree() *conf.Tree {
+	if t := e.tree.Load(); t != nil {
+		return t
+	}
+	return &conf.Tree{}
 }
 
 // Ask has the core make a report.

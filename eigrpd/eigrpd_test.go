@@ -1,0 +1,437 @@
+package eigrpd_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/godmvpn/godmvpn/eigrpd"
+	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// TestExchange: two daemons become neighbours over sockets, learn each other's
+// networks, and tell zebra.
+func TestExchange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := pair(t)
+		hub.start(config)
+		spoke.start(config)
+		time.Sleep(6 * time.Second)
+		same(t, "hub", hub.routes(), atHub)
+		same(t, "spoke", spoke.routes(), atSpoke)
+		if got := hub.zebra.takeLogs(); !strings.Contains(got, "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 172.31.0.11 (Tunnel0) is up: new adjacency") {
+			t.Errorf("logs: %s", got)
+		}
+	})
+}
+
+// TestCommands runs every exec command of the grammar, for people and for programs.
+func TestCommands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _ := exchanged(t)
+		lines := map[string]string{ // what they must say
+			"show ip eigrp neighbors":                        "172.31.0.11",
+			"show ip eigrp neighbors detail":                 "172.31.0.11",
+			"show ip eigrp neighbors Tunnel0":                "Tu0",
+			"show eigrp address-family ipv4 100 neighbors":   "172.31.0.11",
+			"show ip eigrp vrf RED neighbors":                "EIGRP is not configured",
+			"show ip eigrp topology":                         "P 10.11.0.0/24, 1 successors, FD is 26880256",
+			"show ip eigrp topology all-links":               "via 172.31.0.11 (26880256/2816), Tunnel0",
+			"show ip eigrp topology 10.11.0.0/24":            "172.31.0.11",
+			"show ip eigrp topology 10.11.0.77":              "10.11.0.0/24",
+			"show eigrp address-family ipv4 topology active": "AS(100)",
+			"show ip eigrp interfaces":                       "Tu0",
+			"show ip eigrp interfaces detail":                "Hello-interval",
+			"show ip eigrp traffic":                          "Hellos",
+			"show ip eigrp timers":                           "Hello",
+			"show ip eigrp accounting":                       "172.31.0.11",
+			"show ip eigrp events":                           "172.31.0.11",
+			"show ipv6 eigrp neighbors":                      "EIGRP is not configured",
+			"show eigrp protocols":                           "100",
+			"show ip protocols":                              `Routing Protocol is "eigrp 100"`,
+			"show eigrp upgrade-cli 100 DMVPN":               "address-family ipv4 unicast autonomous-system 100",
+			"show eigrp downgrade-cli NOSUCH":                "",
+			"clear ip eigrp counters":                        "",
+			"clear ip eigrp neighbors soft":                  "",
+			"clear ip eigrp neighbors 172.31.0.99":           "",
+			"clear eigrp address-family ipv4 100 neighbors":  "",
+			"clear eigrp address-family ipv4 counters":       "",
+			"debug eigrp packets":                            "EIGRP Packets debugging is on",
+			"debug eigrp fsm":                                "EIGRP Finite State Machine debugging is on",
+			"show debugging":                                 "EIGRP Neighbors debugging is on",
+			"undebug eigrp neighbors":                        "EIGRP Neighbors debugging is off",
+			"undebug all":                                    "",
+			"no debug all":                                   "",
+		}
+		seen := map[string]bool{}
+		for line, want := range lines {
+			if line == "show debugging" {
+				hub.exec("debug eigrp neighbors", false)
+			}
+			time.Sleep(time.Minute) // after what was cleared
+			if out := hub.exec(line, false); !strings.Contains(out, want) {
+				t.Errorf("%s: %q, want %q", line, out, want)
+			}
+			if out := hub.exec(line, true); out != "" && !json.Valid([]byte(out)) {
+				t.Errorf("%s: no JSON: %s", line, out)
+			}
+			m, _ := grammar.Parse([]string{cli.ModeEnable}, line)
+			seen[m.Command.ID] = true
+		}
+		for _, c := range eigrpd.Grammar().Commands {
+			if (c.Mode == cli.ModeExec || c.Mode == cli.ModeEnable) && !seen[c.ID] && !strings.Contains(c.ID, "debug") {
+				t.Errorf("command %s (%s) was not tried", c.ID, c.Pattern)
+			}
+		}
+	})
+}
+
+// TestEnd: what a router that dies told is kept for the hold time, and what one that
+// says goodbye told, no longer.
+func TestEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := exchanged(t)
+		if err := spoke.daemon.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "after the goodbye", hub.routes(), "")
+		spoke.kill()
+		spoke.start(config)
+		time.Sleep(time.Minute)
+		same(t, "after its return", hub.routes(), atHub)
+		spoke.kill()
+		time.Sleep(9 * time.Second)
+		same(t, "within the hold time", hub.routes(), atHub)
+		time.Sleep(7 * time.Second)
+		same(t, "after the hold time", hub.routes(), "")
+	})
+}
+
+// TestRestart: routes outlive the daemon, at home and with its neighbours, and what its
+// next life does not hear again goes when the neighbours have told their tables.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := pair(t)
+		hub.start(config + nsf)
+		spoke.start(config + nsf)
+		time.Sleep(time.Minute)
+		same(t, "hub", hub.routes(), atHub)
+		gone := rib.Route{Prefix: netip.MustParsePrefix("10.99.0.0/24"), Protocol: rib.EIGRP, Instance: 100, Distance: 90, Metric: 3,
+			NextHops: []rib.NextHop{{Addr: netip.MustParseAddr("172.31.0.99"), Interface: "Tunnel0"}}}
+		hub.kill()
+		hub.zebra.mu.Lock()
+		hub.zebra.objects[gone.Key()] = gone // of a neighbour that ended meanwhile
+		hub.zebra.mu.Unlock()
+		both := atHub + "; 10.99.0.0/24 via 172.31.0.99 Tunnel0 [90/3]"
+		same(t, "without the daemon", hub.routes(), both)
+		ended := hub.zebra.ends()
+		hub.start(config + nsf)
+		same(t, "before the end of replay", hub.routes(), both)
+		for range 30 {
+			time.Sleep(time.Second)
+			same(t, "spoke", spoke.routes(), atSpoke)
+		}
+		same(t, "after the end of replay", hub.routes(), atHub)
+		if n := hub.zebra.ends() - ended; n != 1 {
+			t.Errorf("%d ends of replay", n)
+		}
+	})
+}
+
+// TestZebraRestart: the daemon lives on and states everything again at once. An
+// interface that went meanwhile is gone.
+func TestZebraRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _ := exchanged(t)
+		hub.zebra = newZebra()
+		hub.attach()
+		same(t, "to another zebra", hub.routes(), atHub)
+		if n := hub.zebra.ends(); n != 1 {
+			t.Errorf("%d ends of replay", n)
+		}
+		hub.zebra = newZebra()
+		hub.interfaces = hub.interfaces[:1]
+		hub.attach()
+		same(t, "without the tunnel", hub.routes(), "")
+	})
+}
+
+// TestTunnelMadeAnew: the tunnel's device vanishes and comes back under another
+// index.
+func TestTunnelMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		w := n.Wire()
+		hub, spoke := newStation(t, n, w, "172.31.0.1/24", "10.1.0.1/24"), newStation(t, n, w, "172.31.0.11/24", "10.11.0.1/24")
+		hub.start(config)
+		spoke.start(config)
+		time.Sleep(time.Minute)
+		old := spoke.interfaces[1]
+		spoke.tunnel.Remove()
+		spoke.tell(rib.InterfaceGone{Name: "Tunnel0"})
+		same(t, "without the device", spoke.routes(), "")
+		renewed := old
+		renewed.Index = 30
+		spoke.host.Add(w, memnet.Spec{Index: 30, Name: "Tunnel0", Addrs: []netip.Addr{netip.MustParseAddr("172.31.0.11")}})
+		spoke.tell(rib.InterfaceChanged{Interface: renewed})
+		time.Sleep(time.Minute)
+		same(t, "by the new device", spoke.routes(), atSpoke)
+		same(t, "hub", hub.routes(), atHub)
+	})
+}
+
+// TestMetricChange: a bandwidth that changes is in the metric.
+func TestMetricChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := exchanged(t)
+		faster := hub.interfaces[1]
+		faster.Bandwidth = 1000
+		hub.tell(rib.InterfaceChanged{Interface: faster})
+		time.Sleep(10 * time.Second)
+		same(t, "hub", hub.routes(), "10.11.0.0/24 via 172.31.0.11 Tunnel0 [90/3840256]")
+		same(t, "spoke", spoke.routes(), atSpoke)
+	})
+}
+
+// TestVRF: an instance in a VRF has its own socket, table and neighbours.
+func TestVRF(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		w := n.Wire()
+		far := newStation(t, n, w, "172.31.0.7/24", "10.7.0.1/24")
+		near := newStation(t, n, n.Wire(), "172.31.0.1/24", "10.1.0.1/24") // nobody is on its tunnel
+		red := rib.Interface{Name: "RED", KernelName: "vrf-red", Index: 40, Type: rib.TypeVRF, AdminUp: true, Up: true}
+		near.interfaces = append(near.interfaces, red)
+		near.add(w, rib.Interface{Name: "GigabitEthernet3", KernelName: "eth3", Index: 41, VRF: "RED", Bandwidth: 1_000_000, Delay: 1}, "172.31.0.8/24")
+		near.start(config + "router eigrp TEST\n address-family ipv4 unicast vrf RED autonomous-system 100\n  network 172.31.0.0\n")
+		far.start(config)
+		time.Sleep(time.Minute)
+		same(t, "in the VRF", near.routes(), "RED 10.7.0.0/24 via 172.31.0.7 GigabitEthernet3 [90/15360]")
+		if out := near.exec("show ip eigrp vrf RED topology", false); !strings.Contains(out, "10.7.0.0/24") || strings.Contains(out, "10.1.0.0/24") {
+			t.Errorf("shown:\n%s", out)
+		}
+		same(t, "at the other side", far.routes(), "")
+		near.tell(rib.InterfaceGone{Name: "RED"})
+		if logs := near.zebra.takeLogs(); strings.Contains(logs, "NOSOCKET") {
+			t.Errorf("logs: %s", logs)
+		}
+	})
+}
+
+// TestIPv6: EIGRP of IPv6 goes between link-local addresses.
+func TestIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		w := n.Wire()
+		hub, spoke := newStation(t, n, w, "fe80::1/64", "2001:db8:1::1/64"), newStation(t, n, w, "fe80::b/64", "2001:db8:b::1/64")
+		for i, s := range []*station{hub, spoke} {
+			s.interfaces[0].Addresses = append(s.interfaces[0].Addresses, rib.Address{Prefix: netip.MustParsePrefix("fe80::99/64")})
+			s.start("router eigrp TEST\n address-family ipv6 unicast autonomous-system 100\n  eigrp router-id 192.0.2." + []string{"1", "2"}[i] + "\n")
+		}
+		time.Sleep(time.Minute)
+		if got := hub.routes(); !strings.HasPrefix(got, "2001:db8:b::/64 via fe80::b Tunnel0 [90/") {
+			t.Errorf("hub: %s", got)
+		}
+		if got := spoke.routes(); !strings.HasPrefix(got, "2001:db8:1::/64 via fe80::1 Tunnel0 [90/") {
+			t.Errorf("spoke: %s", got)
+		}
+	})
+}
+
+// TestRedistribute: zebra is asked for routes, and they are announced.
+func TestRedistribute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := pair(t)
+		static := rib.Route{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Protocol: rib.Static, Distance: 1}
+		hub.zebra.others = []rib.Route{static}
+		hub.start(config + " redistribute static metric 1000000 1 255 1 1500\n")
+		spoke.start(config)
+		time.Sleep(time.Minute)
+		const learnt = "192.0.2.0/24 via 172.31.0.1 Tunnel0 [170/26880256]"
+		same(t, "redistributed", spoke.routes(), atSpoke+"; "+learnt)
+		watch := rib.Watch{Kind: rib.WatchRedistribute, Family: rib.IPv4, Protocol: rib.Static}
+		if got := hub.zebra.watched(); !slices.Equal(got, []rib.Watch{watch}) {
+			t.Errorf("watched: %+v", got)
+		}
+		hub.tell(rib.RouteChanged{Watch: watch, Route: static, Withdrawn: true})
+		time.Sleep(10 * time.Second)
+		same(t, "withdrawn", spoke.routes(), atSpoke)
+		hub.configure(config)
+		if got := hub.zebra.watched(); len(got) != 0 {
+			t.Errorf("watched: %+v", got)
+		}
+	})
+}
+
+const (
+	nsf   = " nsf\n"
+	keyed = `key chain EIGRPKEYS
+ key 1
+  key-string S3CRET
+  accept-lifetime 00:00:00 Jan 1 2000 12:00:00 Jan 1 2000
+  send-lifetime 00:00:00 Jan 1 2000 12:00:00 Jan 1 2000
+interface Tunnel0
+ ip authentication mode eigrp 100 md5
+ ip authentication key-chain eigrp 100 EIGRPKEYS
+` + config
+)
+
+// TestWallClock: the lifetimes of keys follow the time of day, also where that is
+// set while the daemon runs.
+func TestWallClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // begins on 1 January 2000, 00:00 UTC
+		hub, spoke := pair(t)
+		hub.start(keyed)
+		spoke.start(keyed)
+		time.Sleep(time.Minute)
+		same(t, "while the key lives", hub.routes(), atHub)
+		hub.wall.Store(int64(24 * time.Hour))
+		time.Sleep(time.Minute)
+		same(t, "a day later", hub.routes(), "")
+		same(t, "at the spoke", spoke.routes(), "")
+		hub.wall.Store(0)
+		time.Sleep(time.Minute)
+		same(t, "back again", hub.routes(), atHub)
+		same(t, "at the spoke", spoke.routes(), atSpoke)
+		if all := hub.log.String() + hub.zebra.takeLogs(); strings.Contains(all, "S3CRET") {
+			t.Errorf("the key is in a log:\n%s", all)
+		}
+	})
+}
+
+// TestDebug: lines in Cisco's words, while they are wanted.
+func TestDebug(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := pair(t)
+		hub.start(keyed)
+		spoke.start(keyed)
+		time.Sleep(time.Minute)
+		hub.zebra.takeLogs()
+		time.Sleep(time.Minute)
+		if got := hub.zebra.takeLogs(); strings.Contains(got, "EIGRP: ") {
+			t.Errorf("nobody asked for: %s", got)
+		}
+		hub.exec("debug eigrp packets", false)
+		time.Sleep(time.Minute)
+		got := hub.zebra.takeLogs()
+		for _, want := range []string{"EIGRP: Received HELLO on Tu0", "EIGRP: Sending HELLO on Tu0"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %q in:\n%s", want, got)
+			}
+		}
+		if strings.Contains(got, "DUAL: ") {
+			t.Errorf("events that nobody asked for:\n%s", got)
+		}
+		spoke.configure(strings.ReplaceAll(keyed, "S3CRET", "0TH3R"))
+		time.Sleep(time.Minute)
+		got = hub.zebra.takeLogs()
+		if !strings.Contains(got, "EIGRP: Tu0: ignored packet from 172.31.0.11 (authentication failure)") {
+			t.Errorf("no ignored packet in:\n%s", got)
+		}
+		if strings.Contains(got, "S3CRET") || strings.Contains(got, "0TH3R") {
+			t.Errorf("a key is in:\n%s", got)
+		}
+		hub.exec("undebug all", false)
+		hub.zebra.takeLogs()
+		time.Sleep(time.Minute)
+		if got := hub.zebra.takeLogs(); strings.Contains(got, "EIGRP: Received") {
+			t.Errorf("nobody asked any more for: %s", got)
+		}
+	})
+}
+
+// TestClear: a neighbour that is cleared comes back, and one that is cleared softly
+// stays.
+func TestClear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _ := exchanged(t)
+		hub.zebra.takeLogs()
+		hub.exec("clear ip eigrp neighbors", false)
+		same(t, "cleared", hub.routes(), "")
+		time.Sleep(10 * time.Second)
+		same(t, "back", hub.routes(), atHub)
+		hub.zebra.takeLogs()
+		hub.exec("clear ip eigrp neighbors soft", false)
+		same(t, "cleared softly", hub.routes(), atHub)
+		time.Sleep(10 * time.Second)
+		same(t, "afterwards", hub.routes(), atHub)
+		if got := hub.zebra.takeLogs(); strings.Contains(got, "is down") {
+			t.Errorf("logs: %s", got)
+		}
+	})
+}
+
+// TestInterfaceGone: what was learnt by an interface goes with it.
+func TestInterfaceGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _ := exchanged(t)
+		tunnel := hub.interfaces[1]
+		hub.tell(rib.InterfaceGone{Name: "Tunnel0"})
+		same(t, "without the tunnel", hub.routes(), "")
+		hub.tell(rib.InterfaceChanged{Interface: tunnel})
+		time.Sleep(20 * time.Second)
+		same(t, "with the tunnel", hub.routes(), atHub)
+	})
+}
+
+// TestCheck: lines that make no sense are refused, each under its own path, and
+// nothing of it is in force.
+func TestCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _ := exchanged(t)
+		bad := "router eigrp 100\n network 10.0.0.0\n metric weights 0 0 0 0 0 0\n" // without the tunnel's network
+		for _, phase := range []plugin.Phase{plugin.Check, plugin.Commit} {
+			errs, err := hub.daemon.Configure(context.Background(), plugin.Configuration{Revision: 2, Tree: parse(t, bad), Phase: phase})
+			if err != nil || len(errs) == 0 {
+				t.Fatalf("phase %d: %v, %v", phase, errs, err)
+			}
+			router := parse(t, bad).Nodes[0]
+			if diff := cmp.Diff(router.Key, errs[0].Path[0]); diff != "" {
+				t.Errorf("phase %d: path (-want +got):\n%s", phase, diff)
+			}
+		}
+		if errs, err := hub.daemon.Configure(context.Background(), plugin.Configuration{Revision: 2, Tree: parse(t, ""), Phase: plugin.Check}); err != nil || len(errs) > 0 {
+			t.Errorf("%v, %v", errs, err)
+		}
+		same(t, "still in force", hub.routes(), atHub)
+		hub.configure("")
+		same(t, "without EIGRP", hub.routes(), "")
+	})
+}
+
+// TestLife: the daemon proves that its loop turns, and says who it is.
+func TestLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _ := pair(t)
+		hub.start("")
+		if err := hub.daemon.Alive(context.Background()); err != nil {
+			t.Error(err)
+		}
+		id, err := hub.daemon.Hello(context.Background(), plugin.Host{})
+		if err != nil || id.Name != eigrpd.Name || id.HoldLimit != 5*time.Minute {
+			t.Errorf("%+v, %v", id, err)
+		}
+		if n := hub.zebra.ends(); n != 1 {
+			t.Errorf("%d ends of replay without a configuration", n)
+		}
+		if err := hub.daemon.Exec(context.Background(), plugin.Command{ID: "nosuch"}, &lockedBuffer{}); err == nil || !strings.Contains(err.Error(), "nosuch") {
+			t.Errorf("an unknown command: %v", err)
+		}
+		hub.kill()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := hub.daemon.Alive(ctx); err == nil {
+			t.Error("a core that has ended is alive")
+		}
+	})
+}
