@@ -75,4 +75,6 @@ type Tunnel struct {
 	Key             uint32 // RFC 2890 key, if HasKey
 	VRF             string // VRF of the transport (front-door VRF)
 	IPv6Transport   bool
+	Protection      string // name of the IPsec profile that protects it; "" for none
+	Shared          bool   // its associations serve other tunnels of the same source
 }

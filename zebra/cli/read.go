@@ -247,6 +247,8 @@ func (r *reader) tunnelLine(name string, t *iface.Tunnel, n *conf.Node) {
 		t.TOS = uint8(a.Uint("tos"))
 	case CmdTunPMTU:
 		t.PathMTU = true
+	case CmdTunIPsec:
+		t.Protection, t.Shared = a.String("profile"), a.Has("shared")
 	}
 }
 

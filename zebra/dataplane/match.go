@@ -22,6 +22,7 @@ func Satisfied(want, have Object) bool {
 			return false
 		}
 		w.Attrs = w.settled(h.Attrs)
+		w.Guarded = w.Guarded || h.Guarded
 		if !w.HasKey {
 			w.GREKey = h.GREKey
 		}

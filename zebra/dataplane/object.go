@@ -192,6 +192,9 @@ type Tunnel struct {
 	// 3.1.14): it sends and receives, but is not Running, and has no routes that
 	// follow from its addresses: of addresses that come later, after another Put.
 	Dormant bool
+	// Guarded has Put fail with ErrNoGuard, and the device down, where the Guard of
+	// Local is not in force. Dump says whether it is; a tunnel that need not be may be.
+	Guarded bool
 	Attrs
 }
 
@@ -204,6 +207,8 @@ func (t Tunnel) Check() error {
 	switch {
 	case t.Outdated, t.Local.IsValid() && t.Remote.IsValid() && t.Local.BitLen() != t.Remote.BitLen():
 		return fmt.Errorf("tunnel %s: %w", t.Name, ErrInvalid)
+	case t.Guarded && !t.Local.IsValid():
+		return fmt.Errorf("tunnel %s: a guard needs a source: %w", t.Name, ErrInvalid)
 	case t.Multipoint() && (!t.Local.IsValid() || t.Local.IsUnspecified()):
 		return fmt.Errorf("tunnel %s: a multipoint tunnel needs a source: %w", t.Name, ErrInvalid)
 	case t.Multipoint() && t.IPv6() && t.Underlay != "":

@@ -88,6 +88,8 @@ var (
 	ErrNoDevice = errors.New("no such device")
 	// ErrNoMulticast: a MulticastPeer on a device without Multicast.
 	ErrNoMulticast = errors.New("the device has no multicast replicator")
+	// ErrNoGuard: a tunnel that is Guarded where the Guard of its source is not in force.
+	ErrNoGuard = errors.New("its packets would go in clear")
 	// ErrGone: an SA that is to be kept is not in force, and cannot come back.
 	ErrGone = errors.New("it is gone")
 	// ErrUnsupported: this provider cannot do it on this machine, now or later.

@@ -263,6 +263,8 @@ func (e *Engine) sweepConfigured() {
 		switch o := o.(type) {
 		case dataplane.Link, dataplane.Tunnel, dataplane.Addr, dataplane.Sysctl:
 			return true
+		case dataplane.Policy:
+			return o.IsGuard()
 		case dataplane.Route:
 			return o.Protocol == librib.Static.KernelNumber()
 		}

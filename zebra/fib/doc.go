@@ -24,7 +24,7 @@
 // What the kernel throws away when a device goes down or away, it throws away
 // without a word: everything that used the device counts as not installed from
 // then on, and is put again. An object that somebody else removed is put back,
-// at most once a second each; but not a security association, of which the outcome is
+// at most once a second each (a policy at once); but not a security association, of which the outcome is
 // then that it is gone (see dataplane.SA). A Resync, and an audit from time to time, compare
 // everything with a dump.
 //

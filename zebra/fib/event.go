@@ -24,9 +24,29 @@ func (c *Core) Event(now clock.Instant, ev dataplane.Event) {
 			}
 		}
 	case dataplane.ObjectGone:
+		c.unguarded(ev.Key)
 		if e := c.entries[ev.Key]; e != nil && (e.have != nil || e.flying) {
 			c.putBack(now, e)
 		}
+	}
+}
+
+// unguarded puts the tunnels again whose guard went: they are down until it is back.
+func (c *Core) unguarded(k dataplane.Key) {
+	if k.Kind != dataplane.KindPolicy {
+		return
+	}
+	var es []*entry
+	for _, e := range c.devices {
+		if t, ok := e.want.(dataplane.Tunnel); ok && t.Guarded && dataplane.Guard(t.Local).Key() == k {
+			es = append(es, e)
+		}
+	}
+	sortEntries(es)
+	for _, e := range es {
+		c.gone(e)
+		c.calm(e)
+		c.queue(e)
 	}
 }
 
@@ -84,9 +104,12 @@ func (c *Core) lose(device string, kind func(dataplane.Kind) bool) {
 }
 
 // follow takes in what an operation that succeeded means for other objects: the
-// peers of a multicast replicator go with it, and those that found none can come.
+// peers of a multicast replicator go with it, and those that found none can come; so
+// can tunnels whose guard came.
 func (c *Core) follow(op dataplane.Op) {
 	switch {
+	case op.Key.Kind == dataplane.KindPolicy && !op.IsDelete():
+		c.guarded(op.Key)
 	case op.Key.Kind != dataplane.KindMulticast:
 	case op.IsDelete():
 		c.lose(op.Key.Name, func(k dataplane.Kind) bool { return k == dataplane.KindMulticastPeer })
@@ -103,11 +126,23 @@ func (c *Core) gone(e *entry) {
 	}
 }
 
+// guarded tries at once the tunnels that failed and need the guard.
+func (c *Core) guarded(k dataplane.Key) {
+	c.kickAll(func(o dataplane.Object) bool {
+		t, ok := o.(dataplane.Tunnel)
+		return ok && t.Guarded && dataplane.Guard(t.Local).Key() == k
+	})
+}
+
 // kick tries at once what failed and needs the device.
 func (c *Core) kick(device string) {
+	c.kickAll(func(o dataplane.Object) bool { return needs(o, device) })
+}
+
+func (c *Core) kickAll(which func(dataplane.Object) bool) {
 	var es []*entry
 	for _, e := range c.failed {
-		if needs(e.want, device) {
+		if which(e.want) {
 			es = append(es, e)
 		}
 	}
@@ -151,12 +186,13 @@ func (c *Core) putBack(now clock.Instant, e *entry) {
 }
 
 // again puts an object now, or later if it was put a moment ago: two who fight
-// for an object shall not burn the processor.
+// for an object shall not burn the processor. A policy does not wait: meanwhile packets
+// would go in clear.
 func (c *Core) again(now clock.Instant, e *entry) {
 	if e.want == nil {
 		return
 	}
-	if at := e.last.Add(PutBackMin); at.After(now) {
+	if at := e.last.Add(PutBackMin); at.After(now) && e.key.Kind != dataplane.KindPolicy {
 		e.waits = true
 		c.retry.Set(e.key, at)
 		return

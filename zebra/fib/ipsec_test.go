@@ -99,3 +99,88 @@ func TestGuardIsPutBack(t *testing.T) {
 	b.c.DeleteAll()
 	b.expect("the end", []string{"delete tunnel Tunnel0", "delete policy of GRE between 192.0.2.1 and 0.0.0.0/0"}, b.run())
 }
+
+// TestTunnelNeedsItsGuard has the guard fail: the tunnel is not put, goes down where it
+// is there, and is back as soon as the guard is.
+func TestTunnelNeedsItsGuard(t *testing.T) {
+	b, guard := newBench(t), dataplane.Guard(netip.MustParseAddr("192.0.2.1"))
+	up := func() bool {
+		for o := range b.p.Dump(t.Context(), dataplane.KindTunnel) {
+			return o.(dataplane.Tunnel).Admin == dataplane.AdminUp
+		}
+		return false
+	}
+	no := func(op dataplane.Op) error {
+		if op.Key.Kind == dataplane.KindPolicy && !op.IsDelete() {
+			return errors.New("no memory")
+		}
+		return nil
+	}
+	guarded := tunnel0
+	guarded.Guarded = true
+	const unguarded = "put tunnel Tunnel0: Tunnel0: its packets would go in clear"
+	b.p.FailWith(no)
+	b.c.Put(guard)
+	b.c.Put(guarded)
+	b.expect("fails", []string{saidGuard + ": no memory", unguarded}, b.run())
+	if up() {
+		t.Error("the tunnel is up without its guard")
+	}
+	b.p.FailWith(nil)
+	b.pass(RetryMin)
+	b.expect("put", []string{saidGuard, "put tunnel Tunnel0"}, b.run()[:2])
+	b.pass(time.Hour)
+	b.run()
+	if !up() {
+		t.Error("the tunnel is down with its guard")
+	}
+	b.p.FailWith(no)
+	b.p.Steal(guard.Key())
+	b.expect("stolen", []string{saidGuard + ": no memory", unguarded}, b.run()[:2])
+	if up() {
+		t.Error("the tunnel is up after its guard was stolen")
+	}
+	b.p.FailWith(nil)
+	b.pass(RetryMin)
+	b.run()
+	b.pass(RetryMin)
+	b.run()
+	if !up() {
+		t.Error("the tunnel is down after its guard is back")
+	}
+}
+
+// TestTunnelComesWithItsGuard has the guard come after the tunnel was tried.
+func TestTunnelComesWithItsGuard(t *testing.T) {
+	b, guarded := newBench(t), tunnel0
+	guarded.Guarded = true
+	b.c.Put(guarded)
+	b.run()
+	b.c.Put(dataplane.Guard(guarded.Local))
+	b.expect("at once", []string{saidGuard, "put tunnel Tunnel0"}, b.run())
+}
+
+// TestProtectionOfATunnelThatIsThere makes a tunnel guarded whose guard cannot be.
+func TestProtectionOfATunnelThatIsThere(t *testing.T) {
+	b := newBench(t)
+	b.c.Put(tunnel0)
+	b.run()
+	b.p.FailWith(func(op dataplane.Op) error {
+		if op.Key.Kind == dataplane.KindPolicy {
+			return dataplane.ErrUnsupported
+		}
+		return nil
+	})
+	b.pass(time.Hour)
+	b.run()
+	guarded := tunnel0
+	guarded.Guarded = true
+	b.c.Put(dataplane.Guard(guarded.Local))
+	b.c.Put(guarded)
+	b.run()
+	for o := range b.p.Dump(t.Context(), dataplane.KindTunnel) {
+		if o.(dataplane.Tunnel).Admin == dataplane.AdminUp {
+			t.Error("the tunnel is up without its guard")
+		}
+	}
+}

@@ -50,4 +50,9 @@ type Tunnel struct {
 	TTL             uint8 // 0 if not set
 	TOS             uint8
 	PathMTU         bool
+	// Protection is the name of the IPsec profile that protects the tunnel, "" for
+	// none. From then on no GRE leaves or enters by the tunnel's source but as ESP,
+	// that of other tunnels of the source included.
+	Protection string
+	Shared     bool // other tunnels of the source share its associations
 }

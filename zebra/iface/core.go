@@ -41,6 +41,10 @@ type Core struct {
 	desired map[dataplane.Key]dataplane.Object
 	told    map[string]rib.Interface
 
+	// By kernel name the tunnels that are to be protected, until their devices are
+	// gone, each with the addresses from which it may send.
+	guarded map[string]map[netip.Addr]bool
+
 	lines   map[string]bool // by configuration name: whether the line protocol is held down, where somebody says
 	settled bool            // who does not say now does not mean to
 }

@@ -99,7 +99,7 @@ func (c *Core) resolveTunnels(now map[string]rib.Interface) {
 			}
 			t := cfg.Tunnel
 			side := &rib.Tunnel{SourceInterface: t.SourceInterface, Destination: t.Destination, HasKey: t.HasKey, Key: t.Key, VRF: t.VRF,
-				IPv6Transport: t.IPv6}
+				IPv6Transport: t.IPv6, Protection: t.Protection, Shared: t.Shared}
 			if t.Multipoint {
 				side.Mode = rib.TunnelGREMultipoint
 			}
@@ -182,7 +182,7 @@ func (c *Core) wanted() []dataplane.Object {
 	for i := range c.cfg.Interfaces {
 		objects = append(objects, c.wantedOf(&c.cfg.Interfaces[i])...)
 	}
-	return objects
+	return append(objects, c.guards()...)
 }
 
 func (c *Core) wantedOf(cfg *Interface) []dataplane.Object {
@@ -226,7 +226,8 @@ func (c *Core) wantedOf(cfg *Interface) []dataplane.Object {
 func (c *Core) wantedTunnel(cfg *Interface, kernel string, attrs dataplane.Attrs) (o dataplane.Tunnel, ok bool) {
 	t := cfg.Tunnel
 	o = dataplane.Tunnel{Name: kernel, HasKey: t.HasKey, GREKey: t.Key, TTL: t.TTL, TOS: t.TOS,
-		PathMTUDiscovery: t.PathMTU, Underlay: c.Kernel(t.VRF), Resolve: t.Multipoint, Attrs: attrs}
+		PathMTUDiscovery: t.PathMTU, Underlay: c.Kernel(t.VRF), Resolve: t.Multipoint,
+		Guarded: t.Protection != "", Attrs: attrs}
 	if o.TTL == 0 {
 		o.TTL = defaultTTL
 	}

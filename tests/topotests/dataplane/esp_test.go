@@ -24,6 +24,7 @@ type pair struct {
 	*testing.T
 	a, b *lktest.Env
 	wire int
+	sink net.PacketConn // takes what is sent to a through the tunnel
 }
 
 func newPair(t *testing.T) *pair {
@@ -49,6 +50,9 @@ func newPair(t *testing.T) *pair {
 			if err == nil {
 				t.Cleanup(func() { conn.Close() })
 			}
+			if side.n == 1 {
+				p.sink = conn
+			}
 			return err
 		})
 	}
@@ -66,8 +70,8 @@ func newPair(t *testing.T) *pair {
 // overlay is the address of a machine in the tunnel.
 func overlay(n int) netip.Addr { return netip.AddrFrom4([4]byte{172, 16, 0, byte(n)}) }
 
-// seen is what was on the wire, by the protocol of IP.
-type seen struct{ gre, esp, udp int }
+// seen is what was on the wire, by the protocol of IP; and of GRE, what a sent.
+type seen struct{ gre, esp, udp, byA int }
 
 // passed counts what was on the wire since it was asked last.
 func (p *pair) passed() (s seen) {
@@ -87,6 +91,9 @@ func (p *pair) passed() (s seen) {
 		switch buf[9] {
 		case unix.IPPROTO_GRE:
 			s.gre++
+			if [4]byte(buf[12:16]) != ip("192.0.2.2").As4() {
+				s.byA++
+			}
 		case unix.IPPROTO_ESP:
 			s.esp++
 		case unix.IPPROTO_UDP:

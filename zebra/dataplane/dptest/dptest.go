@@ -66,7 +66,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"tunnel over IPv6, refused", testTunnelRefused6}, {"tunnel over IPv4, then IPv6", testTunnelTransport}, {"multicast over IPv6", testMulticast6},
 		{"hairpin", testHairpin}, {"hairpin gone", testHairpinGone}, {"hairpin and other filters", testHairpinOthers},
 		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use told over IPv6", testPeerUseTold6}, {"peer use gone", testPeerUseGone},
-		{"policy", testPolicy}, {"policy refused", testPolicyRefused}, {"policy gone", testPolicyGone},
+		{"policy", testPolicy}, {"policy refused", testPolicyRefused}, {"policy gone", testPolicyGone}, {"tunnel and its guard", testGuarded},
 		{"SA", testSA}, {"SA refused", testSARefused}, {"SA that changes", testSAChange}, {"SA kept", testSAKeep},
 		{"SA without keys", testSAKeyless}, {"SA gone", testSAGone}, {"SA and mark", testSAMark},
 		{"shaper", testShaper}, {"shaper refused", testShaperRefused}, {"shaper of a tunnel", testShaperTunnel},

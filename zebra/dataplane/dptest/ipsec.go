@@ -246,3 +246,32 @@ func testSAMark(t *T) {
 		t.Error("keys are printed")
 	}
 }
+
+// testGuarded has a tunnel that may not be without its guard.
+func testGuarded(t *T) {
+	t.need(t.p.Caps().Policy, "policies")
+	t.need(t.p.Caps().GRE, "GRE")
+	m := mgre()
+	guard := dataplane.Guard(m.Local)
+	m.Guarded = true
+	noGuard := func(when string, o dataplane.Tunnel) {
+		t.Helper()
+		if err := t.apply(dataplane.Put(o))[0]; !errors.Is(err, dataplane.ErrNoGuard) {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	noGuard("without", m)
+	t.gone(m.Key())
+	t.put(guard, m)
+	moved := m
+	moved.Local = ip("192.0.2.77")
+	noGuard("with another's", moved)
+	down := m
+	down.Admin, down.Guarded = dataplane.AdminDown, false
+	t.wants(down)
+	t.put(guard, m)
+	t.drop(guard)
+	noGuard("no more", m)
+	t.wants(down)
+	t.put(mgre()) // that need not
+}

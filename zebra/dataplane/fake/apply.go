@@ -236,6 +236,13 @@ func (p *Provider) putTunnel(op dataplane.Op, t dataplane.Tunnel) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
+	if t.Guarded && p.objects[dataplane.Guard(t.Local).Key()] == nil {
+		if d := p.devices[t.Name]; d != nil && d.info.Up {
+			p.setUp(d, false)
+			p.changed(op, d, true)
+		}
+		return fmt.Errorf("%s: %w", t.Name, dataplane.ErrNoGuard)
+	}
 	kind := "gre"
 	if t.IPv6() {
 		kind = "ip6gre"
@@ -267,7 +274,7 @@ func (p *Provider) putTunnel(op dataplane.Op, t dataplane.Tunnel) error {
 	if !t.HasKey {
 		d.tunnel.GREKey = 0
 	}
-	d.tunnel.Resolve = t.Resolve && t.Multipoint()
+	d.tunnel.Resolve, d.tunnel.Guarded = t.Resolve && t.Multipoint(), false
 	d.info.Dormant, d.info.Running = t.Dormant, !t.Dormant
 	p.attrs(d, t.Attrs)
 	p.changed(op, d, old != d.info || was != *d.tunnel)

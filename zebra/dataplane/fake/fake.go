@@ -123,7 +123,12 @@ func (p *Provider) snapshot(kind dataplane.Kind) (all []dataplane.Object) {
 	switch kind {
 	case dataplane.KindLink, dataplane.KindTunnel:
 		for _, d := range p.devices {
-			if o := d.object(); o.Key().Kind == kind {
+			o := d.object()
+			if t, ok := o.(dataplane.Tunnel); ok && t.Local.IsValid() {
+				t.Guarded = p.objects[dataplane.Guard(t.Local).Key()] != nil
+				o = t
+			}
+			if o.Key().Kind == kind {
 				all = append(all, o)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -236,6 +237,10 @@ func (p *Provider) dumpDevicesNow(ctx context.Context) ([]device, error) {
 
 func (p *Provider) dumpDevices(ctx context.Context, kind dataplane.Kind, yield func(dataplane.Object, error) bool) {
 	links, err := p.dumpLinks(ctx)
+	guards := map[netip.Addr]bool{}
+	if err == nil && kind == dataplane.KindTunnel {
+		guards, err = p.guards(ctx)
+	}
 	if err != nil {
 		yield(nil, err)
 		return
@@ -252,6 +257,7 @@ func (p *Provider) dumpDevices(ctx context.Context, kind dataplane.Kind, yield f
 			continue
 		}
 		t, err := p.tunnelObject(l)
+		t.Guarded = guards[t.Local]
 		if !yield(t, err) || err != nil {
 			return
 		}

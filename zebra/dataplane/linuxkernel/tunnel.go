@@ -17,6 +17,11 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
+	if t.Guarded {
+		if err := p.needGuard(t); err != nil {
+			return err
+		}
+	}
 	if t.IPv6() && t.Multipoint() && p.landlocked != nil {
 		return fmt.Errorf("tunnel %s over IPv6: %w: %w", t.Name, p.landlocked, dataplane.ErrUnsupported)
 	}

@@ -2,6 +2,7 @@ package linuxkernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -140,6 +141,43 @@ func (p *Provider) putPolicy(o dataplane.Policy) error {
 	}
 	p.setGuarded(o.Key(), true)
 	return nil
+}
+
+// needGuard takes a tunnel down whose source has no guard, and says so.
+func (p *Provider) needGuard(t dataplane.Tunnel) error {
+	guard, err := dataplane.Guard(t.Local), p.noPolicy
+	for _, dir := range directions {
+		if err == nil {
+			var sound bool
+			if sound, err = p.sound(guard, dir); err == nil && !sound {
+				err = fmt.Errorf("no %v", guard.Key())
+			}
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("tunnel %s: %w: %w", t.Name, err, dataplane.ErrNoGuard)
+	d, ok, derr := p.device(t.Name)
+	if derr == nil && ok && d.Up {
+		derr = p.setFlags(d.Index, 0, unix.IFF_UP)
+	}
+	return errors.Join(err, derr)
+}
+
+// guards returns the addresses whose guard is in force.
+func (p *Provider) guards(ctx context.Context) (map[netip.Addr]bool, error) {
+	there := map[netip.Addr]bool{}
+	var failed error
+	p.dumpPolicies(ctx, func(o dataplane.Object, err error) bool {
+		if failed = err; err == nil {
+			if g := o.(dataplane.Policy); g.IsGuard() && !g.Outdated {
+				there[g.Local] = true
+			}
+		}
+		return err == nil
+	})
+	return there, failed
 }
 
 func (p *Provider) deletePolicy(k dataplane.Key) error {
