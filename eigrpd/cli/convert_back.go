@@ -136,7 +136,8 @@ func (d *downgrade) iface(f *family, block *conf.Node) error {
 	return nil
 }
 
-// add adds a line of an interface. Families of one autonomous system share them.
+// add adds a line of an interface. Families of one autonomous system share them: an
+// interface is in one VRF, and what it says means nothing to the others.
 func (d *downgrade) add(name string, l ifaceLine) error {
 	for _, old := range d.ifaces[name] {
 		switch {
@@ -179,7 +180,7 @@ func classicLine(key core.Key, n *conf.Node) (string, error) {
 		}
 		return "", nil
 	case CmdIfAuthMode:
-		if !n.Args.Has("mode") {
+		if n.Args.Has("secret") {
 			return "", noClassic(n, "it has MD5 only")
 		}
 		at = 2

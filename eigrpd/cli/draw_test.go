@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"pgregory.net/rapid"
 
@@ -112,16 +113,20 @@ func (d *drawer) word(word string) string {
 	return rapid.SampledFrom(values[kind]).Draw(d.t, name)
 }
 
-// line draws one line of a mode, in its positive or its "no" form. Lines that open a
-// block are none.
-func line(t *rapid.T, mode, as string) string {
-	var commands []libcli.Command
+// drawable are the lines of each mode that are drawn: those that open no block.
+var drawable = sync.OnceValue(func() map[string][]libcli.Command {
+	all := map[string][]libcli.Command{}
 	for _, c := range cli.Grammar().Commands {
-		if c.Mode == mode && c.Enters == "" && !c.Hidden && c.NoForm != libcli.NoOnly && c.ID != cli.CmdAS {
-			commands = append(commands, c)
+		if c.Enters == "" && !c.Hidden && c.NoForm != libcli.NoOnly && c.ID != cli.CmdAS {
+			all[c.Mode] = append(all[c.Mode], c)
 		}
 	}
-	c := rapid.SampledFrom(commands).Draw(t, "command")
+	return all
+})
+
+// line draws one line of a mode, in its positive or its "no" form.
+func line(t *rapid.T, mode, as string) string {
+	c := rapid.SampledFrom(drawable()[mode]).Draw(t, "command")
 	d := drawer{t: t, pattern: c.Pattern, as: as}
 	text := d.sequence(false)
 	if c.DefaultOn && rapid.Bool().Draw(t, "no") {
@@ -185,7 +190,7 @@ func drawClassic(t *rapid.T, g *libcli.Grammar) *conf.Tree {
 func drawNamed(t *rapid.T, g *libcli.Grammar) *conf.Tree {
 	b := &builder{t, g, &conf.Tree{}}
 	b.fill(cli.ModeNamed, "", "router eigrp N")
-	for _, family := range []string{"ipv4 unicast autonomous-system 100", "ipv4 vrf RED autonomous-system 100", "ipv6 autonomous-system 100"} {
+	for _, family := range []string{"ipv4 unicast autonomous-system 100", "ipv4 vrf RED autonomous-system 300", "ipv6 autonomous-system 100"} {
 		open := []string{"router eigrp N", "address-family " + family}
 		if !rapid.Bool().Draw(t, "there") {
 			continue

@@ -51,7 +51,7 @@ func classicInterface() []cli.Command {
 	add(weightIfTimers, CmdIfBandwidth, "bandwidth-percent", " percent:<1-999999>", ifaceHelp)
 	add(weightIfTimers, CmdIfHello, "hello-interval", " seconds:<1-65535>", ifaceHelp)
 	add(weightIfTimers, CmdIfHold, "hold-time", " seconds:<1-65535>", with(ifaceHelp, holdHelp))
-	add(weightIfAuth, CmdIfAuthMode, "authentication mode", " mode:{md5}", ifaceHelp)
+	add(weightIfAuth, CmdIfAuthMode, "authentication mode", " md5", ifaceHelp)
 	add(weightIfAuth, CmdIfAuthKeys, "authentication key-chain", " chain:WORD(63)", ifaceHelp)
 	add(weightIfRoutes, CmdIfNextHopSelf, "next-hop-self", " [no-ecmp-mode]", ifaceHelp).DefaultOn = true
 	add(weightIfRoutes, CmdIfSplit, "split-horizon", "", ifaceHelp).DefaultOn = true

@@ -110,11 +110,11 @@ func (l *lines) filters() {
 
 // outOf adds the forms of `distribute-list … out PROTOCOL`.
 func (l *lines) outOf(by string, help cli.Help, key []string) {
-	one := append(slices.Clone(key), "direction", "protocol")
+	one := append(slices.Clone(key), "protocol")
 	several := append(slices.Clone(one), "number")
-	l.add(34, CmdDistributeList, by+"direction:{out} protocol:{connected|kernel|static|rip|nhrp}", help, one...)
-	l.add(34, CmdDistributeList, by+"direction:{out} protocol:{ospf|eigrp} number:<1-65535>", help, several...)
-	l.add(34, CmdDistributeList, by+"direction:{out} protocol:{bgp} number:<1-4294967295>", help, several...)
+	l.add(34, CmdDistributeList, by+"out protocol:{connected|kernel|static|rip|nhrp}", help, one...)
+	l.add(34, CmdDistributeList, by+"out protocol:{ospf|eigrp} number:<1-65535>", help, several...)
+	l.add(34, CmdDistributeList, by+"out protocol:{bgp} number:<1-4294967295>", help, several...)
 }
 
 func (l *lines) redistribution() {

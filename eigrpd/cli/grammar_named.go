@@ -81,7 +81,7 @@ func namedInterface(mode string) []cli.Command {
 	value(CmdIfHello, "hello-interval seconds:<1-65535>", "hello-interval 5", ifaceHelp)
 	value(CmdIfHold, "hold-time seconds:<1-65535>", "", with(ifaceHelp, holdHelp))
 	value(CmdIfAddPaths, "add-paths paths:<1-4>", "add-paths 1", ifaceHelp)
-	l.add(21, CmdIfAuthMode, "authentication mode mode:{md5}", ifaceHelp)
+	l.add(21, CmdIfAuthMode, "authentication mode md5", ifaceHelp)
 	l.add(21, CmdIfAuthMode, "authentication mode hmac-sha-256 [type:{0|7}] secret:SECRET(66)", ifaceHelp)
 	l.add(22, CmdIfAuthKeys, "authentication key-chain chain:WORD(63)", ifaceHelp)
 	toggle(30, CmdIfNextHopSelf, "next-hop-self [no-ecmp-mode]", true)

@@ -245,7 +245,8 @@ func information(d *core.DefaultInformation, n *conf.Node) string {
 // filter reads `distribute-list` and `offset-list`. Access-lists know IPv4 only.
 func (in *instance) filter(n *conf.Node) string {
 	a, c := n.Args, &in.cfg
-	out, list, ifname := a.String("direction") == "out", a.String("list"), a.String("ifname")
+	list, ifname := a.String("list"), a.String("ifname")
+	out := a.String("direction") == "out" || a.Has("protocol") // of a protocol only what is told
 	if n.ID == CmdOffsetList {
 		if list == "0" {
 			list = ""

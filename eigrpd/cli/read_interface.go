@@ -88,7 +88,7 @@ func network(n *conf.Node) (p netip.Prefix, wrong string) {
 // authentication reads `authentication mode`.
 func (i *iface) authentication(n *conf.Node) string {
 	a, c := n.Args, &i.cfg
-	if a.Has("mode") {
+	if !a.Has("secret") {
 		c.Authentication, c.Password = core.AuthenticationMD5, policy.Secret{}
 		return ""
 	}
