@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	eigrpcli "github.com/godmvpn/godmvpn/eigrpd/cli"
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
@@ -97,7 +98,8 @@ func refusals(tree *conf.Tree) []plugin.LineError {
 	_, errs := zcli.Read(tree)
 	_, more := nhrpcli.Read(tree)
 	_, rip := ripcli.Read(tree)
-	return slices.Concat(errs, more, rip)
+	_, eigrp := eigrpcli.Read(tree)
+	return slices.Concat(errs, more, rip, eigrp)
 }
 
 // TestExamplesLoad loads every configuration that a document shows, alone, as
@@ -192,7 +194,8 @@ func TestWritten(t *testing.T) {
 }
 
 // sections returns the text of docs/configuration.md by the mode that a heading
-// names between backquotes.
+// names between backquotes. A section that has the lines of another mode, and says so,
+// is as if it had the other's text.
 func sections(t *testing.T) map[string]string {
 	t.Helper()
 	heading := regexp.MustCompile("^## .*`([^`]+)`$")
@@ -204,6 +207,15 @@ func sections(t *testing.T) map[string]string {
 			mode = ""
 		}
 		out[mode] += line + "\n"
+	}
+	same := regexp.MustCompile("(?m)^The lines of mode `([^`]+)`")
+	for mode, text := range out { // unordered: none refers to one that refers itself
+		for _, m := range same.FindAllStringSubmatch(text, -1) {
+			if out[m[1]] == "" || same.MatchString(out[m[1]]) {
+				t.Errorf("docs/configuration.md, mode %s: it refers to mode %s, which lists no lines", mode, m[1])
+			}
+			out[mode] += out[m[1]]
+		}
 	}
 	return out
 }

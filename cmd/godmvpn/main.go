@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"github.com/godmvpn/godmvpn/eigrpd"
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/nhrpd"
 	"github.com/godmvpn/godmvpn/ripd"
@@ -26,6 +27,7 @@ var daemons = []struct {
 	main    func(build string) int
 }{
 	{nhrpd.Name, nhrpd.Grammar, nhrpd.Main},
+	{eigrpd.Name, eigrpd.Grammar, eigrpd.Main},
 	{ripd.Name, ripd.Grammar, ripd.Main},
 }
 

@@ -2,32 +2,14 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/godmvpn/godmvpn/eigrpd/core"
-	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
-
-// ShowConversion shows what ExecUpgrade and ExecDowngrade ask for; tree is the
-// configuration that is in force.
-func ShowConversion(id string, tree *conf.Tree, a cli.Args) (cli.Output, error) {
-	lines, err := Downgrade(tree, a.String("name"))
-	if id == ExecUpgrade {
-		lines, err = Upgrade(tree, uint16(a.Uint("as")), a.String("name"))
-	}
-	if err != nil {
-		return cli.Output{}, err
-	}
-	return cli.Output{
-		Text: func(w io.Writer) { fmt.Fprintln(w, strings.Join(lines, "\n")) },
-		JSON: map[string][]string{"lines": lines},
-	}, nil
-}
 
 // family is an instance on its way from one mode to the other.
 type family struct {

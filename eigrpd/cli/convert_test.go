@@ -10,7 +10,6 @@ import (
 
 	"github.com/godmvpn/godmvpn/eigrpd/cli"
 	"github.com/godmvpn/godmvpn/eigrpd/core"
-	libcli "github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -204,14 +203,6 @@ router eigrp DMVPN
  exit-address-family`
 	if diff := cmp.Diff(want, strings.Join(up, "\n")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-	out, err := cli.ShowConversion(cli.ExecUpgrade, tree, libcli.Args{"as": {Kind: libcli.KindNumber, Text: "100"}, "name": {Kind: libcli.KindWord, Text: "DMVPN"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text strings.Builder
-	if err := out.Write(&text, false); err != nil || text.String() != want+"\n" {
-		t.Errorf("%v %s", err, text.String())
 	}
 }
 
