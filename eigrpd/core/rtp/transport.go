@@ -139,6 +139,7 @@ func (t *Transport) RemoveLink(now clock.Instant, id InterfaceID) {
 	if l == nil {
 		return
 	}
+	l.waiting, l.xmit, l.offered = fifo[*outgoing]{}, fifo[*peer]{}, false // nothing goes out any more
 	for len(l.peers) > 0 {
 		t.PeerDown(now, l.peers[0].id)
 	}
