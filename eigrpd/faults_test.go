@@ -289,3 +289,22 @@ func TestStub(t *testing.T) {
 		}
 	})
 }
+
+// TestEvents: what happened is there with its time, newest first.
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := exchanged(t)
+		spoke.kill()
+		time.Sleep(time.Minute)
+		out := hub.exec("show ip eigrp events", false)
+		at := 0
+		for _, want := range []string{"Event information for AS 100:", "Neighbor 172.31.0.11 (Tu0) is down: holding time expired", "RT removed 10.11.0.0/24",
+			"RT installed 10.11.0.0/24 via 172.31.0.11", "Neighbor 172.31.0.11 (Tu0) is up: new adjacency", "New peer 172.31.0.11 (Tu0)"} {
+			i := strings.Index(out[at:], want)
+			if i < 0 {
+				t.Fatalf("no %q after the others in\n%s", want, out)
+			}
+			at += i
+		}
+	})
+}

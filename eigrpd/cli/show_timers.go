@@ -64,8 +64,9 @@ func ShowTimers(r *core.StatusReport, ifaces *core.InterfaceReport, v View) cli.
 			timerTree(w, "Update Process", list[i].Holding, func(t timerJSON) string {
 				return "Peer holding " + t.Neighbor + " (" + short(t.Interface) + ")"
 			})
-			fmt.Fprintln(w)
-			fmt.Fprintf(w, "  Reliable transport: %.3f\n", list[i].Next)
+			if list[i].Next > 0 {
+				fmt.Fprintf(w, "\n  Reliable transport: %.3f\n", list[i].Next)
+			}
 		})
 	}}
 }

@@ -104,7 +104,7 @@ const (
 
 	TraceTransition // fsm: a step of DUAL's state machine
 	TraceMessage    // fsm: DUAL was told something of Prefix that it ignored
-	TraceInstalled  // fsm: Prefix was put into the routing table
+	TraceInstalled  // fsm: Prefix was put into the routing table, by way of Peer, the first of its next hops
 	TraceWithdrawn  // fsm: Prefix was taken out of it
 
 	TracePeerNew  // neighbors: first packet of a neighbour

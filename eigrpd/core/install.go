@@ -34,7 +34,8 @@ func (in *instance) install(now clock.Instant, p netip.Prefix, paths []dual.Path
 	}
 	in.routes.installed[p] = struct{}{}
 	in.core.emit(PutRoute{r})
-	in.hooks.trace(now, Trace{Event: TraceInstalled, Key: in.key, Prefix: p})
+	hop := &r.NextHops[0]
+	in.hooks.trace(now, Trace{Event: TraceInstalled, Key: in.key, Interface: hop.Interface, Peer: hop.Addr, Prefix: p})
 }
 
 // uninstall takes a route back from zebra, if it has it.
