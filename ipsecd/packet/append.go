@@ -82,7 +82,6 @@ func (a *appender) fail(r Reason) {
 func (a *appender) u8(v ...byte) { a.b = append(a.b, v...) }
 func (a *appender) u16(v uint16) { a.b = wire.AppendU16(a.b, v) }
 func (a *appender) raw(v []byte) { a.b = append(a.b, v...) }
-func (a *appender) zeros(n int)  { a.b = wire.AppendZeros(a.b, n) }
 func (a *appender) octet(n int) byte {
 	if n > 255 {
 		a.fail(ReasonSize)

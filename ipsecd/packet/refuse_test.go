@@ -153,11 +153,11 @@ func TestContentsRefused(t *testing.T) {
 func TestNonceLength(t *testing.T) {
 	for n, ok := range map[int]bool{15: false, 16: true, 256: true, 257: false} { // unordered: each by itself
 		ps := []Payload{&Nonce{make([]byte, n)}}
-		b, err := AppendPayloads(nil, ps)
+		_, err := AppendPayloads(nil, ps)
 		if (err == nil) != ok {
 			t.Errorf("%d octets written: %v", n, err)
 		}
-		b = append(wire.AppendU16([]byte{0, 0}, uint16(4+n)), make([]byte, n)...)
+		b := append(wire.AppendU16([]byte{0, 0}, uint16(4+n)), make([]byte, n)...)
 		if _, err := ParsePayloads(TypeNonce, b); (err == nil) != ok {
 			t.Errorf("%d octets read: %v", n, err)
 		}

@@ -36,11 +36,22 @@ type ChildKeys struct {
 	Er, Ar []byte
 }
 
-// Format writes no key.
-func (k *Keys) Format(s fmt.State, _ rune) { fmt.Fprint(s, "keys of an IKE SA") }
+const (
+	keysText      = "keys of an IKE SA"
+	childKeysText = "keys of a child SA"
+)
 
 // Format writes no key.
-func (k *ChildKeys) Format(s fmt.State, _ rune) { fmt.Fprint(s, "keys of a child SA") }
+func (k Keys) Format(s fmt.State, _ rune) { fmt.Fprint(s, keysText) }
+
+// Format writes no key.
+func (k ChildKeys) Format(s fmt.State, _ rune) { fmt.Fprint(s, childKeysText) }
+
+// MarshalText writes no key: that is what JSON and loggers use.
+func (k Keys) MarshalText() ([]byte, error) { return []byte(keysText), nil }
+
+// MarshalText writes no key.
+func (k ChildKeys) MarshalText() ([]byte, error) { return []byte(childKeysText), nil }
 
 // Wipe overwrites the keys.
 func (k *Keys) Wipe() { Wipe(k.D, k.Ai, k.Ar, k.Ei, k.Er, k.Pi, k.Pr) }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"hash"
 	"slices"
@@ -276,10 +277,15 @@ func TestKeysDoNotPrint(t *testing.T) {
 	k := &Keys{D: []byte("secretsecret")}
 	c := &ChildKeys{Ei: []byte("secretsecret")}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
-		for _, s := range []string{fmt.Sprintf(format, k), fmt.Sprintf(format, c)} {
+		for _, s := range []string{fmt.Sprintf(format, k), fmt.Sprintf(format, c), fmt.Sprintf(format, *k), fmt.Sprintf(format, *c)} {
 			if strings.Contains(s, "secret") || strings.Contains(s, "73656372") || strings.Contains(s, "115 101") || !strings.HasPrefix(s, "keys of") {
 				t.Errorf("%s: %s", format, s)
 			}
+		}
+	}
+	for _, v := range []any{k, *k, c, *c} {
+		if b, err := json.Marshal(v); err != nil || !strings.HasPrefix(string(b), `"keys of`) {
+			t.Errorf("%T as JSON: %s, %v", v, b, err)
 		}
 	}
 	k.Wipe()

@@ -145,9 +145,9 @@ func first[T ~uint16](o *offered, t packet.TransformType, ids []T) (T, bool) {
 }
 
 // protection chooses cipher and integrity, which have to go together.
-func (o *offered) protection(cs []Cipher, integrity []uint16) (packet.Transform, uint16, bool) {
+func (o *offered) protection(cs []packet.Transform, integrity []uint16) (packet.Transform, uint16, bool) {
 	for _, c := range cs {
-		t := c.transform()
+		t := cipher(c)
 		if !slices.ContainsFunc(o.types[packet.Encryption], func(x packet.Transform) bool { return x.ID == t.ID && x.KeyLength == t.KeyLength }) {
 			continue
 		}

@@ -7,20 +7,10 @@ import (
 	"github.com/godmvpn/godmvpn/ipsecd/suite"
 )
 
-// Cipher is an encryption algorithm with the length of its key.
-type Cipher struct {
-	ID   uint16
-	Bits uint16 // 0 where the algorithm has one length only
-}
-
-func (c Cipher) transform() packet.Transform {
-	return packet.Transform{Type: packet.Encryption, ID: c.ID, KeyLength: c.Bits}
-}
-
 // IKE is what may be used for an IKE SA; each list has the best first.
 type IKE struct {
-	Encryption []Cipher
-	Integrity  []uint16 // none beside AEAD ciphers only
+	Encryption []packet.Transform // ID and KeyLength count
+	Integrity  []uint16           // none beside AEAD ciphers only
 	PRF        []uint16
 	Groups     []packet.Group
 	Additional []Additional
@@ -37,7 +27,7 @@ const MaxAdditional = 7
 
 // ESP is what may be used for a child SA; each list has the best first.
 type ESP struct {
-	Encryption []Cipher
+	Encryption []packet.Transform
 	Integrity  []uint16
 	Groups     []packet.Group // for PFS; none: a key exchange is not asked for
 	Additional []Additional   // with PFS only
@@ -48,7 +38,7 @@ type ESP struct {
 // configured.
 func DefaultIKE() IKE {
 	return IKE{
-		Encryption: []Cipher{{packet.EncrAESCBC, 256}},
+		Encryption: []packet.Transform{{ID: packet.EncrAESCBC, KeyLength: 256}},
 		Integrity:  []uint16{packet.AuthHMACSHA512, packet.AuthHMACSHA384},
 		PRF:        []uint16{packet.PRFHMACSHA2512, packet.PRFHMACSHA2384},
 		Groups:     []packet.Group{packet.ECP256, packet.MODP2048, packet.ECP521},
@@ -58,7 +48,7 @@ func DefaultIKE() IKE {
 
 // DefaultESP is the transform set `default` of IOS-XE: `esp-aes esp-sha-hmac`, no PFS.
 func DefaultESP() ESP {
-	return ESP{Encryption: []Cipher{{packet.EncrAESCBC, 128}}, Integrity: []uint16{packet.AuthHMACSHA1}}
+	return ESP{Encryption: []packet.Transform{{ID: packet.EncrAESCBC, KeyLength: 128}}, Integrity: []uint16{packet.AuthHMACSHA1}}
 }
 
 // OfferIKE returns the SA payload of an initiator. spi is its SPI for an IKE SA that
@@ -116,10 +106,15 @@ func (p *ESP) esn() []uint16 {
 	return out
 }
 
-func ciphers(cs []Cipher) []packet.Transform {
+// cipher returns a transform of encryption as it is written.
+func cipher(t packet.Transform) packet.Transform {
+	return packet.Transform{Type: packet.Encryption, ID: t.ID, KeyLength: t.KeyLength}
+}
+
+func ciphers(cs []packet.Transform) []packet.Transform {
 	var out []packet.Transform
 	for _, c := range cs {
-		out = append(out, c.transform())
+		out = append(out, cipher(c))
 	}
 	return out
 }

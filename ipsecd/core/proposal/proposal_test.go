@@ -84,9 +84,9 @@ var (
 	spi4 = []byte{1, 2, 3, 4}
 	spi8 = []byte{1, 2, 3, 4, 5, 6, 7, 8}
 
-	aes256 = []Cipher{{packet.EncrAESCBC, 256}}
-	gcm    = []Cipher{{packet.EncrAESGCM16, 256}, {packet.EncrAESGCM16, 128}}
-	both   = []Cipher{{packet.EncrAESGCM16, 256}, {packet.EncrAESCBC, 256}}
+	aes256 = []packet.Transform{words["cbc256"]}
+	gcm    = []packet.Transform{words["gcm256"], words["gcm128"]}
+	both   = []packet.Transform{words["gcm256"], words["cbc256"]}
 	sha2   = []uint16{packet.AuthHMACSHA512, packet.AuthHMACSHA256}
 	prfs   = []uint16{packet.PRFHMACSHA2512, packet.PRFHMACSHA2256}
 	groups = []packet.Group{packet.ECP384, packet.MODP2048}
@@ -148,6 +148,7 @@ func TestChooseIKE(t *testing.T) {
 		{"the peer's order of proposals", []IKE{cbc, aead}, "gcm256 prf256 g14 | cbc256 sha256 prf256 g14", 14, "#1 gcm256 prf256 g14"},
 		{"the second of the policy", []IKE{aead, cbc}, "cbc256 sha256 prf256 g14", 14, "#1 cbc256 prf256 sha256 g14"},
 		{"number 7", []IKE{aead}, "#7 gcm256 prf256 g14", 14, "#7 gcm256 prf256 g14"},
+		{"what is configured, and not ours", []IKE{{[]packet.Transform{words["3des"]}, sha2, prfs, groups, nil}}, "3des sha256 prf256 g14", 14, "none"},
 		{"no policy", nil, "gcm256 prf256 g14", 14, "none"},
 
 		{"ML-KEM, of both", []IKE{optional}, "cbc256 sha256 prf256 g14 add1:768 add1:1024 add1:none", 14, "#1 cbc256 prf256 sha256 g14 add1:768"},
@@ -245,6 +246,8 @@ func TestChooseESP(t *testing.T) {
 	plain := ESP{Encryption: gcm}
 	cbc := ESP{Encryption: aes256, Integrity: sha2}
 	pfs := ESP{Encryption: gcm, Groups: groups, Additional: []Additional{{mlkem, true}}}
+	must := ESP{Encryption: gcm, Groups: groups, Additional: []Additional{{Groups: mlkem}}}
+	some := ESP{Encryption: gcm, Groups: groups}
 	esn := ESP{Encryption: gcm, ESN: []bool{true, false}}
 	for _, c := range []struct {
 		name   string
@@ -265,6 +268,7 @@ func TestChooseESP(t *testing.T) {
 		{"integrity missing", cbc, "cbc256 noesn", 0, true, "none"},
 		{"both wrong, then good", plain, "cbc256 sha256 noesn | gcm128 noesn", 0, true, "#2 gcm128 noesn"},
 
+		{"what is configured, and not ours", ESP{Encryption: []packet.Transform{words["3des"]}, Integrity: sha2}, "3des sha256 noesn", 0, true, "none"},
 		{"IKE_AUTH with a group: ignored", plain, "gcm256 g14 noesn", 0, true, "#1 gcm256 noesn"},
 		{"IKE_AUTH, PFS configured", pfs, "gcm256 noesn", 0, true, "#1 gcm256 noesn"},
 		{"IKE_AUTH, PFS of both", pfs, "gcm256 g20 add1:768 noesn", 0, true, "#1 gcm256 noesn"},
@@ -275,6 +279,9 @@ func TestChooseESP(t *testing.T) {
 		{"PFS, nothing offered", pfs, "gcm256 noesn", 0, false, "none"},
 		{"PFS, NONE offered", pfs, "gcm256 nogroup noesn", 0, false, "none"},
 		{"PFS with ML-KEM", pfs, "gcm256 g20 add1:1024 add1:none noesn", 20, false, "#1 gcm256 g20 noesn add1:1024"},
+
+		{"PFS with ML-KEM, which the peer has not", must, "gcm256 g20 noesn", 20, false, "none"},
+		{"PFS with ML-KEM, which we do not want", some, "gcm256 g20 add1:768 noesn", 20, false, "none"},
 
 		{"the peer wants PFS", plain, "gcm256 g19 noesn", 19, false, "#1 gcm256 g19 noesn"},
 		{"the peer wants PFS in another group", plain, "gcm256 g2 g19 g14 noesn", 2, false, "wrong group, 19"},
@@ -427,8 +434,8 @@ func drawAdditional(t *rapid.T) []Additional {
 	return out
 }
 
-func drawCiphers(t *rapid.T) []Cipher {
-	return drawSome(t, 1, Cipher{packet.EncrAESCBC, 128}, Cipher{packet.EncrAESCBC, 256}, Cipher{packet.EncrAESGCM16, 256}, Cipher{packet.EncrChaCha20, 0})
+func drawCiphers(t *rapid.T) []packet.Transform {
+	return drawSome(t, 1, words["cbc128"], words["cbc256"], words["gcm256"], words["chacha"])
 }
 
 func drawIKE(t *rapid.T) IKE {
