@@ -200,6 +200,7 @@ func (in *instance) start(now clock.Instant, i *iface) {
 	i.up = true
 	in.transport.SetLink(now, i.transportLink())
 	in.routesIfaceUp(now, i)
+	in.core.listen(i.name) // before the first Hello, which would have no socket
 	i.armHello(now)
 }
 

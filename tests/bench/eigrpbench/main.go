@@ -20,8 +20,8 @@
 //   - CPU: user and system time of zebra and eigrpd of each side, from the address until
 //     all are idle again after convergence
 //   - packets: Updates that reached the receiver's device until convergence
-//   - withdraw: from the moment when half of the sender's devices are deleted until the
-//     receiver's kernel has none of their routes
+//   - withdraw: from the moment when the last of half of the sender's devices is deleted
+//     until the receiver's kernel has none of their routes
 //
 // -many measures this suite alone with so many routes, redistributed from discard
 // routes; 0 leaves that out.

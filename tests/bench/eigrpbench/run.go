@@ -92,15 +92,15 @@ func devices(t harness.TB, n *router, networks int) {
 	}
 }
 
-// withdraw deletes half of the sender's devices and returns after which time the
-// receiver's kernel has lost their routes, and how many it has not within the limit.
+// withdraw deletes half of the sender's devices, which takes the kernel a while, and
+// returns after which time from then on the receiver's has lost their routes, and how many it has not within the limit.
 func withdraw(t harness.TB, sender, receiver *router, networks int) (time.Duration, int) {
 	eigrp := harness.ProtocolNumber(rib.EIGRP)
 	script := fmt.Sprintf("for d in $(seq 0 %d); do echo link del d$d; done | ip -batch -", networks/2-1)
-	begin := time.Now()
 	if _, err := sender.Run("sh", "-c", script); err != nil {
 		t.Fatalf("%v", err)
 	}
+	begin := time.Now()
 	for {
 		left := len(receiver.RoutesOf(eigrp)) - (networks - networks/2)
 		if left <= 0 || time.Since(begin) > withdrawLimit {
