@@ -49,6 +49,10 @@ func (in *instance) routesReceived(now clock.Instant, n *neighbor, m *packet.Mes
 
 // received hands one route to DUAL.
 func (in *instance) received(now clock.Instant, n *neighbor, m dual.Message[attribute]) {
+	if n.restart != nil && n.restart.began && in.cameBackWorse(n, &m) {
+		in.hooks.reset(now, n, "topology changed in graceful restart")
+		return
+	}
 	delete(n.routes.stale, m.Prefix)
 	if !m.Unreachable {
 		if why := in.refuse(n, &m); why != 0 {

@@ -251,6 +251,7 @@ func (in *instance) receiveHello(now clock.Instant, i *iface, n *neighbor, from 
 			return DropLimit
 		}
 		n.learn(m)
+		n.asksRS = m.Flags&packet.FlagRestart != 0
 		n.setHold(now, time.Duration(p.HoldTime)*time.Second)
 		n.greet(now)
 		return 0
@@ -273,7 +274,8 @@ func (in *instance) neighborHello(now clock.Instant, n *neighbor) {
 	if len(m.SequenceAddrs) > 0 || m.MulticastSequence != 0 {
 		in.transport.HelloSequence(now, n.peer(), slices.Contains(m.SequenceAddrs, n.iface.addr), m.MulticastSequence)
 	}
-	n.hearRestart(now, m.Flags&packet.FlagRestart != 0)
+	n.asksRS = m.Flags&packet.FlagRestart != 0
+	n.hearRestart(now)
 }
 
 // changed reports whether a Hello says something else of its sender than those before

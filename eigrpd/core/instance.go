@@ -31,8 +31,7 @@ type instance struct {
 	byAddr     map[neighborKey]*neighbor
 	neighborID dual.NeighborID // the last
 	handles    handles
-	listening  int         // neighbours that are so by `remote-neighbors`
-	unended    []*neighbor // that are to be told that their table is complete, at the end of a restart
+	listening  int // neighbours that are so by `remote-neighbors`
 	converge   converge
 
 	transport *rtp.Transport
@@ -94,6 +93,7 @@ type neighbor struct {
 	base      bool // its list of topologies has the base topology
 	met       bool // its INIT has come
 	initAcked bool // it has ours
+	asksRS    bool // its Hellos have the RS flag
 	restart   *restart
 
 	routes neighborRoutes

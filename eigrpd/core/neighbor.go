@@ -99,7 +99,6 @@ func (in *instance) down(now clock.Instant, n *neighbor, why string, tell bool) 
 	if n.listened {
 		in.listening--
 	}
-	in.unended = slices.DeleteFunc(in.unended, func(o *neighbor) bool { return o == n })
 	in.core.timers.Clear(timerKey{kind: timerHold, neighbor: n})
 	if tell {
 		n.iface.terminated = append(n.iface.terminated, n)

@@ -90,7 +90,6 @@ func groupKey(kind dual.Kind, to, except []dual.NeighborID) string {
 // before, since who hears it drops what was not told (section 6.5, EOT-Flag).
 func (in *instance) endOfTable(n *neighbor) {
 	if in.restarting() {
-		in.unended = append(in.unended, n)
 		return
 	}
 	to := []dual.NeighborID{n.id}
@@ -105,9 +104,12 @@ func (in *instance) endOfTable(n *neighbor) {
 func (in *instance) routesFlush(now clock.Instant) {
 	in.tearDown(now)
 	in.resetStuck(now)
+	if in.restarting() {
+		return
+	}
 	for _, id := range in.routes.outOrder {
 		i := in.routes.links[id]
-		if o := in.routes.out[id]; i != nil {
+		if o := in.routes.out[id]; i != nil && o != nil {
 			for _, g := range o.groups {
 				in.pack(now, i, g)
 			}

@@ -153,6 +153,9 @@ func (in *instance) deliver(now clock.Instant, n *neighbor) {
 	if len(m.Routes) > 0 {
 		n.told = now
 	}
+	if m.Opcode == packet.Query || m.Opcode == packet.SIAQuery {
+		in.abortRestart(now)
+	}
 	in.routesReceived(now, n, m)
 	if m.Opcode == packet.Update && m.Flags&packet.FlagEndOfTable != 0 {
 		in.abandonRestart(n) // what was not told again is gone

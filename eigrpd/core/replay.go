@@ -58,9 +58,9 @@ func (c *Core) work(now clock.Instant) {
 }
 
 // convergeTime limits the time until the neighbours have told their tables: after it a
-// router that restarted has what it can get. It is IOS's `timers graceful-restart
-// converge`.
-const convergeTime = 2 * time.Minute
+// router that restarted has what it can get. (IOS's `timers graceful-restart converge` is
+// two minutes. That is long for a router that answers nobody.)
+const convergeTime = time.Minute
 
 // converge is how far an instance is with getting to know the tables of its
 // neighbours.
@@ -68,6 +68,7 @@ type converge struct {
 	since clock.Instant
 	done  bool
 	again bool // this daemon lived before: neighbours may have kept its routes
+	abort bool // the restart was ended before, since somebody asked
 }
 
 // beginConverge begins to wait for the tables of the neighbours.
@@ -114,20 +115,23 @@ func (in *instance) converged(now clock.Instant) bool {
 	if now < heard {
 		due = heard
 	}
-	if now < due && (now < heard || !in.allEnded()) {
+	if now < due && (now < heard || !in.allEnded(heard)) {
 		in.core.arm(timerConverge, in, due, true)
 		return false
 	}
 	v.done = true
 	in.core.timers.Clear(timerKey{kind: timerConverge, instance: in})
-	in.endRestart(now)
+	if in.cfg.NSF && v.again && !v.abort {
+		in.endRestart(now)
+	}
 	return true
 }
 
-// allEnded reports whether all neighbours have told their whole tables.
-func (in *instance) allEnded() bool {
+// allEnded reports whether all neighbours have told their whole tables that were heard
+// until then, but for those that have restarted themselves: they wait for this router.
+func (in *instance) allEnded(until clock.Instant) bool {
 	for _, n := range in.neighbors { // unordered: all of them
-		if !in.routesTold(n) {
+		if !in.routesTold(n) && !n.asksRS && n.since <= until {
 			return false
 		}
 	}

@@ -18,37 +18,39 @@ type restart struct {
 // restarting reports whether this router has restarted, and asks its neighbours to
 // keep its routes (RFC 7868 section 6.5, RS-Flag).
 func (in *instance) restarting() bool {
-	return in.cfg.NSF && in.converge.again && !in.converge.done
+	return in.cfg.NSF && in.converge.again && !in.converge.done && !in.converge.abort
+}
+
+// abortRestart ends the restart of this router before it knows the tables of all its
+// neighbours: one of them sends a QUERY, so the topology changes, and nobody may wait for
+// a router that waits for all.
+func (in *instance) abortRestart(now clock.Instant) {
+	if in.restarting() {
+		in.converge.abort = true
+		in.endRestart(now)
+	}
 }
 
 // endRestart follows when a router that restarted knows the tables of its neighbours.
-// It tells them only now that its own is complete, since who hears that drops what was
-// not told (RFC 7868 section 6.5, EOT-Flag).
 func (in *instance) endRestart(now clock.Instant) {
-	if !in.cfg.NSF || !in.converge.again {
-		return
-	}
 	for _, i := range in.order { // the RS flag is off from now on
 		i.armHello(now)
 	}
-	for _, n := range in.unended {
-		in.endOfTable(n)
-	}
-	in.unended = nil
+	in.routesRestarted(now)
 	in.settle(now)
 }
 
 // hearRestart takes notice of whether the Hellos of a neighbour have the RS flag: it has
 // restarted. Its INIT will follow, once it has heard of this router.
-func (n *neighbor) hearRestart(now clock.Instant, flag bool) {
+func (n *neighbor) hearRestart(now clock.Instant) {
 	in := n.iface.instance
 	switch {
-	case flag && n.up && n.restart == nil && in.routesTold(n):
+	case n.asksRS && n.up && n.restart == nil && in.routesTold(n):
 		n.restart = &restart{since: now}
 		in.neighborChanged(now, n, TracePeerNew, "resync", "peer NSF restarted")
 		in.armPurge(now, n)
 		n.iface.expedite(now, n)
-	case !flag && n.restart != nil && !n.restart.began: // that Hello was an old one
+	case !n.asksRS && n.restart != nil && !n.restart.began: // that Hello was an old one
 		in.abandonRestart(n)
 	}
 }

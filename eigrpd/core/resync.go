@@ -1,6 +1,8 @@
 package core
 
 import (
+	"slices"
+
 	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
 	"github.com/godmvpn/godmvpn/lib/clock"
 )
@@ -31,3 +33,48 @@ func (in *instance) tableReceived(now clock.Instant, n *neighbor) {
 
 // routesTold reports whether a neighbour has told its table to the end.
 func (in *instance) routesTold(n *neighbor) bool { return n.routes.told }
+
+// routesRestarted ends the restart of this router, during which it told nothing and gave
+// zebra nothing: of some tables alone it might have chosen ways that lead through it,
+// since its neighbours kept theirs. Now it knows all of them.
+func (in *instance) routesRestarted(now clock.Instant) {
+	for _, id := range in.routes.outOrder { // QUERYs and REPLYs stay
+		if o := in.routes.out[id]; o != nil {
+			o.dropUpdates()
+		}
+	}
+	for _, n := range in.sorted() {
+		if n.up {
+			in.routesRetell(now, n)
+		}
+	}
+	in.reinstall(now)
+}
+
+// dropUpdates takes the UPDATEs out of the outbox.
+func (o *outbox) dropUpdates() {
+	o.groups = slices.DeleteFunc(o.groups, func(g *sending) bool { return g.kind == dual.Update })
+	clear(o.open)
+	clear(o.at)
+	for k, g := range o.groups {
+		for _, m := range g.messages {
+			o.at[m.Prefix] = k
+		}
+	}
+}
+
+// cameBackWorse reports whether a neighbour that has restarted tells a longer distance
+// than before. It has forgotten its Feasible Distance, and may have chosen a way through
+// a router that still relies on what it told before: the adjacency has to be reset.
+func (in *instance) cameBackWorse(n *neighbor, m *dual.Message[attribute]) bool {
+	if _, kept := n.routes.stale[m.Prefix]; !kept || m.Unreachable {
+		return false
+	}
+	e, _ := in.table.Entry(m.Prefix)
+	for k := range e.Paths {
+		if p := &e.Paths[k]; p.Neighbor == n.id {
+			return arithmetic{in}.Distance(m.Attribute) > p.Reported
+		}
+	}
+	return false
+}

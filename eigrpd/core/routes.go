@@ -212,7 +212,9 @@ func (in *instance) do(now clock.Instant, e dual.Effect) {
 	case dual.Send[attribute]:
 		in.enqueue(e)
 	case dual.Install[attribute]:
-		in.install(now, e.Prefix, e.Paths)
+		if !in.restarting() {
+			in.install(now, e.Prefix, e.Paths)
+		}
 		in.changed(e.Prefix, &e.Paths[0])
 	case dual.Withdraw:
 		in.uninstall(now, e.Prefix)
