@@ -1,5 +1,7 @@
 package rtp
 
+import "slices"
+
 // fifo is a queue that uses its memory again.
 type fifo[T any] struct {
 	items []T
@@ -35,4 +37,14 @@ func (q *fifo[T]) pop() T {
 		q.items, q.head = q.items[:0], 0
 	}
 	return v
+}
+
+// unpop puts an item before the first.
+func (q *fifo[T]) unpop(v T) {
+	if q.head == 0 {
+		q.items = slices.Insert(q.items, 0, v)
+		return
+	}
+	q.head--
+	q.items[q.head] = v
 }

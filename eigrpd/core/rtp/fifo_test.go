@@ -27,6 +27,11 @@ func TestFIFO(t *testing.T) {
 				}
 				model = model[1:]
 			},
+			"unpop": func(*rapid.T) {
+				v := new(int)
+				q.unpop(v)
+				model = slices.Insert(model, 0, v)
+			},
 			"": func(t *rapid.T) {
 				if q.len() != len(model) || !slices.Equal(q.all(), model) {
 					t.Fatalf("%v, want %v", q.all(), model)

@@ -15,6 +15,7 @@ func (t *Transport) Received(now clock.Instant, id PeerID, h Header) Verdict {
 	if p == nil || p.lost {
 		return Unknown
 	}
+	unsure := p.greeting != nil && !p.met && !p.isInit()
 	v := p.judge(h)
 	if v == Restarted {
 		return v // it acknowledges what its former life was sent
@@ -29,6 +30,9 @@ func (t *Transport) Received(now clock.Instant, id PeerID, h Header) Verdict {
 		}
 		p.last = h.Seq
 		t.owe(p)
+		if unsure {
+			t.greetAgain(p)
+		}
 	case Duplicate:
 		t.owe(p)
 	case OutOfOrder:
@@ -46,9 +50,8 @@ func (p *peer) judge(h Header) Verdict {
 		return NotForUs
 	case h.Flags&packet.FlagInit != 0 && !h.Multicast && (!p.met || h.Seq != p.init):
 		// As long as ours is not acknowledged, an INIT is the answer to it or has crossed
-		// it. Else two routers could make each other begin anew for ever. One after an
-		// acknowledgment of ours is of a life that has not seen ours.
-		if !p.isInit() && (p.met || p.known) {
+		// it. Else two routers could make each other begin anew for ever.
+		if !p.isInit() && (p.met || p.greeting != nil && p.sent) {
 			return Restarted
 		}
 		p.met, p.init, p.accept = true, h.Seq, false
@@ -64,6 +67,19 @@ func (p *peer) judge(h Header) Verdict {
 		p.accept = false
 	}
 	return Deliver
+}
+
+// greetAgain sends our INIT once more: it was acknowledged before that of the neighbour
+// came, perhaps by a life that is gone. One that has it acknowledges it as a duplicate.
+func (t *Transport) greetAgain(p *peer) {
+	if p.queue.len() > 0 {
+		if o := p.queue.front(); o.waiting && !p.unicast {
+			o.ready--
+		}
+	}
+	p.queue.unpop(p.greeting)
+	t.begin(p)
+	t.forward(p.link)
 }
 
 // accepts reports whether we are in Conditionally Received mode for a packet.
@@ -94,7 +110,7 @@ func (t *Transport) acked(p *peer, seq uint32) {
 	t.timers.Clear(timer{retransmit, uint32(p.id)})
 	t.leaveFlow(p)
 	if o.Flags&packet.FlagInit != 0 {
-		p.known = true
+		p.greeting = o
 		if p.owed { // it waited to go with this
 			t.owing = append(t.owing, p)
 		}

@@ -7,7 +7,8 @@ import (
 
 // Send sends a packet on an interface: to the neighbours in to, or, if to is nil, to
 // all of the interface for which SetMulticast holds; but never to those in except. It
-// returns the sequence number of the packet, 0 if there is nobody to send it to.
+// returns the sequence number of the packet, 0 if there is nobody to send it to. An INIT
+// is always unicast (RFC 7868 section 5.3.3).
 func (t *Transport) Send(now clock.Instant, on InterfaceID, to, except []PeerID, pk Packet) uint32 {
 	t.now = now
 	l := t.links[on]
@@ -15,7 +16,7 @@ func (t *Transport) Send(now clock.Instant, on InterfaceID, to, except []PeerID,
 		return 0
 	}
 	pk.Flags &^= packet.FlagConditionalReceive
-	o := &outgoing{Packet: pk, waiting: to == nil && l.Multicast}
+	o := &outgoing{Packet: pk, waiting: to == nil && l.Multicast && pk.Flags&packet.FlagInit == 0}
 	t.skip(except, true)
 	if to == nil {
 		for _, p := range l.peers {

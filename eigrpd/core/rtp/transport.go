@@ -72,13 +72,13 @@ type peer struct {
 	measured bool
 	rto      time.Duration // with back-off
 
-	met             bool   // its INIT was received
-	known           bool   // it has ours
-	init            uint32 // the sequence number of that
-	last            uint32 // the sequence number that was delivered last
-	owed            bool   // that is to be acknowledged
-	accept          bool   // Conditionally Received mode
-	next            uint32 // for this sequence number, or 0: any
+	met             bool      // its INIT was received
+	greeting        *outgoing // our INIT, when it was acknowledged
+	init            uint32    // the sequence number of that
+	last            uint32    // the sequence number that was delivered last
+	owed            bool      // that is to be acknowledged
+	accept          bool      // Conditionally Received mode
+	next            uint32    // for this sequence number, or 0: any
 	retransmissions uint64
 }
 
