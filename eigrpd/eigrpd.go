@@ -122,7 +122,7 @@ func (d *Daemon) show(ctx context.Context, cmd plugin.Command) (libcli.Output, e
 	case cli.ExecEvents:
 		return report(ctx, d, v.Query(core.ReportEvents), func(r *core.EventReport) libcli.Output { return cli.ShowEvents(r, v) })
 	case cli.ExecTraffic:
-		return status(func(r *core.StatusReport) libcli.Output { return cli.ShowTraffic(r, v) })
+		return status(func(r *core.StatusReport) libcli.Output { return cli.ShowTraffic(r, d.edge.Process(), v) })
 	case cli.ExecAccounting:
 		return status(func(r *core.StatusReport) libcli.Output { return cli.ShowAccounting(r, v) })
 	case cli.ExecProtocols:

@@ -156,6 +156,9 @@ func (f fault) run(t *testing.T) {
 	if !has(traffic, f.drop.String()) {
 		t.Errorf("the traffic does not tell of %q:\n%s", f.drop, traffic)
 	}
+	if !has(traffic, "Input Queue: 0/16384/") {
+		t.Errorf("the traffic does not tell of the queue:\n%s", traffic)
+	}
 	if n := a.dropped(f.drop); n == 0 {
 		t.Errorf("JSON does not tell of %q", f.drop)
 	}

@@ -57,7 +57,7 @@ func TestColumnsOfCisco(t *testing.T) {
 
 	traffic := status()
 	traffic.Instances = traffic.Instances[:1]
-	check(t, printed(t, cli.ShowTraffic(traffic, cli.View{}))[:8],
+	check(t, printed(t, cli.ShowTraffic(traffic, cli.Process{}, cli.View{}))[:8],
 		"EIGRP-IPv4 Traffic Statistics for AS(100)",
 		"  Hellos sent/received: 523/519",
 		"  Updates sent/received: 14/12",

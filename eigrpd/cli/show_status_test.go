@@ -54,7 +54,7 @@ func status() *core.StatusReport {
 }
 
 func TestShowTraffic(t *testing.T) {
-	golden(t, "traffic", cli.ShowTraffic(status(), viewOf(t, "show ip eigrp traffic")))
+	golden(t, "traffic", cli.ShowTraffic(status(), cli.Process{ID: 7, QueueLimit: 16384, QueueHighest: 37, QueueDrops: 5, SocketDrops: 12}, viewOf(t, "show ip eigrp traffic")))
 }
 
 // TestTrafficNamesEveryDrop counts one packet for each reason.
@@ -62,7 +62,7 @@ func TestTrafficNamesEveryDrop(t *testing.T) {
 	for _, r := range core.DropReasons() {
 		in := core.InstanceStatus{Identity: classic()}
 		in.Counters.Dropped[r] = 3
-		lines := printed(t, cli.ShowTraffic(&core.StatusReport{Instances: []core.InstanceStatus{in}}, cli.View{}))
+		lines := printed(t, cli.ShowTraffic(&core.StatusReport{Instances: []core.InstanceStatus{in}}, cli.Process{}, cli.View{}))
 		if got, want := lines[len(lines)-1], "  Dropped:        3 "+r.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -158,7 +158,7 @@ func TestShowNothing(t *testing.T) {
 			t.Errorf("%q: %q", line, got)
 		}
 	}
-	golden(t, "none", cli.ShowTraffic(&core.StatusReport{}, viewOf(t, "show ip eigrp traffic")))
+	golden(t, "none", cli.ShowTraffic(&core.StatusReport{}, cli.Process{ID: 7}, viewOf(t, "show ip eigrp traffic")))
 }
 
 // interfaces has an interface of each kind.

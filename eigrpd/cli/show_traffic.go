@@ -19,6 +19,16 @@ type trafficJSON struct {
 	Dropped  map[string]uint64 `json:"dropped"`
 }
 
+// Process is what is counted for the daemon as a whole, and not for an instance:
+// packets that waited for the core, and those that nobody had the time to read.
+type Process struct {
+	ID           int    `json:"id"`
+	QueueLimit   int    `json:"queueLimit"`
+	QueueHighest int    `json:"queueHighest"`
+	QueueDrops   uint64 `json:"queueDrops"`
+	SocketDrops  uint64 `json:"socketDrops"`
+}
+
 // packetType is a line of the counters.
 type packetType struct {
 	title, key string
@@ -66,13 +76,14 @@ func trafficOf(in *core.InstanceStatus) trafficJSON {
 }
 
 // ShowTraffic prints the packets that were counted, and the reasons for which some were
-// dropped: `show ip eigrp traffic`.
-func ShowTraffic(r *core.StatusReport, v View) cli.Output {
+// dropped: `show ip eigrp traffic`. The lines about the process are the same for each
+// instance.
+func ShowTraffic(r *core.StatusReport, p Process, v View) cli.Output {
 	list := make([]trafficJSON, len(r.Instances))
 	for i := range r.Instances {
 		list[i] = trafficOf(&r.Instances[i])
 	}
-	return cli.Output{JSON: map[string]any{"instances": list}, Text: func(w io.Writer) {
+	return cli.Output{JSON: map[string]any{"instances": list, "process": p}, Text: func(w io.Writer) {
 		v.each(w, len(r.Instances), func(i int) {
 			in := &r.Instances[i]
 			fmt.Fprintln(w, heading(in.Identity, "Traffic Statistics"))
@@ -80,6 +91,9 @@ func ShowTraffic(r *core.StatusReport, v View) cli.Output {
 				n := t.of(&in.Counters)
 				fmt.Fprintf(w, "  %s sent/received: %d/%d\n", t.title, n.Sent, n.Received)
 			}
+			fmt.Fprintf(w, "  Hello Process ID: %d\n  PDM Process ID: %d\n", p.ID, p.ID)
+			fmt.Fprintf(w, "  Socket Queue: -/-/-/%d (current/max/highest/drops)\n", p.SocketDrops)
+			fmt.Fprintf(w, "  Input Queue: 0/%d/%d/%d (current/max/highest/drops)\n", p.QueueLimit, p.QueueHighest, p.QueueDrops)
 			for _, d := range core.DropReasons() {
 				if n := in.Counters.Dropped[d]; n > 0 {
 					fmt.Fprintf(w, "  Dropped: %8d %s\n", n, d)

@@ -2,8 +2,10 @@ package edge
 
 import (
 	"fmt"
+	"os"
 	"time"
 
+	"github.com/godmvpn/godmvpn/eigrpd/cli"
 	"github.com/godmvpn/godmvpn/eigrpd/core"
 )
 
@@ -35,6 +37,13 @@ func (e *Edge) watch() {
 		e.overrun(&lost, e.driver.Stats().Dropped, "more came than could be looked at")
 		e.overrun(&unread, e.sockets.unread(), "the buffer of a socket was full (net.core.rmem_max limits it)")
 	}
+}
+
+// Process returns what is counted for the daemon as a whole. What waits when this is
+// asked was looked at before the question.
+func (e *Edge) Process() cli.Process {
+	stats := e.driver.Stats()
+	return cli.Process{ID: os.Getpid(), QueueLimit: rxQueue, QueueHighest: stats.MaxQueue, QueueDrops: stats.Dropped, SocketDrops: e.sockets.unread()}
 }
 
 // overrun tells of packets that were lost since the last look.
