@@ -162,7 +162,7 @@ func (d *Daemon) showTimers(ctx context.Context, v cli.View) (libcli.Output, err
 // lines shows a configuration, or why there is none.
 func lines(all []string, err error) (libcli.Output, error) {
 	if err != nil {
-		return libcli.Output{JSON: map[string]any{"error": err.Error()}, Text: func(w io.Writer) { fmt.Fprintf(w, "%% %v\n", err) }}, nil
+		return libcli.Output{}, err
 	}
 	return libcli.Output{JSON: map[string]any{"lines": all}, Text: func(w io.Writer) {
 		for _, line := range all {

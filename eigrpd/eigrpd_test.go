@@ -3,6 +3,7 @@ package eigrpd_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -39,6 +40,7 @@ func TestExchange(t *testing.T) {
 func TestCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, _ := exchanged(t)
+		hub.configure(config + "router eigrp SPARE\n shutdown\n")
 		lines := map[string]string{ // what they must say
 			"show ip eigrp neighbors":                        "172.31.0.11",
 			"show ip eigrp neighbors detail":                 "172.31.0.11",
@@ -60,7 +62,7 @@ func TestCommands(t *testing.T) {
 			"show eigrp protocols":                           "100",
 			"show ip protocols":                              `Routing Protocol is "eigrp 100"`,
 			"show eigrp upgrade-cli 100 DMVPN":               "address-family ipv4 unicast autonomous-system 100",
-			"show eigrp downgrade-cli NOSUCH":                "",
+			"show eigrp downgrade-cli SPARE":                 "no router eigrp SPARE",
 			"clear ip eigrp counters":                        "",
 			"clear ip eigrp neighbors soft":                  "",
 			"clear ip eigrp neighbors 172.31.0.99":           "",
@@ -87,6 +89,9 @@ func TestCommands(t *testing.T) {
 			}
 			m, _ := grammar.Parse([]string{cli.ModeEnable}, line)
 			seen[m.Command.ID] = true
+		}
+		if err := hub.daemon.Exec(context.Background(), plugin.Command{ID: "eigrp.show-downgrade"}, io.Discard); err == nil {
+			t.Error("a router that is not there was converted")
 		}
 		for _, c := range eigrpd.Grammar().Commands {
 			if (c.Mode == cli.ModeExec || c.Mode == cli.ModeEnable) && !seen[c.ID] && !strings.Contains(c.ID, "debug") {

@@ -75,7 +75,7 @@ func (r *reader) refuse(msg string, path ...string) {
 func (r *reader) start(in *instance, line []string) bool {
 	for _, old := range r.instances {
 		if old.cfg.Key == in.cfg.Key {
-			r.refuse(fmt.Sprintf("autonomous system %d is there already, in %s", in.cfg.AS, old.where()), line...)
+			r.refuse(fmt.Sprintf("autonomous system %d is there twice, in %s and in %s", in.cfg.AS, old.where(), in.where()), line...)
 			return false
 		}
 	}

@@ -324,11 +324,11 @@ func TestContradictions(t *testing.T) {
 	const af, af6 = "router eigrp N\n address-family ipv4 autonomous-system 1\n", "router eigrp N\n address-family ipv6 autonomous-system 1\n"
 	const tunnel = af + "  af-interface Tunnel0\n"
 	for _, tc := range []struct{ text, line, msg string }{
-		{"router eigrp 1\n" + af, "eigrp.family/ipv4//1", "autonomous system 1 is there already, in classic mode"},
-		{af + "router eigrp O\n address-family ipv4 unicast autonomous-system 1\n", "eigrp.family/ipv4//1", "is there already, in router eigrp N"},
-		{"router eigrp 1\n address-family ipv4 vrf A autonomous-system 5\nrouter eigrp 2\n address-family ipv4 vrf A\n  autonomous-system 5\n", "eigrp.autonomous-system", "autonomous system 5 is there already"},
+		{"router eigrp 1\n" + af, "eigrp.family/ipv4//1", "autonomous system 1 is there twice, in classic mode and in router eigrp N"},
+		{af + "router eigrp O\n address-family ipv4 unicast autonomous-system 1\n", "eigrp.family/ipv4//1", "is there twice, in router eigrp N and in router eigrp O"},
+		{"router eigrp 1\n address-family ipv4 vrf A autonomous-system 5\nrouter eigrp 2\n address-family ipv4 vrf A\n  autonomous-system 5\n", "eigrp.autonomous-system", "autonomous system 5 is there twice"},
 		{"router eigrp 1\n address-family ipv4 vrf A autonomous-system 5\n  autonomous-system 6\n", "eigrp.autonomous-system", "autonomous system 5 already"},
-		{"ipv6 router eigrp 1\n" + af6, "eigrp.classic6/1", "already, in router eigrp N"},
+		{"ipv6 router eigrp 1\n" + af6, "eigrp.classic6/1", "there twice, in router eigrp N and in classic mode"},
 		{"router eigrp 70000\n", "eigrp.named/70000", "a number up to 65535"},
 		{"interface Tunnel0\n ip hello-interval eigrp 1 20\n" + af, "eigrp.if-hello-interval/ip/1", "the line goes under af-interface Tunnel0 of router eigrp N"},
 		{"interface Tunnel0\n ip dampening-change eigrp 1\n" + af, "eigrp.refused-if-dampening", "not supported: metrics of interfaces"},
