@@ -269,6 +269,9 @@ func (p *Config) length() int {
 }
 
 func (p *Config) write(a *appender) {
+	if len(p.Attributes) > MaxConfig {
+		a.fail(ReasonTooMany)
+	}
 	a.u8(byte(p.Kind), 0, 0, 0)
 	for i := range p.Attributes {
 		at := &p.Attributes[i]

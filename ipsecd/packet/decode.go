@@ -349,6 +349,9 @@ func (d *decoder) config(v *wire.Reader) Payload {
 		} else if n > 0 {
 			a.Value = v.Bytes(n)
 		}
+		if len(p.Attributes) == MaxConfig {
+			d.fail(ReasonTooMany, at)
+		}
 		p.Attributes = append(p.Attributes, a)
 	}
 	return p

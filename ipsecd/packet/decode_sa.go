@@ -87,6 +87,10 @@ func (d *decoder) transform(s *wire.Reader) Transform {
 			t.KeyLength = k
 			continue
 		}
+		if len(t.Attributes) == MaxAttributes {
+			d.fail(ReasonTooMany, at)
+			break
+		}
 		t.Attributes = append(t.Attributes, a)
 	}
 	return t

@@ -49,7 +49,8 @@
 //
 // MaxMessageSize bounds a message and, since every value has octets of its own there,
 // what Parse allocates. A message has at most MaxPayloads payloads, an SA payload
-// MaxProposals proposals of MaxTransforms transforms. A Message owns its memory: it
+// MaxProposals proposals of MaxTransforms transforms of MaxAttributes attributes that are
+// not known, a configuration MaxConfig attributes. A Message owns its memory: it
 // keeps no reference to what it was read from.
 //
 // # What is not checked

@@ -15,6 +15,11 @@ const (
 	MaxProposals = 64
 	// MaxTransforms bounds the transforms of a proposal.
 	MaxTransforms = 128
+	// MaxAttributes bounds the attributes of a transform besides Key Length. The RFC
+	// knows none.
+	MaxAttributes = 8
+	// MaxConfig bounds the attributes of a configuration.
+	MaxConfig = 256
 	// MaxFragments bounds the Total Fragments of a fragment (RFC 7383 section 2.5).
 	// More would be more than MaxMessageSize with 256 octets in each.
 	MaxFragments = 256

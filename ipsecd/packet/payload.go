@@ -124,7 +124,7 @@ type Delete struct {
 // looked into.
 type Config struct {
 	Kind       ConfigType
-	Attributes []ConfigAttribute
+	Attributes []ConfigAttribute // up to MaxConfig
 }
 
 // ConfigAttribute is an attribute of a Config.

@@ -218,6 +218,38 @@ func TestTooMany(t *testing.T) {
 	wantError(t, err, Error{ReasonProposal, 4 + 8*MaxProposals, TypeSA})
 }
 
+// There is an end to attributes (RFC 7296 sections 3.3.5 and 3.15.1 have none).
+func TestTooManyAttributes(t *testing.T) {
+	for _, n := range []int{MaxAttributes, MaxAttributes + 1} {
+		p := &SA{[]Proposal{{Number: 1, Protocol: ProtocolIKE, Transforms: []Transform{{Type: Encryption, Attributes: slices.Repeat([]Attribute{{Type: 99}}, n)}}}}}
+		_, err := AppendPayloads(nil, []Payload{p})
+		m := 8 + 4*n
+		b := append([]byte{0, 0, 0, byte(12 + m), 0, 0, 0, byte(8 + m), 1, 1, 0, 1, 0, 0, 0, byte(m), 1, 0, 0, 0}, slices.Repeat([]byte{0, 99, 0, 0}, n)...)
+		_, read := ParsePayloads(TypeSA, b)
+		if n <= MaxAttributes {
+			if err != nil || read != nil {
+				t.Error(err, read)
+			}
+			continue
+		}
+		wantError(t, err, Error{ReasonTooMany, 0, TypeSA})
+		wantError(t, read, Error{ReasonTooMany, 20 + 4*MaxAttributes, TypeSA})
+	}
+	for _, n := range []int{MaxConfig, MaxConfig + 1} {
+		_, err := AppendPayloads(nil, []Payload{&Config{Attributes: make([]ConfigAttribute, n)}})
+		b := append([]byte{0, 0, byte((8 + 4*n) >> 8), byte((8 + 4*n) & 0xff), 1, 0, 0, 0}, make([]byte, 4*n)...)
+		_, read := ParsePayloads(TypeConfig, b)
+		if n <= MaxConfig {
+			if err != nil || read != nil {
+				t.Error(err, read)
+			}
+			continue
+		}
+		wantError(t, err, Error{ReasonTooMany, 0, TypeConfig})
+		wantError(t, read, Error{ReasonTooMany, 8 + 4*MaxConfig, TypeConfig})
+	}
+}
+
 // The header's length is that of the datagram (RFC 7296 section 3.1).
 func TestLength(t *testing.T) {
 	b := octets(t, goldens(t)[2].hex)

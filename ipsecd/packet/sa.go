@@ -40,7 +40,7 @@ type Transform struct {
 	ID        uint16
 	KeyLength uint16 // in bits; 0: there is no such attribute
 	// Attributes are those that are no Key Length, or a second one, or one that is
-	// malformed. Whoever finds one must not accept the transform (section 3.3.6).
+	// malformed; up to MaxAttributes. Whoever finds one must not accept the transform (section 3.3.6).
 	Attributes []Attribute
 }
 
@@ -131,6 +131,9 @@ func (a *appender) substructure(last bool, more byte, n int) {
 }
 
 func (a *appender) attributes(t *Transform) {
+	if len(t.Attributes) > MaxAttributes {
+		a.fail(ReasonTooMany)
+	}
 	if t.KeyLength != 0 {
 		a.u16(AttributeKeyLength | shortBit)
 		a.u16(t.KeyLength)
