@@ -105,7 +105,10 @@ func newInstance(c *Core, k Key) *instance {
 		neighbors: make(map[dual.NeighborID]*neighbor), byAddr: make(map[neighborKey]*neighbor),
 	}
 	in.hooks = hooks{
-		send:  in.transmit,
+		send: in.transmit,
+		backlog: func(i *iface, to []dual.NeighborID) int {
+			return in.transport.Backlog(rtp.InterfaceID(i.id), peerIDs(to))
+		},
 		reset: func(now clock.Instant, n *neighbor, why string) { in.down(now, n, why, aloud) },
 		trace: in.trace,
 	}

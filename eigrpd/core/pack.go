@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
@@ -10,22 +11,28 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
-// outbox is what DUAL wants sent on an interface since the last flush: groups of
-// messages that may share packets, in the order in which they go out. DUAL wants its
-// order kept for each prefix and neighbour; between prefixes there is none.
+// outbox is what DUAL wants sent on an interface: groups of messages that may share
+// packets, in the order in which they go out. DUAL wants its order kept for each prefix
+// and neighbour; between prefixes there is none.
+//
+// Messages wait here as long as reliable transport has others to send before: so packets
+// are full, and an UPDATE of what changes often takes the place of one that waits.
 type outbox struct {
-	groups []*sending
-	open   map[string]int       // the last group of a kind and receivers
-	at     map[netip.Prefix]int // the last group that has a message of a prefix
+	groups []*sending           // with those that went, until there are many
+	open   map[string]int       // the last group of a kind and receivers that did not go yet
+	at     map[netip.Prefix]int // the last group that has, or had, a message of a prefix
 }
 
 // sending are messages of one kind to the same receivers.
 type sending struct {
+	key        string
 	kind       dual.Kind
 	to, except []dual.NeighborID
 	messages   []dual.Message[attribute]
-	place      map[netip.Prefix]int // of UPDATEs, in messages
+	next       int                  // those before it went
+	place      map[netip.Prefix]int // of those that did not go, in messages
 	last       bool                 // End of Table
+	gone       bool                 // all went
 }
 
 // enqueue puts a message of DUAL into the outbox of its interface. An UPDATE takes the
@@ -33,13 +40,11 @@ type sending struct {
 func (in *instance) enqueue(s dual.Send[attribute]) {
 	o := in.outbox(s.Interface)
 	g := o.group(s.Kind, s.To, s.Except, s.Prefix)
-	if s.Kind == dual.Update {
-		if k, ok := g.place[s.Prefix]; ok {
-			g.messages[k] = s.Message
-			return
-		}
-		g.place[s.Prefix] = len(g.messages)
+	if k, ok := g.place[s.Prefix]; ok && s.Kind == dual.Update {
+		g.messages[k] = s.Message
+		return
 	}
+	g.place[s.Prefix] = len(g.messages)
 	g.messages = append(g.messages, s.Message)
 }
 
@@ -62,7 +67,7 @@ func (o *outbox) group(kind dual.Kind, to, except []dual.NeighborID, p netip.Pre
 	if !ok || told && k < last {
 		k = len(o.groups)
 		o.open[key] = k
-		o.groups = append(o.groups, &sending{kind: kind, to: to, except: except, place: make(map[netip.Prefix]int)})
+		o.groups = append(o.groups, &sending{key: key, kind: kind, to: to, except: except, place: make(map[netip.Prefix]int)})
 	}
 	if p.IsValid() {
 		o.at[p] = k
@@ -107,16 +112,90 @@ func (in *instance) routesFlush(now clock.Instant) {
 	if in.restarting() {
 		return
 	}
+	order := in.routes.outOrder[:0]
 	for _, id := range in.routes.outOrder {
-		i := in.routes.links[id]
-		if o := in.routes.out[id]; i != nil && o != nil {
-			for _, g := range o.groups {
-				in.pack(now, i, g)
-			}
+		o, i := in.routes.out[id], in.routes.links[id]
+		if o != nil && i != nil && in.empty(now, i, o) {
+			order = append(order, id)
+			continue
 		}
 		delete(in.routes.out, id)
 	}
-	in.routes.outOrder = in.routes.outOrder[:0]
+	in.routes.outOrder = order
+}
+
+// manyGone is how many groups that went an outbox may have before it is put in order.
+const manyGone = 256
+
+// empty sends what an outbox has but what has to wait. It reports whether any is left.
+func (in *instance) empty(now clock.Instant, i *iface, o *outbox) bool {
+	var held []*sending
+	var many []*sending                    // those of held to several neighbours
+	var one map[dual.NeighborID][]*sending // those to one
+	gone := 0
+	for _, g := range o.groups {
+		if g.gone {
+			gone++
+			continue
+		}
+		// What has to wait behind its like waits in any case; else it must not overtake
+		// what the same neighbours are to hear of the same prefixes.
+		wait := in.backlog(i, g) || slices.ContainsFunc(many, g.meets)
+		if len(g.to) == 1 {
+			wait = wait || slices.ContainsFunc(one[g.to[0]], g.meets)
+		} else {
+			for _, list := range one { // unordered: any
+				wait = wait || slices.ContainsFunc(list, g.meets)
+			}
+		}
+		if !wait && in.pack(now, i, o, g) {
+			continue
+		}
+		held = append(held, g)
+		if len(g.to) != 1 {
+			many = append(many, g)
+			continue
+		}
+		if one == nil {
+			one = make(map[dual.NeighborID][]*sending)
+		}
+		one[g.to[0]] = append(one[g.to[0]], g)
+	}
+	if gone > manyGone && len(held) > 0 {
+		o.keep(held)
+	}
+	return len(held) > 0
+}
+
+// backlog reports whether reliable transport has packets to send before those of a group.
+func (in *instance) backlog(i *iface, g *sending) bool {
+	return in.hooks.backlog != nil && in.hooks.backlog(i, g.to) > 0
+}
+
+// meets reports whether two groups have a prefix in common.
+func (g *sending) meets(h *sending) bool {
+	if len(h.place) < len(g.place) {
+		g, h = h, g
+	}
+	for p := range g.place { // unordered: any
+		if _, ok := h.place[p]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// keep leaves some groups in the outbox.
+func (o *outbox) keep(groups []*sending) {
+	o.groups = groups
+	clear(o.open)
+	clear(o.at)
+	for k, g := range groups {
+		o.open[g.key] = k
+		for p := range g.place { // unordered: each by itself
+			o.at[p] = k
+		}
+	}
 }
 
 var opcodes = map[dual.Kind]packet.Opcode{
@@ -125,24 +204,39 @@ var opcodes = map[dual.Kind]packet.Opcode{
 }
 
 // pack puts messages into as few packets as the MTU of the interface admits, each
-// destination with a TLV of its own.
-func (in *instance) pack(now clock.Instant, i *iface, g *sending) {
+// destination with a TLV of its own, until there are packets that have to go before. It
+// reports whether all went.
+func (in *instance) pack(now clock.Instant, i *iface, o *outbox, g *sending) bool {
 	wide, room := in.tellsWide(i), in.room(i)
-	var tlvs []byte
-	for k := range g.messages {
-		tlv := in.tlv(&g.messages[k], wide)
-		if len(tlvs) > 0 && len(tlvs)+len(tlv) > room {
-			in.hooks.send(now, i, g.to, g.except, opcodes[g.kind], 0, tlvs)
-			tlvs = nil
+	for {
+		if in.backlog(i, g) {
+			return false
 		}
-		tlvs = append(tlvs, tlv...)
-	}
-	var flags packet.Flags
-	if g.last {
-		flags = packet.FlagEndOfTable
-	}
-	if len(tlvs) > 0 || g.last {
-		in.hooks.send(now, i, g.to, g.except, opcodes[g.kind], flags, tlvs)
+		var tlvs []byte
+		for ; g.next < len(g.messages); g.next++ {
+			m := &g.messages[g.next]
+			tlv := in.tlv(m, wide)
+			if len(tlvs) > 0 && len(tlvs)+len(tlv) > room {
+				break
+			}
+			tlvs = append(tlvs, tlv...)
+			delete(g.place, m.Prefix)
+		}
+		var flags packet.Flags
+		g.gone = g.next == len(g.messages)
+		if g.gone && g.last {
+			flags = packet.FlagEndOfTable
+		}
+		if len(tlvs) > 0 || flags != 0 {
+			in.hooks.send(now, i, g.to, g.except, opcodes[g.kind], flags, tlvs)
+		}
+		if g.gone {
+			g.messages = nil
+			if k, ok := o.open[g.key]; ok && o.groups[k] == g {
+				delete(o.open, g.key)
+			}
+			return true
+		}
 	}
 }
 

@@ -13,6 +13,9 @@ type hooks struct {
 	// send hands a packet to reliable transport: to some neighbours, or, if to is empty,
 	// to all that are up on the interface but those in except.
 	send func(now clock.Instant, i *iface, to, except []dual.NeighborID, op packet.Opcode, flags packet.Flags, tlvs []byte)
+	// backlog returns how many packets reliable transport has for some neighbours, or all,
+	// that cannot go yet; nil: never any.
+	backlog func(i *iface, to []dual.NeighborID) int
 	// reset ends an adjacency, which may form again.
 	reset func(now clock.Instant, n *neighbor, why string)
 	trace func(now clock.Instant, t Trace)

@@ -21,6 +21,37 @@ func (t *Transport) Peer(id PeerID) (PeerStats, bool) {
 	return PeerStats{p.srtt, p.rto, p.queue.len(), p.last, p.retransmissions, p.tries}, true
 }
 
+// Backlog returns how many packets wait behind one that is under way, and will go before
+// the next that is sent: to the neighbour in to that has the fewest, or, if to is nil, to
+// all on the interface. Who has much to say may keep it until there are none: a later
+// word takes the place of an earlier one then.
+func (t *Transport) Backlog(on InterfaceID, to []PeerID) int {
+	l := t.links[on]
+	switch {
+	case l == nil:
+		return 0
+	case to == nil && l.Multicast:
+		return l.waiting.len()
+	}
+	least := -1
+	note := func(p *peer) {
+		if n := max(p.queue.len()-1, 0); p.up && (least < 0 || n < least) {
+			least = n
+		}
+	}
+	if to == nil {
+		for _, p := range l.peers {
+			note(p)
+		}
+	}
+	for _, id := range to {
+		if p := t.peers[id]; p != nil {
+			note(p)
+		}
+	}
+	return max(least, 0)
+}
+
 // LinkStats is what `show ip eigrp interfaces detail` has of the transport. Hellos
 // but those with a Sequence TLV are the caller's to add.
 type LinkStats struct {
