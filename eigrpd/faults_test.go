@@ -69,6 +69,8 @@ var faults = map[string]fault{
 		shows: map[string]string{"show ip eigrp interfaces detail": "Authentication mode is not set"}},
 	"key number": {drop: core.DropKey, a: oneKey("1", "secret"), b: oneKey("2", "secret"), log: "key ID 2 is not valid"},
 	"key string": {drop: core.DropDigest, a: oneKey("1", "secret"), b: oneKey("1", "other"), log: "wrong digest"},
+	"no key": {drop: core.DropKey, a: "interface Tunnel0\n ip authentication mode eigrp 100 md5\n ip authentication key-chain eigrp 100 K\n" + plain, b: oneKey("1", "secret"),
+		log: "%DUAL-4-NOKEY", shows: map[string]string{"show ip eigrp interfaces detail": `key-chain is "K", no valid key`}},
 	"K-values": {drop: core.DropKValues, a: plain, b: plain + " metric weights 0 1 1 1 0 0\n", log: "K-value mismatch",
 		shows: map[string]string{"show ip protocols": "Metric weight K1=1, K2=0, K3=1, K4=0, K5=0"}},
 	"one direction": {drop: core.DropNoNeighbor, a: plain, do: func(p *puppet) {
