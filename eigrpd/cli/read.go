@@ -18,7 +18,7 @@ import (
 // that contradict themselves are zebra's to refuse.
 func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 	set, _ := policy.Read(tree)
-	r := &reader{}
+	r := &reader{set: set}
 	for _, block := range tree.Nodes {
 		switch block.ID {
 		case CmdClassic, CmdClassic6:
@@ -46,6 +46,7 @@ func compareKeys(a, b core.Key) int {
 
 // reader collects instances and what is refused.
 type reader struct {
+	set       *policy.Set
 	instances []*instance
 	errs      []plugin.LineError
 }
@@ -230,6 +231,7 @@ func (r *reader) family(in *instance, block *conf.Node, path ...string) {
 		}
 		in.cfg.Default = standard.cfg
 		r.timers(standard)
+		r.keys(standard)
 	}
 	for _, n := range block.Nodes {
 		switch n.ID {
@@ -307,6 +309,7 @@ func (r *reader) finish(in *instance) core.InstanceConfig {
 	for _, name := range sorted(in.ifaces) {
 		i := in.ifaces[name]
 		r.timers(i)
+		r.keys(i)
 		in.cfg.Interfaces = append(in.cfg.Interfaces, i.cfg)
 	}
 	slices.Sort(in.cfg.Enabled)

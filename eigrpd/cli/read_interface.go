@@ -106,6 +106,28 @@ func (i *iface) authentication(n *conf.Node) string {
 	return ""
 }
 
+// algorithms are what the kinds of authentication are for a key.
+var algorithms = map[core.Authentication]policy.Algorithm{core.AuthenticationMD5: policy.AlgorithmMD5, core.AuthenticationSHA256: policy.AlgorithmHMACSHA256}
+
+// keys refuses a key chain of which a key is for another algorithm than that of the
+// interface. Whether the chain exists is not asked: without one there is no key, and
+// nothing is accepted.
+func (r *reader) keys(i *iface) {
+	chain, mode := r.set.KeyChain(i.cfg.KeyChain), algorithms[i.cfg.Authentication]
+	line := i.blame[CmdIfAuthKeys]
+	if line == nil { // the chain is that of all interfaces
+		line = i.blame[CmdIfAuthMode]
+	}
+	if chain == nil || line == nil || mode == policy.AlgorithmDefault {
+		return
+	}
+	for _, k := range chain.Keys {
+		if k.Algorithm != policy.AlgorithmDefault && k.Algorithm != mode {
+			r.refuse(fmt.Sprintf("key %d of key chain %s is for %v, but packets are authenticated by %v", k.ID, chain.Name, k.Algorithm, mode), line...)
+		}
+	}
+}
+
 // timers refuses a hold time that a line gives and that is not above the hello
 // interval, and fills in one that no line gives.
 func (r *reader) timers(i *iface) {

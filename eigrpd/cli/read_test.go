@@ -126,7 +126,7 @@ func fullInstance() core.InstanceConfig {
 }
 
 // keyChains defines a key chain.
-const keyChains = "key chain KEYS\n key 1\n  key-string one\n"
+const keyChains = "key chain KEYS\n key 1\n  key-string one\n key 2\n  key-string two\n  cryptographic-algorithm md5\n"
 
 func TestReadClassic(t *testing.T) {
 	cfg := load(t, keyChains+`interface Tunnel0
@@ -361,6 +361,10 @@ func TestContradictions(t *testing.T) {
 		{tunnel + "   summary-address 2001:db8::/32\n", "eigrp.if-summary-address///2001:db8::/32", "no address of IPv4"},
 		{tunnel + "   summary-address 224.0.0.0 240.0.0.0\n", "eigrp.if-summary-address/224.0.0.0/240.0.0.0/", "not a network of routers"},
 		{tunnel + "   next-hop-self no-ecmp-mode\n", "eigrp.if-next-hop-self", "no next-hop-self no-ecmp-mode"},
+		{"key chain K\n key 1\n  key-string x\n key 2\n  key-string x\n  cryptographic-algorithm hmac-sha-256\n" + tunnel + "   authentication mode md5\n   authentication key-chain K\n",
+			"eigrp.if-authentication-key-chain", "key 2 of key chain K is for hmac-sha-256, but packets are authenticated by md5"},
+		{"key chain K\n key 1\n  key-string x\n  cryptographic-algorithm md5\n" + af + "  af-interface default\n   authentication key-chain K\n  af-interface Tunnel0\n   authentication mode hmac-sha-256 x\n",
+			"eigrp.if-authentication-mode", "key 1 of key chain K is for md5, but packets are authenticated by hmac-sha-256"},
 		{tunnel + "   authentication mode hmac-sha-256 7 zz\n", "eigrp.if-authentication-mode", "Cisco's type 7"},
 		{tunnel + "   authentication mode hmac-sha-256 123456789012345678901234567890123\n", "eigrp.if-authentication-mode", "longer than 32"},
 	} {
