@@ -83,10 +83,11 @@
 // while our own INIT is not acknowledged it is the answer to ours: else two routers
 // could restart each other for ever. And an INIT is acknowledged by nothing but ours,
 // which is sent again for it if need be: so whoever has an acknowledgment knows that
-// the neighbour of this life has its INIT, and has its INIT as well. Other
-// makes acknowledge it alone: if theirs comes after that, ours is sent once more. A restarted router begins its numbers anew, best at random: by
-// its number an INIT is told from its own duplicate. Packets of its former life must
-// not be under way any longer: nothing tells them from new ones.
+// the neighbour of this life has its INIT, and has its INIT as well. Other makes
+// acknowledge it alone: if theirs comes after that, ours is sent once more. A restarted
+// router begins its numbers anew, best at random: by its number an INIT is told from
+// its own duplicate. Packets of its former life must not be under way any longer:
+// nothing tells them from new ones.
 //
 // # Decisions the RFC leaves open
 //

@@ -50,9 +50,13 @@ func (p *peer) judge(h Header) Verdict {
 		return NotForUs
 	case h.Flags&packet.FlagInit != 0 && !h.Multicast && (!p.met || h.Seq != p.init):
 		// As long as ours is not acknowledged, an INIT is the answer to it or has crossed
-		// it. Else two routers could make each other begin anew for ever.
-		if !p.isInit() && (p.met || p.greeting != nil && p.sent) {
+		// it. Else two routers could make each other begin anew for ever. One that comes
+		// after it may be late; not so if more than that is under way or was acknowledged.
+		if !p.isInit() && (p.met || p.beyond || p.greeting != nil && p.sent) {
 			return Restarted
+		}
+		if p.met && newer(p.init, h.Seq) && h.Ack != p.queue.front().seq {
+			return OutOfOrder // most likely late; what it is shows when ours is acknowledged
 		}
 		p.met, p.init, p.accept = true, h.Seq, false
 		return Deliver
@@ -109,6 +113,7 @@ func (t *Transport) acked(p *peer, seq uint32) {
 	p.rto = p.timeout()
 	t.timers.Clear(timer{retransmit, uint32(p.id)})
 	t.leaveFlow(p)
+	p.beyond = p.greeting != nil
 	if o.Flags&packet.FlagInit != 0 {
 		p.greeting = o
 		if p.owed { // it waited to go with this

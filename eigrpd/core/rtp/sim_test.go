@@ -51,6 +51,7 @@ type node struct {
 
 	heard  map[PeerID]clock.Instant // when the last packet of a neighbour comes in
 	silent bool                     // what it sends gets lost
+	other  bool                     // of another make: acknowledges an INIT alone
 	octets int                      // sent, as pacing counts them
 }
 
@@ -73,7 +74,7 @@ func newNetwork(seed uint64, n int) *network {
 }
 
 func (net *network) join(id PeerID) {
-	net.nodes = append(net.nodes, &node{id: id, net: net, lives: map[PeerID][][]uint32{}, taken: map[PeerID]place{}, heard: map[PeerID]clock.Instant{}})
+	net.nodes = append(net.nodes, &node{id: id, net: net, other: !net.star && net.rng.IntN(4) == 0, lives: map[PeerID][][]uint32{}, taken: map[PeerID]place{}, heard: map[PeerID]clock.Instant{}})
 }
 
 // boot starts all routers.
@@ -233,6 +234,12 @@ func (n *node) do(e Effect) {
 	switch e := e.(type) {
 	case Transmit:
 		n.octets += smallest + len(e.TLVs)
+		if n.other && e.Flags&packet.FlagInit != 0 && e.Ack != 0 {
+			n.do(SendAck{e.Interface, e.Peer, e.Ack})
+			if e.Ack = 0; e.Attempt > 1 && net.rng.IntN(2) == 0 {
+				return
+			}
+		}
 		h := Header{Opcode: e.Opcode, Flags: e.Flags, Seq: e.Seq, Ack: e.Ack, Multicast: e.Peer == 0}
 		to := net.nodes
 		if e.Peer != 0 {
@@ -309,6 +316,12 @@ func (net *network) chatter() {
 		}
 	}
 	switch {
+	case net.rng.IntN(100) == 0: // it has not heard of one for too long
+		if p := net.nodes[net.rng.IntN(len(net.nodes))]; p != n {
+			n.greet(p.id)
+		}
+	case net.rng.IntN(100) == 0:
+		n.t.SetLink(net.now, Link{ID: segment, Bandwidth: uint64(net.rng.IntN(3)) * 5000, Multicast: net.rng.IntN(2) == 0})
 	case net.rng.IntN(3) > 0:
 		n.send(nil, nil, packet.Update, 0)
 	case net.rng.IntN(2) == 0:

@@ -74,6 +74,7 @@ type peer struct {
 
 	met             bool      // its INIT was received
 	greeting        *outgoing // our INIT, when it was acknowledged
+	beyond          bool      // it has acknowledged more than that
 	init            uint32    // the sequence number of that
 	last            uint32    // the sequence number that was delivered last
 	owed            bool      // that is to be acknowledged
