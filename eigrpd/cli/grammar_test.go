@@ -9,7 +9,6 @@ import (
 
 	"github.com/godmvpn/godmvpn/eigrpd/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
-	"github.com/godmvpn/godmvpn/lib/policy"
 )
 
 var (
@@ -334,40 +333,5 @@ func TestNo(t *testing.T) {
 		if got := strings.Join(left, "; "); got != tc.rest {
 			t.Errorf("%q then %q leaves %q, want %q", tc.line, tc.no, got, tc.rest)
 		}
-	}
-}
-
-// TestRefused wants a reason for each line that is known and not done, in each of its
-// modes, and for its block to be taken without it.
-func TestRefused(t *testing.T) {
-	g := grammar(t)
-	opener := map[string]string{
-		cli.ModeClassic: "router eigrp 1\n", cli.ModeClassicAF: "router eigrp 1\n address-family ipv4 vrf R autonomous-system 2\n", cli.ModeClassic6: "ipv6 router eigrp 1\n",
-		cli.ModeNamed: "router eigrp N\n", cli.ModeFamily: "router eigrp N\n address-family ipv4 autonomous-system 1\n", "interface": "interface Tunnel0\n",
-		cli.ModeDefault:   "router eigrp N\n address-family ipv4 autonomous-system 1\n  af-interface default\n",
-		cli.ModeInterface: "router eigrp N\n address-family ipv4 autonomous-system 1\n  af-interface Tunnel0\n",
-		cli.ModeTopology:  "router eigrp N\n address-family ipv4 autonomous-system 1\n  topology base\n",
-	}
-	plain := strings.NewReplacer("{ip|ipv6}", "ip", "{ipv4|ipv6}", "ipv4", "family:", "", "as:<1-65535>", "1", " [rest:LINE(200)]", " x y", "addr:ADDR", "10.0.0.1",
-		"ifname:IFNAME", "Tunnel0", "hops:<2-100>", "5", "number:<1-65535>", "1", "seconds:<1-65535>", "10", "name:WORD(32)", "N", "{version|holddown}", "version",
-		"{isis|lisp|mobile|odr|omp}", "isis", "{event-log-size|event-logging|log-event-type}", "event-logging")
-	found := 0
-	for _, c := range cli.Grammar().Commands {
-		if !c.Hidden {
-			continue
-		}
-		found++
-		text := opener[c.Mode] + "   " + plain.Replace(c.Pattern) + "\n"
-		tree, errs := conf.Load(g, text, "test")
-		if errs != nil {
-			t.Errorf("%s: %v", text, errs)
-			continue
-		}
-		if _, refused := cli.Read(tree.Filter(cli.Owner, policy.SharedIDs()...)); len(refused) != 1 || !strings.HasPrefix(refused[0].Msg, "not supported: ") {
-			t.Errorf("%s: refused with %q", text, refused)
-		}
-	}
-	if found < 60 {
-		t.Errorf("%d refused lines", found)
 	}
 }
