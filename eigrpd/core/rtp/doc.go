@@ -61,9 +61,10 @@
 //     runs, a multicast that somebody has not acknowledged holds up the next.
 //   - Pacing, of an interface: after a packet comes the time that it takes at half (or
 //     bandwidth-percent) of the bandwidth. At 100 kbit/s that is 240 ms for 1,500
-//     octets, and RTO 1,440 ms. At least 10 ms below 1,544 kbit/s; none at all where
-//     1,500 octets take less than 1 ms. Acknowledgments and Hellos never wait; the next
-//     packet waits for them.
+//     octets, and RTO 1,440 ms. None at all where 1,500 octets take less than 1 ms.
+//     Acknowledgments and Hellos never wait; the next packet waits for them. There is
+//     no least gap, as IOS is said to have (10 ms): for the INITs of a thousand spokes
+//     a hub would take ten seconds, whatever its bandwidth.
 //
 // Each neighbour is at most once in line, so that a hub retransmits to a thousand
 // dead spokes no faster than its bandwidth allows.

@@ -29,11 +29,7 @@ func (l *link) duration(octets int) time.Duration {
 // Hellos before it. Those never wait themselves; that they never hold packets up for
 // long, however many there are, is why no more of them counts than one packet.
 func (l *link) charge(now clock.Instant, octets int) {
-	gap := l.gap(octets)
-	if gap > 0 && l.Bandwidth < slow {
-		gap = max(gap, minGap)
-	}
-	l.free = now.Add(gap + min(l.debt, l.gap(largest)))
+	l.free = now.Add(l.gap(octets) + min(l.debt, l.gap(largest)))
 	l.debt = 0
 }
 

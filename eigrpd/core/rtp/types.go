@@ -80,12 +80,10 @@ const (
 	rtoFactor    = 6               // RTO is that many SRTT, or pacing intervals
 	minFlow      = 50 * time.Millisecond
 	maxFlow      = 5 * time.Second
-	flowFactor   = 4    // the multicast flow timer is that many SRTT
-	largest      = 1500 // octets of the packet after which pacing times are stated
-	smallest     = 40   // and of one without TLVs: two headers
-	percent      = 50   // section 5.2.1
-	slow         = 1544 // kbit/s: on less, reliable packets are at least minGap apart
-	minGap       = 10 * time.Millisecond
+	flowFactor   = 4                // the multicast flow timer is that many SRTT
+	largest      = 1500             // octets of the packet after which pacing times are stated
+	smallest     = 40               // and of one without TLVs: two headers
+	percent      = 50               // section 5.2.1
 	negligible   = time.Millisecond // a shorter pacing time is none
 	maxBandwidth = 1 << 40          // kbit/s: so that products do not overflow
 )
