@@ -49,6 +49,8 @@ func TestAddPathsLimits(t *testing.T) {
 	third.want("D 10.9.0.0/24 [90/102405120] via 172.31.0.11 Tunnel0")
 	third.cfg, old = old, third.cfg
 	third.routesConfigured(w.now, old)
+	third.flush()
+	third.want("D 10.9.0.0/24 [90/102405120] via 172.31.0.11 Tunnel0 via 172.31.0.12 Tunnel0")
 
 	old = hub.cfg
 	hub.cfg.Variance = 10

@@ -72,22 +72,27 @@ func (w *told[A]) same(a A, rd Distance) bool {
 // could take back, and a hub has thousands of them.
 func (t *Table[A]) tell(r *route[A]) {
 	for _, on := range t.interfaces {
-		if len(on.neighbors) == 0 {
-			continue
-		}
-		a, rd := t.report(r, on)
-		w := r.on(on.id)
-		if !w.uneven && w.same(a, rd) && (w.ever || rd == Infinity && !t.hidden(r, on)) {
-			continue
-		}
-		var to []NeighborID
-		if !w.ever && !w.uneven && rd == Infinity {
-			to = r.successorsOn(on)
-		}
-		w.ever, w.attr, w.rd, w.uneven = true, a, rd, false
-		w.exposed = w.exposed || rd != Infinity
-		t.send(on.id, to, nil, Message[A]{Kind: Update, Prefix: r.prefix, Attribute: a, Unreachable: rd == Infinity})
+		t.tellOn(r, on)
 	}
+}
+
+// tellOn is tell for one interface.
+func (t *Table[A]) tellOn(r *route[A], on *iface) {
+	if len(on.neighbors) == 0 {
+		return
+	}
+	a, rd := t.report(r, on)
+	w := r.on(on.id)
+	if !w.uneven && w.same(a, rd) && (w.ever || rd == Infinity && !t.hidden(r, on)) {
+		return
+	}
+	var to []NeighborID
+	if !w.ever && !w.uneven && rd == Infinity {
+		to = r.successorsOn(on)
+	}
+	w.ever, w.attr, w.rd, w.uneven = true, a, rd, false
+	w.exposed = w.exposed || rd != Infinity
+	t.send(on.id, to, nil, Message[A]{Kind: Update, Prefix: r.prefix, Attribute: a, Unreachable: rd == Infinity})
 }
 
 // successorsOn returns the neighbours on an interface by which the route is used, sorted.

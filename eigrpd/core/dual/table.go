@@ -139,10 +139,11 @@ func (t *Table[A]) on(id InterfaceID) *iface {
 }
 
 func (t *Table[A]) setInterface(in Interface) {
-	t.on(in.ID).split = !in.NoSplitHorizon
+	on := t.on(in.ID)
+	on.split = !in.NoSplitHorizon
 	for _, r := range t.all() {
 		if r.state == Passive {
-			t.tell(r)
+			t.tellOn(r, on)
 		}
 	}
 }
