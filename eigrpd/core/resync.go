@@ -53,14 +53,7 @@ func (in *instance) routesRestarted(now clock.Instant) {
 
 // dropUpdates takes the UPDATEs out of the outbox.
 func (o *outbox) dropUpdates() {
-	o.groups = slices.DeleteFunc(o.groups, func(g *sending) bool { return g.kind == dual.Update })
-	clear(o.open)
-	clear(o.at)
-	for k, g := range o.groups {
-		for _, m := range g.messages {
-			o.at[m.Prefix] = k
-		}
-	}
+	o.keep(slices.DeleteFunc(slices.Clone(o.groups), func(g *sending) bool { return g.gone || g.kind == dual.Update }))
 }
 
 // cameBackWorse reports whether a neighbour that has restarted tells a longer distance
