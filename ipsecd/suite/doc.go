@@ -28,7 +28,7 @@
 //
 // Everything is a pure function of its arguments: randomness is a reader that is passed
 // in, so that two runs of a simulation with the same seed send the same octets. Who runs
-// the daemon passes crypto/rand's. Nothing depends on a secret in its time that the
+// the daemon passes crypto/rand's, who simulates one a Repeatable. Nothing depends on a secret in its time that the
 // standard library or filippo.io/bigmod does not keep constant; checksums are compared by
 // hmac.Equal, and before anything below them is looked at. A failure to open a message
 // has one error, whatever failed.

@@ -59,19 +59,31 @@ func startKEM(g packet.Group, random io.Reader) (*Exchange, error) {
 	}}, nil
 }
 
+// Repeatable is randomness of which the same is wanted in every run: that of simulations
+// and tests. From any other reader ML-KEM's encapsulation takes none, but from the
+// library's own source.
+type Repeatable struct{ io.Reader }
+
 // encapsulate makes a secret and its ciphertext for an encapsulation key, which is
-// checked (FIPS 203 section 7.2). mlkemtest has the function that takes its randomness
-// from outside: see docs/decisions/ike-crypto.md.
+// checked (FIPS 203 section 7.2). Only for Repeatable randomness it uses mlkemtest: see
+// docs/decisions/ike-crypto.md.
 func encapsulate(g packet.Group, key []byte, random io.Reader) (ciphertext, secret []byte, err error) {
-	m := make([]byte, encapsulationRandom)
-	defer Wipe(m)
-	if _, err := io.ReadFull(random, m); err != nil {
-		return nil, nil, err
+	var m []byte // FIPS 203 algorithm 20
+	if _, ok := random.(Repeatable); ok {
+		m = make([]byte, encapsulationRandom)
+		defer Wipe(m)
+		if _, err := io.ReadFull(random, m); err != nil {
+			return nil, nil, err
+		}
 	}
 	if g == packet.MLKEM768 {
 		k, err := mlkem.NewEncapsulationKey768(key)
 		if err != nil {
 			return nil, nil, ErrPublicValue
+		}
+		if m == nil {
+			secret, ciphertext = k.Encapsulate()
+			return ciphertext, secret, nil
 		}
 		secret, ciphertext, err = mlkemtest.Encapsulate768(k, m)
 		return ciphertext, secret, err
@@ -79,6 +91,10 @@ func encapsulate(g packet.Group, key []byte, random io.Reader) (ciphertext, secr
 	k, err := mlkem.NewEncapsulationKey1024(key)
 	if err != nil {
 		return nil, nil, ErrPublicValue
+	}
+	if m == nil {
+		secret, ciphertext = k.Encapsulate()
+		return ciphertext, secret, nil
 	}
 	secret, ciphertext, err = mlkemtest.Encapsulate1024(k, m)
 	return ciphertext, secret, err

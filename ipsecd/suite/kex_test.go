@@ -3,6 +3,7 @@ package suite
 import (
 	"bytes"
 	"crypto/mlkem"
+	"io"
 	"math/big"
 	"testing"
 
@@ -278,6 +279,32 @@ func TestImplicitRejection(t *testing.T) {
 	}
 }
 
+// Encapsulation repeats where that is wanted, and nowhere else.
+func TestRepeatable(t *testing.T) {
+	for _, g := range []packet.Group{packet.MLKEM768, packet.MLKEM1024} {
+		x, err := Start(g, seeded(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		respond := func(random io.Reader) []byte {
+			c, secret, err := Respond(g, x.Public(), random)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := x.Secret(c); err != nil || !bytes.Equal(got, secret) {
+				t.Fatalf("%x, %v", got, err)
+			}
+			return c
+		}
+		if !bytes.Equal(respond(seeded(2)), respond(seeded(2))) {
+			t.Errorf("%v: two runs differ", g)
+		}
+		if bytes.Equal(respond(seeded(2).Reader), respond(seeded(2).Reader)) {
+			t.Errorf("%v: a secret that can be foreseen", g)
+		}
+	}
+}
+
 // Without randomness there is no key.
 func TestNoRandomness(t *testing.T) {
 	for _, g := range ours {
@@ -288,7 +315,7 @@ func TestNoRandomness(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := Respond(g, x.Public(), failing{}); err == nil {
+		if _, _, err := Respond(g, x.Public(), Repeatable{failing{}}); err == nil {
 			t.Errorf("%v: an answer", g)
 		}
 	}

@@ -29,7 +29,7 @@ func seq(first byte, n int) []byte {
 }
 
 // seeded returns randomness that is the same in every run.
-func seeded(n byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{n}) }
+func seeded(n byte) Repeatable { return Repeatable{rand.NewChaCha8([32]byte{n})} }
 
 // failing is randomness that fails.
 type failing struct{}
