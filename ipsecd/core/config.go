@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
 	"github.com/godmvpn/godmvpn/lib/policy"
 )
@@ -52,22 +53,10 @@ type Global struct {
 }
 
 // Proposal is a `crypto ikev2 proposal`: each of the algorithms of one kind may be
-// chosen, the first that both have.
+// chosen, the first that both have. Without a PRF it is that of the integrity.
 type Proposal struct {
-	Name       string
-	Encryption []packet.Transform // ID and KeyLength
-	Integrity  []uint16           // packet.AuthHMACSHA256 …; none with AEAD ciphers alone
-	PRF        []uint16           // none: those of Integrity
-	Groups     []packet.Group
-	// Additional are the key exchanges of RFC 9370, one slot after the other; each may
-	// be left out if Optional.
-	Additional []AdditionalKE
-}
-
-// AdditionalKE is one additional key exchange (RFC 9370 section 2.2.1).
-type AdditionalKE struct {
-	Groups   []packet.Group
-	Optional bool
+	Name string
+	proposal.IKE
 }
 
 // Policy is a `crypto ikev2 policy`: which proposals are offered and taken where.
@@ -116,7 +105,8 @@ type KeyringPeer struct {
 	Remote   policy.Secret // `pre-shared-key remote`: what the peer has to
 }
 
-// Method is how an end authenticates itself.
+// Method is how an end authenticates itself. A profile with methods of certificates is
+// not used yet.
 type Method uint8
 
 // The methods.
@@ -144,7 +134,6 @@ type Profile struct {
 	Trustpoints   []string      // `pki trustpoint`; none: all of them
 	DPD           *DPD          // nil: Global's
 	Lifetime      time.Duration // 0: the default
-	Reauth        bool          // renew by authenticating anew, make before break
 }
 
 // DPD is dead peer detection in Cisco's form: `dpd INTERVAL RETRY {on-demand|periodic}`.
@@ -153,25 +142,23 @@ type DPD struct {
 	Periodic        bool // also while packets come; on-demand: only if packets are sent and none comes
 }
 
-// Transform is a `crypto ipsec transform-set`.
+// Transform is a `crypto ipsec transform-set`, in transport mode. Groups and Additional
+// of it are not used: a profile's are.
 type Transform struct {
-	Name       string
-	Encryption packet.Transform // ID and KeyLength
-	Integrity  uint16           // packet.AuthNone with AEAD ciphers
-	ESN        bool
-	Tunnel     bool // `mode tunnel`
+	Name string
+	proposal.ESP
 }
 
 // IPsec is a `crypto ipsec profile`.
 type IPsec struct {
 	Name          string
-	Transforms    []string       // the first that the peer has is chosen
-	Profile       string         // `set ikev2-profile`; "": the first whose match fits
-	PFS           []packet.Group // `set pfs`; none: no key exchange of its own
-	Lifetime      time.Duration  // 0: Global's
-	LifetimeBytes uint64         // octets; 0: Global's
-	Idle          time.Duration  // `set security-association idle-time`; 0: none
-	ReplayWindow  uint32         // 0: Global's
+	Transforms    []string              // the first that the peer has is chosen
+	Profile       string                // `set ikev2-profile`; "": the first whose match fits
+	PFS           []packet.Group        // `set pfs`; none: no key exchange of its own
+	Additional    []proposal.Additional // with PFS only
+	Lifetime      time.Duration         // 0: Global's
+	LifetimeBytes uint64                // octets; 0: Global's
+	ReplayWindow  uint32                // 0: Global's
 	ResponderOnly bool
 }
 

@@ -63,9 +63,6 @@ type InterfacesKnown struct{}
 type Secure struct {
 	Tunnel string     // interface
 	Peer   netip.Addr // NBMA address
-	// Overlay is the tunnel address that is expected behind it, if one is: a profile may
-	// bind it to the peer's identity.
-	Overlay netip.Addr
 }
 
 // Unsecure takes a Secure back.
