@@ -96,6 +96,7 @@ func TestNeighborMaximumPrefix(t *testing.T) {
 		t.Error("it is not admitted after a clear")
 	}
 	check(t, "resets", b.resets, reset, reset, reset)
+	check(t, "logs", b.logs, warning, reached, warning, reached, warning, reached)
 }
 
 func check(t testing.TB, what string, got []string, want ...string) {

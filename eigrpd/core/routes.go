@@ -79,7 +79,6 @@ func (in *instance) routerID() packet.RouterID {
 // Interfaces that come or go are told by their own methods.
 func (in *instance) routesConfigured(now clock.Instant, old InstanceConfig) {
 	in.routes.routerID = in.routerID()
-	in.step(now, in.dualConfig())
 	for _, i := range in.order {
 		if in.routes.links[i.id] == i {
 			in.relink(now, i)
@@ -87,17 +86,8 @@ func (in *instance) routesConfigured(now clock.Instant, old InstanceConfig) {
 	}
 	in.configureSources(now)
 	in.step(now, dual.LinkChanged{})
-	in.retellAll(now)
+	in.step(now, in.dualConfig()) // by which neighbours are told what is told otherwise now
 	in.reinstall(now)
-}
-
-// retellAll tells the neighbours on each interface what they are not told rightly.
-func (in *instance) retellAll(now clock.Instant) {
-	for _, i := range in.order {
-		if in.routes.links[i.id] == i {
-			in.step(now, dual.Interface{ID: i.id, NoSplitHorizon: i.cfg.NoSplitHorizon})
-		}
-	}
 }
 
 // routesIfaceUp takes an interface in whose networks are to be told; neighbours may be

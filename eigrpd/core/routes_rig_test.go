@@ -40,6 +40,7 @@ type routesRouter struct {
 type routesPacket struct {
 	from, to *routesRouter
 	id       dual.NeighborID // of the sender at the receiver
+	net      string
 	op       packet.Opcode
 	flags    packet.Flags
 	tlvs     []byte
@@ -147,7 +148,7 @@ func (r *routesRouter) send(now clock.Instant, i *iface, to, except []dual.Neigh
 			for _, far := range o.order {
 				if far.addr == n.addr && o.lans[far] == r.lans[i] {
 					if back := o.neighborAt(i.addr); back != nil {
-						r.net.queue = append(r.net.queue, routesPacket{r, o, back.id, op, flags, tlvs})
+						r.net.queue = append(r.net.queue, routesPacket{r, o, back.id, r.lans[i], op, flags, tlvs})
 					}
 				}
 			}
