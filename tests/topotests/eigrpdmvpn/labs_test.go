@@ -176,11 +176,14 @@ func opcode(o packet.Opcode) harness.Match {
 }
 
 // wire looks at all that passed the uplinks: nothing has a group as its outer
-// destination, and tshark has nothing to say about EIGRP.
+// destination, tshark has nothing to say about EIGRP, and no tunnel was missed.
 func (d *trio) wire() {
 	d.t.Helper()
 	var wires []*harness.Capture
 	for _, s := range d.Sites {
+		if out := s.MustVtysh("show logging"); strings.Contains(out, "UNMATCHED") {
+			d.t.Errorf("%s has seen packets for no tunnel:\n%s", s.Name(), out)
+		}
 		s.WAN.Stop()
 		wires = append(wires, s.WAN)
 		if l := s.WAN.Frames(func(f harness.Frame) bool { return f.IP && f.Src.String() == s.NBMA && f.Dst.IsMulticast() }); len(l) > 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/zebra/dataplane"
+	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/replicate"
 	"github.com/godmvpn/godmvpn/zebra/dataplane/linuxkernel/unmatched"
 )
 
@@ -68,7 +69,8 @@ func (p *Provider) closeNomatch() {
 	}
 }
 
-// tellNomatch makes events of rows that grew.
+// tellNomatch makes events of rows that grew, but for what this machine sent to everybody
+// on a multipoint tunnel before there was a replicator: that is no packet that came.
 func (p *Provider) tellNomatch(c *unmatched.Counter) {
 	defer p.running.Done()
 	ticker := time.NewTicker(nomatchEvery)
@@ -93,7 +95,7 @@ func (p *Provider) tellNomatch(c *unmatched.Counter) {
 			key := r
 			key.Packets = 0
 			now[key] = r.Packets
-			if told[key] != r.Packets {
+			if told[key] != r.Packets && r.Destination != replicate.Broadcast {
 				ev.Rows = append(ev.Rows, dataplane.UnmatchedRow{Source: r.Source, Destination: r.Destination, Key: r.Key, HasKey: r.HasKey, Packets: r.Packets})
 			}
 		}
