@@ -64,7 +64,7 @@ fuzz: $(TESTSUM) ## every fuzz target, three minutes in all; FUZZTIME=20s: so lo
 	@tools/fuzz.sh $(or $(FUZZTIME),$(FUZZTOTAL)) $(FUZZJOBS) $(RUN)
 
 .PHONY: sim
-sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs and a hub, in simulated time; DUAL in all orders of events
+sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs and a hub, in simulated time; DUAL in all orders of events; EIGRP's transport on bad networks
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./nhrpd/core -sim-spokes $(N) -sim-seeds $(SIMSEEDS)
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./ripd/core -sim-seeds $(SIMSEEDS) -sim-routers $(SIMROUTERS) -sim-spokes $(SIMSPOKES)
 	go test -count=1 -v -timeout 3h -run '^Test(Sim|Explore)' ./eigrpd/core/dual -sim-seeds $(DUALSEEDS) -sim-routers 200 -explore-states 3000000 -explore-seeds 3000

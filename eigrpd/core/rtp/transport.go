@@ -72,9 +72,9 @@ type peer struct {
 	measured bool
 	rto      time.Duration // with back-off
 
-	met             bool      // its INIT was received
 	greeting        *outgoing // our INIT, when it was acknowledged
 	beyond          bool      // it has acknowledged more than that
+	met             bool      // its INIT was received
 	init            uint32    // the sequence number of that
 	last            uint32    // the sequence number that was delivered last
 	owed            bool      // that is to be acknowledged
