@@ -41,10 +41,10 @@ type DelSA struct {
 }
 
 // PutPolicy has GRE with a peer pass as ESP only, by the SAs with the policy's mark.
-type PutPolicy struct{ Policy rib.Tunnelled }
+type PutPolicy struct{ Policy rib.Policy }
 
 // DelPolicy takes a PutPolicy back.
-type DelPolicy struct{ Policy rib.Tunnelled }
+type DelPolicy struct{ Policy rib.Policy }
 
 // WatchSAs asks for the counters of SAs: SAKnown for each of them.
 type WatchSAs struct{ SAs []DelSA }

@@ -75,7 +75,7 @@ func genRoute(t *rapid.T) rib.Route {
 }
 
 func genObject(t *rapid.T) rib.Object {
-	switch rapid.IntRange(0, 5).Draw(t, "object") {
+	switch rapid.IntRange(0, 7).Draw(t, "object") {
 	case 0:
 		return rib.Neighbor{Interface: names.Draw(t, "ifname"), Addr: genAddr(t), NBMA: genAddr(t)}
 	case 1:
@@ -88,12 +88,68 @@ func genObject(t *rapid.T) rib.Object {
 		return rib.MulticastPeer{Interface: names.Draw(t, "ifname"), NBMA: netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "nbma")})}
 	case 4:
 		return rib.LineProtocol{Interface: names.Draw(t, "ifname"), Down: rapid.Bool().Draw(t, "down")}
+	case 5:
+		return genSA(t)
+	case 6:
+		a := genStation(t)
+		return rib.Policy{Local: genStation(t), Peer: netip.PrefixFrom(a, a.BitLen()), Mark: genMark(t)}
 	}
 	return genRoute(t)
 }
 
+func genStation(t *rapid.T) netip.Addr {
+	return netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "station")})
+}
+
+func genMark(t *rapid.T) rib.Mark {
+	mask := rapid.Uint32().Draw(t, "mask")
+	return rib.Mark{Value: mask & rapid.Uint32().Draw(t, "mark"), Mask: mask}
+}
+
+func genSA(t *rapid.T) rib.SA {
+	s := rib.SA{Epoch: rapid.Uint64().Draw(t, "epoch"), ESP: rib.ESP{Source: genStation(t), Destination: genStation(t),
+		SPI: rapid.Uint32Min(256).Draw(t, "SPI"), Protocol: rapid.Byte().Draw(t, "protocol"), Cipher: rib.AESGCM16, ESN: rapid.Bool().Draw(t, "ESN"),
+		Window: rapid.Uint32Range(32, 1024).Draw(t, "window"), Mark: genMark(t), SetMark: genMark(t),
+		Lifetime: rib.Lifetime{SoftTime: 1, HardTime: rapid.Uint64().Draw(t, "time"), SoftBytes: 3, HardBytes: 4, SoftPackets: 5, HardPackets: 6}}}
+	key := func(n int) rib.Secret {
+		return rib.NewSecret(rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, "secret"))
+	}
+	if rapid.Bool().Draw(t, "cbc") {
+		s.Cipher, s.CipherKey, s.Integrity, s.IntegrityKey = rib.AESCBC, key(32), rib.HMACSHA256x128, key(32)
+	} else if rapid.Bool().Draw(t, "keys") {
+		s.CipherKey = key(36)
+	}
+	if rapid.Bool().Draw(t, "udp") {
+		s.UDP = rib.UDPEncap{Source: rapid.Uint16Min(1).Draw(t, "from"), Destination: rapid.Uint16Min(1).Draw(t, "to")}
+	}
+	return s
+}
+
+func genSADump(t *rapid.T) rib.SADump {
+	d := rib.SADump{Question: rapid.Uint32().Draw(t, "question"), Part: rapid.Uint32().Draw(t, "part"), Last: rapid.Bool().Draw(t, "last"), Error: maybeName.Draw(t, "error")}
+	for range rapid.IntRange(0, 2).Draw(t, "SAs") {
+		n := rapid.Uint64().Draw(t, "packets")
+		d.SAs = append(d.SAs, rib.SAState{SA: genSA(t), Live: rapid.Bool().Draw(t, "live"), Count: rib.SACount{Packets: n, Bytes: n + 1, Added: n + 2, Used: n + 3,
+			Replayed: uint32(n), Failed: uint32(n) + 1, Late: uint32(n) + 2}})
+	}
+	return d
+}
+
+func genIPsec(t *rapid.T) rib.Event {
+	key := genSA(t).Key()
+	switch rapid.IntRange(0, 3).Draw(t, "ipsec") {
+	case 0:
+		return rib.Acquired{Source: genStation(t), Destination: genStation(t), Mark: rapid.Uint32().Draw(t, "mark")}
+	case 1:
+		return rib.SAExpired{SA: key, Hard: rapid.Bool().Draw(t, "hard")}
+	case 2:
+		return rib.MappingChanged{SA: key, Old: netip.AddrPortFrom(genStation(t), rapid.Uint16().Draw(t, "old")), New: netip.AddrPortFrom(genStation(t), 4500)}
+	}
+	return genSADump(t)
+}
+
 func genWatch(t *rapid.T) rib.Watch {
-	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchUnmatched)).Draw(t, "watch")); k {
+	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchSADump)).Draw(t, "watch")); k {
 	case rib.WatchNextHop:
 		return rib.Watch{Kind: k, VRF: maybeName.Draw(t, "vrf"), Addr: genAddr(t)}
 	case rib.WatchRedistribute:
@@ -101,8 +157,10 @@ func genWatch(t *rapid.T) rib.Watch {
 			Family: rapid.SampledFrom([]rib.Family{rib.IPv4, rib.IPv6}).Draw(t, "family"), Instance: rapid.Uint32().Draw(t, "instance")}
 	case rib.WatchTopic:
 		return rib.Watch{Kind: k, Topic: names.Draw(t, "topic")}
-	case rib.WatchUnmatched:
+	case rib.WatchUnmatched, rib.WatchIPsec:
 		return rib.Watch{Kind: k}
+	case rib.WatchSADump:
+		return rib.Watch{Kind: k, Instance: rapid.Uint32().Draw(t, "question")}
 	case rib.WatchHairpin:
 		return rib.Watch{Kind: k, Interface: names.Draw(t, "ifname"), Instance: rapid.Uint32().Draw(t, "group")}
 	default:
@@ -161,6 +219,7 @@ func genInterface(t *rapid.T) rib.Interface {
 			Mode: rib.TunnelMode(rapid.Uint8Range(0, 1).Draw(t, "mode")), SourceInterface: maybeName.Draw(t, "source"), Source: maybeAddr(t),
 			Destination: maybeAddr(t), HasKey: rapid.Bool().Draw(t, "haskey"), Key: rapid.Uint32().Draw(t, "key"),
 			VRF: maybeName.Draw(t, "fvrf"), IPv6Transport: rapid.Bool().Draw(t, "v6"),
+			Protection: maybeName.Draw(t, "profile"), Shared: rapid.Bool().Draw(t, "shared"),
 		}
 	}
 	return i
@@ -195,6 +254,9 @@ func genEvent(t *rapid.T) rib.Event {
 			u.NBMA = append(u.NBMA, genAddr(t))
 		}
 		return u
+	}
+	if rapid.Bool().Draw(t, "ipsec event") {
+		return genIPsec(t)
 	}
 	if rapid.Bool().Draw(t, "unmatched") {
 		u := rib.UnmatchedGRE{}
@@ -333,6 +395,10 @@ func FuzzToUps(f *testing.F) {
 		session.Put{Seq: 3, Object: rib.Shaper{Interface: "x", NBMA: netip.MustParseAddr("1.2.3.4"), Rate: 1e6, Policy: "P"}},
 		session.Put{Seq: 3, Object: rib.MulticastPeer{Interface: "x", NBMA: netip.MustParseAddr("1.2.3.4")}},
 		session.Put{Seq: 4, Object: rib.LineProtocol{Interface: "x", Down: true}},
+		session.Put{Seq: 5, Object: rib.SA{Epoch: 1, ESP: rib.ESP{Source: netip.MustParseAddr("1.2.3.4"), Destination: netip.MustParseAddr("1.2.3.5"), SPI: 256,
+			Cipher: rib.AESGCM16, CipherKey: rib.NewSecret(make([]byte, 36)), Window: 64}}},
+		session.Put{Seq: 6, Object: rib.Policy{Local: netip.MustParseAddr("1.2.3.4"), Peer: netip.MustParsePrefix("1.2.3.5/32"), Mark: rib.Mark{Value: 1, Mask: 1}}},
+		session.WatchAdd{Watch: rib.Watch{Kind: rib.WatchSADump, Instance: 7}},
 	}
 	b, err := proto.Marshal(FromUps(seed))
 	if err != nil {
@@ -360,6 +426,8 @@ func FuzzToDowns(f *testing.F) {
 		session.ReplayRequest{}, session.Event{Event: rib.InterfacesKnown{}},
 		session.Event{Event: rib.InterfaceChanged{Interface: rib.Interface{Name: "x", Tunnel: &rib.Tunnel{}, Addresses: []rib.Address{{}}}}},
 		session.Event{Event: rib.Ack{Seq: 1, Failures: []rib.Failure{{}}}},
+		session.Event{Event: rib.SADump{Question: 1, Last: true, SAs: []rib.SAState{{}}}}, session.Event{Event: rib.Acquired{}},
+		session.Event{Event: rib.SAExpired{}}, session.Event{Event: rib.MappingChanged{}},
 	}))
 	if err != nil {
 		f.Fatal(err)

@@ -790,6 +790,8 @@ type Up struct {
 	//	*Up_MulticastPeer
 	//	*Up_LineProtocol
 	//	*Up_Shaper
+	//	*Up_Sa
+	//	*Up_Policy
 	What          isUp_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -965,6 +967,24 @@ func (x *Up) GetShaper() *Shaper {
 	return nil
 }
 
+func (x *Up) GetSa() *SA {
+	if x != nil {
+		if x, ok := x.What.(*Up_Sa); ok {
+			return x.Sa
+		}
+	}
+	return nil
+}
+
+func (x *Up) GetPolicy() *Policy {
+	if x != nil {
+		if x, ok := x.What.(*Up_Policy); ok {
+			return x.Policy
+		}
+	}
+	return nil
+}
+
 type isUp_What interface {
 	isUp_What()
 }
@@ -1025,6 +1045,14 @@ type Up_Shaper struct {
 	Shaper *Shaper `protobuf:"bytes,15,opt,name=shaper,proto3,oneof"`
 }
 
+type Up_Sa struct {
+	Sa *SA `protobuf:"bytes,16,opt,name=sa,proto3,oneof"`
+}
+
+type Up_Policy struct {
+	Policy *Policy `protobuf:"bytes,17,opt,name=policy,proto3,oneof"`
+}
+
 func (*Up_Begin) isUp_What() {}
 
 func (*Up_Route) isUp_What() {}
@@ -1052,6 +1080,10 @@ func (*Up_MulticastPeer) isUp_What() {}
 func (*Up_LineProtocol) isUp_What() {}
 
 func (*Up_Shaper) isUp_What() {}
+
+func (*Up_Sa) isUp_What() {}
+
+func (*Up_Policy) isUp_What() {}
 
 type Begin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1561,7 +1593,7 @@ const file_daemon_proto_rawDesc = "" +
 	"\rShutdownReply\x12\x14\n" +
 	"\x05error\x18\x01 \x01(\tR\x05error\"5\n" +
 	"\aUpBatch\x12*\n" +
-	"\bmessages\x18\x01 \x03(\v2\x0e.godmvpn.v1.UpR\bmessages\"\xdd\x05\n" +
+	"\bmessages\x18\x01 \x03(\v2\x0e.godmvpn.v1.UpR\bmessages\"\xad\x06\n" +
 	"\x02Up\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12)\n" +
 	"\x05begin\x18\x02 \x01(\v2\x11.godmvpn.v1.BeginH\x00R\x05begin\x12)\n" +
@@ -1578,7 +1610,9 @@ const file_daemon_proto_rawDesc = "" +
 	"\bcounters\x18\f \x01(\v2\x14.godmvpn.v1.CountersH\x00R\bcounters\x12B\n" +
 	"\x0emulticast_peer\x18\r \x01(\v2\x19.godmvpn.v1.MulticastPeerH\x00R\rmulticastPeer\x12?\n" +
 	"\rline_protocol\x18\x0e \x01(\v2\x18.godmvpn.v1.LineProtocolH\x00R\flineProtocol\x12,\n" +
-	"\x06shaper\x18\x0f \x01(\v2\x12.godmvpn.v1.ShaperH\x00R\x06shaperB\x06\n" +
+	"\x06shaper\x18\x0f \x01(\v2\x12.godmvpn.v1.ShaperH\x00R\x06shaper\x12 \n" +
+	"\x02sa\x18\x10 \x01(\v2\x0e.godmvpn.v1.SAH\x00R\x02sa\x12,\n" +
+	"\x06policy\x18\x11 \x01(\v2\x12.godmvpn.v1.PolicyH\x00R\x06policyB\x06\n" +
 	"\x04what\"\x1f\n" +
 	"\x05Begin\x12\x16\n" +
 	"\x06replay\x18\x01 \x01(\x04R\x06replay\"\\\n" +
@@ -1670,7 +1704,9 @@ var file_daemon_proto_goTypes = []any{
 	(*MulticastPeer)(nil),    // 30: godmvpn.v1.MulticastPeer
 	(*LineProtocol)(nil),     // 31: godmvpn.v1.LineProtocol
 	(*Shaper)(nil),           // 32: godmvpn.v1.Shaper
-	(*Event)(nil),            // 33: godmvpn.v1.Event
+	(*SA)(nil),               // 33: godmvpn.v1.SA
+	(*Policy)(nil),           // 34: godmvpn.v1.Policy
+	(*Event)(nil),            // 35: godmvpn.v1.Event
 }
 var file_daemon_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.ConfigureRequest.phase:type_name -> godmvpn.v1.Phase
@@ -1690,30 +1726,32 @@ var file_daemon_proto_depIdxs = []int32{
 	30, // 14: godmvpn.v1.Up.multicast_peer:type_name -> godmvpn.v1.MulticastPeer
 	31, // 15: godmvpn.v1.Up.line_protocol:type_name -> godmvpn.v1.LineProtocol
 	32, // 16: godmvpn.v1.Up.shaper:type_name -> godmvpn.v1.Shaper
-	19, // 17: godmvpn.v1.LogRecord.attrs:type_name -> godmvpn.v1.LogAttr
-	21, // 18: godmvpn.v1.Counters.values:type_name -> godmvpn.v1.Counter
-	23, // 19: godmvpn.v1.DownBatch.messages:type_name -> godmvpn.v1.Down
-	33, // 20: godmvpn.v1.Down.event:type_name -> godmvpn.v1.Event
-	29, // 21: godmvpn.v1.Down.replay_request:type_name -> godmvpn.v1.Empty
-	1,  // 22: godmvpn.v1.Daemon.Hello:input_type -> godmvpn.v1.HelloRequest
-	3,  // 23: godmvpn.v1.Daemon.Grammar:input_type -> godmvpn.v1.GrammarRequest
-	5,  // 24: godmvpn.v1.Daemon.Configure:input_type -> godmvpn.v1.ConfigureRequest
-	8,  // 25: godmvpn.v1.Daemon.Exec:input_type -> godmvpn.v1.ExecRequest
-	22, // 26: godmvpn.v1.Daemon.Session:input_type -> godmvpn.v1.DownBatch
-	10, // 27: godmvpn.v1.Daemon.Alive:input_type -> godmvpn.v1.AliveRequest
-	12, // 28: godmvpn.v1.Daemon.Shutdown:input_type -> godmvpn.v1.ShutdownRequest
-	2,  // 29: godmvpn.v1.Daemon.Hello:output_type -> godmvpn.v1.HelloReply
-	4,  // 30: godmvpn.v1.Daemon.Grammar:output_type -> godmvpn.v1.GrammarReply
-	6,  // 31: godmvpn.v1.Daemon.Configure:output_type -> godmvpn.v1.ConfigureReply
-	9,  // 32: godmvpn.v1.Daemon.Exec:output_type -> godmvpn.v1.Output
-	14, // 33: godmvpn.v1.Daemon.Session:output_type -> godmvpn.v1.UpBatch
-	11, // 34: godmvpn.v1.Daemon.Alive:output_type -> godmvpn.v1.AliveReply
-	13, // 35: godmvpn.v1.Daemon.Shutdown:output_type -> godmvpn.v1.ShutdownReply
-	29, // [29:36] is the sub-list for method output_type
-	22, // [22:29] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	33, // 17: godmvpn.v1.Up.sa:type_name -> godmvpn.v1.SA
+	34, // 18: godmvpn.v1.Up.policy:type_name -> godmvpn.v1.Policy
+	19, // 19: godmvpn.v1.LogRecord.attrs:type_name -> godmvpn.v1.LogAttr
+	21, // 20: godmvpn.v1.Counters.values:type_name -> godmvpn.v1.Counter
+	23, // 21: godmvpn.v1.DownBatch.messages:type_name -> godmvpn.v1.Down
+	35, // 22: godmvpn.v1.Down.event:type_name -> godmvpn.v1.Event
+	29, // 23: godmvpn.v1.Down.replay_request:type_name -> godmvpn.v1.Empty
+	1,  // 24: godmvpn.v1.Daemon.Hello:input_type -> godmvpn.v1.HelloRequest
+	3,  // 25: godmvpn.v1.Daemon.Grammar:input_type -> godmvpn.v1.GrammarRequest
+	5,  // 26: godmvpn.v1.Daemon.Configure:input_type -> godmvpn.v1.ConfigureRequest
+	8,  // 27: godmvpn.v1.Daemon.Exec:input_type -> godmvpn.v1.ExecRequest
+	22, // 28: godmvpn.v1.Daemon.Session:input_type -> godmvpn.v1.DownBatch
+	10, // 29: godmvpn.v1.Daemon.Alive:input_type -> godmvpn.v1.AliveRequest
+	12, // 30: godmvpn.v1.Daemon.Shutdown:input_type -> godmvpn.v1.ShutdownRequest
+	2,  // 31: godmvpn.v1.Daemon.Hello:output_type -> godmvpn.v1.HelloReply
+	4,  // 32: godmvpn.v1.Daemon.Grammar:output_type -> godmvpn.v1.GrammarReply
+	6,  // 33: godmvpn.v1.Daemon.Configure:output_type -> godmvpn.v1.ConfigureReply
+	9,  // 34: godmvpn.v1.Daemon.Exec:output_type -> godmvpn.v1.Output
+	14, // 35: godmvpn.v1.Daemon.Session:output_type -> godmvpn.v1.UpBatch
+	11, // 36: godmvpn.v1.Daemon.Alive:output_type -> godmvpn.v1.AliveReply
+	13, // 37: godmvpn.v1.Daemon.Shutdown:output_type -> godmvpn.v1.ShutdownReply
+	31, // [31:38] is the sub-list for method output_type
+	24, // [24:31] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_daemon_proto_init() }
@@ -1737,6 +1775,8 @@ func file_daemon_proto_init() {
 		(*Up_MulticastPeer)(nil),
 		(*Up_LineProtocol)(nil),
 		(*Up_Shaper)(nil),
+		(*Up_Sa)(nil),
+		(*Up_Policy)(nil),
 	}
 	file_daemon_proto_msgTypes[16].OneofWrappers = []any{}
 	file_daemon_proto_msgTypes[22].OneofWrappers = []any{

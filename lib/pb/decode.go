@@ -40,7 +40,7 @@ func toUp(m *Up) (session.Up, error) {
 	switch w := m.GetWhat().(type) {
 	case *Up_Begin:
 		return session.Begin{Replay: w.Begin.GetReplay()}, nil
-	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_LineProtocol, *Up_Shaper, *Up_Override:
+	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_LineProtocol, *Up_Shaper, *Up_Sa, *Up_Policy, *Up_Override:
 		return toPut(m)
 	case *Up_Delete:
 		k, err := toKey(w.Delete)
@@ -81,6 +81,10 @@ func toPut(m *Up) (session.Up, error) {
 	case *Up_Shaper:
 		s := w.Shaper
 		obj = rib.Shaper{Interface: s.GetInterface(), NBMA: d.addr(s.GetNbma()), Rate: s.GetRate(), Burst: s.GetBurst(), Policy: s.GetPolicy()}
+	case *Up_Sa:
+		obj = d.sa(w.Sa)
+	case *Up_Policy:
+		obj = rib.Policy{Local: d.addr(w.Policy.GetLocal()), Peer: d.prefix(w.Policy.GetPeer()), Mark: toMark(w.Policy.GetMark())}
 	case *Up_Override:
 		o := w.Override
 		obj = rib.Override{
@@ -198,6 +202,15 @@ func (d *decoder) event(e *Event) rib.Event {
 		return d.unmatched(w.UnmatchedGre)
 	case *Event_PeersUsed:
 		return d.peersUsed(w.PeersUsed)
+	case *Event_Acquired:
+		return rib.Acquired{Source: d.addr(w.Acquired.GetSource()), Destination: d.addr(w.Acquired.GetDestination()), Mark: w.Acquired.GetMark()}
+	case *Event_SaExpired:
+		return rib.SAExpired{SA: d.key(w.SaExpired.GetSa()), Hard: w.SaExpired.GetHard()}
+	case *Event_MappingChanged:
+		m := w.MappingChanged
+		return rib.MappingChanged{SA: d.key(m.GetSa()), Old: d.addrPort(m.GetOldAddr(), m.GetOldPort()), New: d.addrPort(m.GetNewAddr(), m.GetNewPort())}
+	case *Event_SaDump:
+		return d.saDump(w.SaDump)
 	case *Event_Ack:
 		return d.ack(w.Ack)
 	}
@@ -311,15 +324,15 @@ func (d *decoder) route(r *Route) rib.Route {
 
 func (d *decoder) key(k *Key) rib.Key {
 	return rib.Key{
-		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindShaper))), VRF: k.GetVrf(),
+		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindPolicy))), VRF: k.GetVrf(),
 		Prefix: d.prefix(k.GetPrefix()), Protocol: d.protocol(k.GetProtocol()), Instance: k.GetInstance(),
-		Interface: k.GetInterface(), Addr: d.addr(k.GetAddr()),
+		Interface: k.GetInterface(), Addr: d.addr(k.GetAddr()), Mark: k.GetMark(),
 	}
 }
 
 func (d *decoder) watch(w *Watch) rib.Watch {
 	return rib.Watch{
-		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchUnmatched))), VRF: w.GetVrf(),
+		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchSADump))), VRF: w.GetVrf(),
 		Addr: d.addr(w.GetAddr()), Family: rib.Family(d.limit("family", w.GetFamily(), math.MaxUint8)),
 		Protocol: d.protocol(w.GetProtocol()), Instance: w.GetInstance(), Interface: w.GetInterface(), Topic: w.GetTopic(),
 	}
@@ -340,7 +353,8 @@ func (d *decoder) iface(i *Interface) rib.Interface {
 		out.Tunnel = &rib.Tunnel{
 			Mode:            rib.TunnelMode(d.limit("tunnel mode", t.GetMode(), uint32(rib.TunnelGREMultipoint))),
 			SourceInterface: t.GetSourceInterface(), Source: d.addr(t.GetSource()), Destination: d.addr(t.GetDestination()),
-			HasKey: t.GetHasKey(), Key: t.GetKey(), VRF: t.GetVrf(), IPv6Transport: t.GetIpv6Transport()}
+			HasKey: t.GetHasKey(), Key: t.GetKey(), VRF: t.GetVrf(), IPv6Transport: t.GetIpv6Transport(),
+			Protection: t.GetProtection(), Shared: t.GetShared()}
 	}
 	return out
 }

@@ -56,6 +56,10 @@ func fromPut(m session.Put) *Up {
 	case rib.Shaper:
 		return &Up{Seq: m.Seq, What: &Up_Shaper{&Shaper{
 			Interface: o.Interface, Nbma: fromAddr(o.NBMA), Rate: o.Rate, Burst: o.Burst, Policy: o.Policy}}}
+	case rib.SA:
+		return &Up{Seq: m.Seq, What: &Up_Sa{fromSA(o)}}
+	case rib.Policy:
+		return &Up{Seq: m.Seq, What: &Up_Policy{&Policy{Local: fromAddr(o.Local), Peer: fromPrefix(o.Peer), Mark: fromMark(o.Mark)}}}
 	case rib.Override:
 		return &Up{Seq: m.Seq, What: &Up_Override{&Override{
 			Vrf: o.VRF, Prefix: fromPrefix(o.Prefix), Protocol: uint32(o.Protocol),
@@ -127,6 +131,15 @@ func fromEvent(e rib.Event) *Event {
 		return &Event{What: &Event_UnmatchedGre{fromUnmatched(e)}}
 	case rib.PeersUsed:
 		return &Event{What: &Event_PeersUsed{fromPeersUsed(e)}}
+	case rib.Acquired:
+		return &Event{What: &Event_Acquired{&Acquired{Source: fromAddr(e.Source), Destination: fromAddr(e.Destination), Mark: e.Mark}}}
+	case rib.SAExpired:
+		return &Event{What: &Event_SaExpired{&SAExpired{Sa: fromKey(e.SA), Hard: e.Hard}}}
+	case rib.MappingChanged:
+		return &Event{What: &Event_MappingChanged{&MappingChanged{Sa: fromKey(e.SA), OldAddr: fromAddr(e.Old.Addr()), OldPort: uint32(e.Old.Port()),
+			NewAddr: fromAddr(e.New.Addr()), NewPort: uint32(e.New.Port())}}}
+	case rib.SADump:
+		return &Event{What: &Event_SaDump{fromSADump(e)}}
 	case rib.Ack:
 		return &Event{What: &Event_Ack{fromAck(e)}}
 	}
@@ -172,7 +185,7 @@ func fromInterface(i rib.Interface) *Interface {
 		out.Tunnel = &Tunnel{
 			Mode: uint32(t.Mode), SourceInterface: t.SourceInterface, Source: fromAddr(t.Source),
 			Destination: fromAddr(t.Destination), HasKey: t.HasKey, Key: t.Key, Vrf: t.VRF,
-			Ipv6Transport: t.IPv6Transport}
+			Ipv6Transport: t.IPv6Transport, Protection: t.Protection, Shared: t.Shared}
 	}
 	return out
 }
@@ -206,7 +219,7 @@ func fromNextHop(h rib.NextHop) *NextHop {
 func fromKey(k rib.Key) *Key {
 	return &Key{
 		Kind: uint32(k.Kind), Vrf: k.VRF, Prefix: fromPrefix(k.Prefix), Protocol: uint32(k.Protocol),
-		Instance: k.Instance, Interface: k.Interface, Addr: fromAddr(k.Addr),
+		Instance: k.Instance, Interface: k.Interface, Addr: fromAddr(k.Addr), Mark: k.Mark,
 	}
 }
 

@@ -474,6 +474,366 @@ func (x *Shaper) GetPolicy() string {
 	return ""
 }
 
+type Mark struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Value         uint32                 `protobuf:"varint,1,opt,name=value,proto3" json:"value,omitempty"`
+	Mask          uint32                 `protobuf:"varint,2,opt,name=mask,proto3" json:"mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mark) Reset() {
+	*x = Mark{}
+	mi := &file_rib_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mark) ProtoMessage() {}
+
+func (x *Mark) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mark.ProtoReflect.Descriptor instead.
+func (*Mark) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Mark) GetValue() uint32 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Mark) GetMask() uint32 {
+	if x != nil {
+		return x.Mask
+	}
+	return 0
+}
+
+type Lifetime struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SoftTime      uint64                 `protobuf:"varint,1,opt,name=soft_time,json=softTime,proto3" json:"soft_time,omitempty"`
+	HardTime      uint64                 `protobuf:"varint,2,opt,name=hard_time,json=hardTime,proto3" json:"hard_time,omitempty"`
+	SoftBytes     uint64                 `protobuf:"varint,3,opt,name=soft_bytes,json=softBytes,proto3" json:"soft_bytes,omitempty"`
+	HardBytes     uint64                 `protobuf:"varint,4,opt,name=hard_bytes,json=hardBytes,proto3" json:"hard_bytes,omitempty"`
+	SoftPackets   uint64                 `protobuf:"varint,5,opt,name=soft_packets,json=softPackets,proto3" json:"soft_packets,omitempty"`
+	HardPackets   uint64                 `protobuf:"varint,6,opt,name=hard_packets,json=hardPackets,proto3" json:"hard_packets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lifetime) Reset() {
+	*x = Lifetime{}
+	mi := &file_rib_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lifetime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lifetime) ProtoMessage() {}
+
+func (x *Lifetime) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lifetime.ProtoReflect.Descriptor instead.
+func (*Lifetime) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Lifetime) GetSoftTime() uint64 {
+	if x != nil {
+		return x.SoftTime
+	}
+	return 0
+}
+
+func (x *Lifetime) GetHardTime() uint64 {
+	if x != nil {
+		return x.HardTime
+	}
+	return 0
+}
+
+func (x *Lifetime) GetSoftBytes() uint64 {
+	if x != nil {
+		return x.SoftBytes
+	}
+	return 0
+}
+
+func (x *Lifetime) GetHardBytes() uint64 {
+	if x != nil {
+		return x.HardBytes
+	}
+	return 0
+}
+
+func (x *Lifetime) GetSoftPackets() uint64 {
+	if x != nil {
+		return x.SoftPackets
+	}
+	return 0
+}
+
+func (x *Lifetime) GetHardPackets() uint64 {
+	if x != nil {
+		return x.HardPackets
+	}
+	return 0
+}
+
+type SA struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Source         []byte                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Destination    []byte                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	Spi            uint32                 `protobuf:"varint,3,opt,name=spi,proto3" json:"spi,omitempty"`
+	Protocol       uint32                 `protobuf:"varint,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Cipher         uint32                 `protobuf:"varint,5,opt,name=cipher,proto3" json:"cipher,omitempty"`
+	CipherKey      []byte                 `protobuf:"bytes,6,opt,name=cipher_key,json=cipherKey,proto3" json:"cipher_key,omitempty"` // never printed
+	Integrity      uint32                 `protobuf:"varint,7,opt,name=integrity,proto3" json:"integrity,omitempty"`
+	IntegrityKey   []byte                 `protobuf:"bytes,8,opt,name=integrity_key,json=integrityKey,proto3" json:"integrity_key,omitempty"` // never printed
+	Esn            bool                   `protobuf:"varint,9,opt,name=esn,proto3" json:"esn,omitempty"`
+	Window         uint32                 `protobuf:"varint,10,opt,name=window,proto3" json:"window,omitempty"`
+	UdpSource      uint32                 `protobuf:"varint,11,opt,name=udp_source,json=udpSource,proto3" json:"udp_source,omitempty"`
+	UdpDestination uint32                 `protobuf:"varint,12,opt,name=udp_destination,json=udpDestination,proto3" json:"udp_destination,omitempty"`
+	Mark           *Mark                  `protobuf:"bytes,13,opt,name=mark,proto3" json:"mark,omitempty"`
+	SetMark        *Mark                  `protobuf:"bytes,14,opt,name=set_mark,json=setMark,proto3" json:"set_mark,omitempty"`
+	Lifetime       *Lifetime              `protobuf:"bytes,15,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	Epoch          uint64                 `protobuf:"varint,16,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SA) Reset() {
+	*x = SA{}
+	mi := &file_rib_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SA) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SA) ProtoMessage() {}
+
+func (x *SA) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SA.ProtoReflect.Descriptor instead.
+func (*SA) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SA) GetSource() []byte {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *SA) GetDestination() []byte {
+	if x != nil {
+		return x.Destination
+	}
+	return nil
+}
+
+func (x *SA) GetSpi() uint32 {
+	if x != nil {
+		return x.Spi
+	}
+	return 0
+}
+
+func (x *SA) GetProtocol() uint32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
+}
+
+func (x *SA) GetCipher() uint32 {
+	if x != nil {
+		return x.Cipher
+	}
+	return 0
+}
+
+func (x *SA) GetCipherKey() []byte {
+	if x != nil {
+		return x.CipherKey
+	}
+	return nil
+}
+
+func (x *SA) GetIntegrity() uint32 {
+	if x != nil {
+		return x.Integrity
+	}
+	return 0
+}
+
+func (x *SA) GetIntegrityKey() []byte {
+	if x != nil {
+		return x.IntegrityKey
+	}
+	return nil
+}
+
+func (x *SA) GetEsn() bool {
+	if x != nil {
+		return x.Esn
+	}
+	return false
+}
+
+func (x *SA) GetWindow() uint32 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
+func (x *SA) GetUdpSource() uint32 {
+	if x != nil {
+		return x.UdpSource
+	}
+	return 0
+}
+
+func (x *SA) GetUdpDestination() uint32 {
+	if x != nil {
+		return x.UdpDestination
+	}
+	return 0
+}
+
+func (x *SA) GetMark() *Mark {
+	if x != nil {
+		return x.Mark
+	}
+	return nil
+}
+
+func (x *SA) GetSetMark() *Mark {
+	if x != nil {
+		return x.SetMark
+	}
+	return nil
+}
+
+func (x *SA) GetLifetime() *Lifetime {
+	if x != nil {
+		return x.Lifetime
+	}
+	return nil
+}
+
+func (x *SA) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type Policy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Local         []byte                 `protobuf:"bytes,1,opt,name=local,proto3" json:"local,omitempty"`
+	Peer          []byte                 `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"`
+	Mark          *Mark                  `protobuf:"bytes,3,opt,name=mark,proto3" json:"mark,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_rib_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Policy) GetLocal() []byte {
+	if x != nil {
+		return x.Local
+	}
+	return nil
+}
+
+func (x *Policy) GetPeer() []byte {
+	if x != nil {
+		return x.Peer
+	}
+	return nil
+}
+
+func (x *Policy) GetMark() *Mark {
+	if x != nil {
+		return x.Mark
+	}
+	return nil
+}
+
 type Override struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Vrf           string                 `protobuf:"bytes,1,opt,name=vrf,proto3" json:"vrf,omitempty"`
@@ -487,7 +847,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +859,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[6]
+	mi := &file_rib_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +872,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{6}
+	return file_rib_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Override) GetVrf() string {
@@ -559,13 +919,14 @@ type Key struct {
 	Instance      uint32                 `protobuf:"varint,5,opt,name=instance,proto3" json:"instance,omitempty"`
 	Interface     string                 `protobuf:"bytes,6,opt,name=interface,proto3" json:"interface,omitempty"`
 	Addr          []byte                 `protobuf:"bytes,7,opt,name=addr,proto3" json:"addr,omitempty"`
+	Mark          uint32                 `protobuf:"varint,8,opt,name=mark,proto3" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +938,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +951,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{7}
+	return file_rib_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Key) GetKind() uint32 {
@@ -642,6 +1003,13 @@ func (x *Key) GetAddr() []byte {
 	return nil
 }
 
+func (x *Key) GetMark() uint32 {
+	if x != nil {
+		return x.Mark
+	}
+	return 0
+}
+
 type Watch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          uint32                 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -658,7 +1026,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +1038,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +1051,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{8}
+	return file_rib_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Watch) GetKind() uint32 {
@@ -765,7 +1133,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +1145,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +1158,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{9}
+	return file_rib_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Interface) GetName() string {
@@ -909,7 +1277,7 @@ type InterfaceAddress struct {
 
 func (x *InterfaceAddress) Reset() {
 	*x = InterfaceAddress{}
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1289,7 @@ func (x *InterfaceAddress) String() string {
 func (*InterfaceAddress) ProtoMessage() {}
 
 func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1302,7 @@ func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InterfaceAddress.ProtoReflect.Descriptor instead.
 func (*InterfaceAddress) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{10}
+	return file_rib_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *InterfaceAddress) GetPrefix() []byte {
@@ -968,13 +1336,15 @@ type Tunnel struct {
 	Key             uint32                 `protobuf:"varint,6,opt,name=key,proto3" json:"key,omitempty"`
 	Vrf             string                 `protobuf:"bytes,7,opt,name=vrf,proto3" json:"vrf,omitempty"`
 	Ipv6Transport   bool                   `protobuf:"varint,8,opt,name=ipv6_transport,json=ipv6Transport,proto3" json:"ipv6_transport,omitempty"`
+	Protection      string                 `protobuf:"bytes,9,opt,name=protection,proto3" json:"protection,omitempty"`
+	Shared          bool                   `protobuf:"varint,10,opt,name=shared,proto3" json:"shared,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1356,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1369,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{11}
+	return file_rib_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Tunnel) GetMode() uint32 {
@@ -1058,6 +1428,20 @@ func (x *Tunnel) GetIpv6Transport() bool {
 	return false
 }
 
+func (x *Tunnel) GetProtection() string {
+	if x != nil {
+		return x.Protection
+	}
+	return ""
+}
+
+func (x *Tunnel) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
 // Event is one of rib.Event.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1076,6 +1460,10 @@ type Event struct {
 	//	*Event_Ack
 	//	*Event_PeersUsed
 	//	*Event_UnmatchedGre
+	//	*Event_Acquired
+	//	*Event_SaExpired
+	//	*Event_MappingChanged
+	//	*Event_SaDump
 	What          isEvent_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1083,7 +1471,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1483,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1496,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{12}
+	return file_rib_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Event) GetWhat() isEvent_What {
@@ -1235,6 +1623,42 @@ func (x *Event) GetUnmatchedGre() *UnmatchedGRE {
 	return nil
 }
 
+func (x *Event) GetAcquired() *Acquired {
+	if x != nil {
+		if x, ok := x.What.(*Event_Acquired); ok {
+			return x.Acquired
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSaExpired() *SAExpired {
+	if x != nil {
+		if x, ok := x.What.(*Event_SaExpired); ok {
+			return x.SaExpired
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetMappingChanged() *MappingChanged {
+	if x != nil {
+		if x, ok := x.What.(*Event_MappingChanged); ok {
+			return x.MappingChanged
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSaDump() *SADump {
+	if x != nil {
+		if x, ok := x.What.(*Event_SaDump); ok {
+			return x.SaDump
+		}
+	}
+	return nil
+}
+
 type isEvent_What interface {
 	isEvent_What()
 }
@@ -1291,6 +1715,22 @@ type Event_UnmatchedGre struct {
 	UnmatchedGre *UnmatchedGRE `protobuf:"bytes,13,opt,name=unmatched_gre,json=unmatchedGre,proto3,oneof"`
 }
 
+type Event_Acquired struct {
+	Acquired *Acquired `protobuf:"bytes,14,opt,name=acquired,proto3,oneof"`
+}
+
+type Event_SaExpired struct {
+	SaExpired *SAExpired `protobuf:"bytes,15,opt,name=sa_expired,json=saExpired,proto3,oneof"`
+}
+
+type Event_MappingChanged struct {
+	MappingChanged *MappingChanged `protobuf:"bytes,16,opt,name=mapping_changed,json=mappingChanged,proto3,oneof"`
+}
+
+type Event_SaDump struct {
+	SaDump *SADump `protobuf:"bytes,17,opt,name=sa_dump,json=saDump,proto3,oneof"`
+}
+
 func (*Event_Attached) isEvent_What() {}
 
 func (*Event_InterfaceChanged) isEvent_What() {}
@@ -1317,6 +1757,14 @@ func (*Event_PeersUsed) isEvent_What() {}
 
 func (*Event_UnmatchedGre) isEvent_What() {}
 
+func (*Event_Acquired) isEvent_What() {}
+
+func (*Event_SaExpired) isEvent_What() {}
+
+func (*Event_MappingChanged) isEvent_What() {}
+
+func (*Event_SaDump) isEvent_What() {}
+
 type Empty struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1325,7 +1773,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1785,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1798,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{13}
+	return file_rib_proto_rawDescGZIP(), []int{17}
 }
 
 type Attached struct {
@@ -1363,7 +1811,7 @@ type Attached struct {
 
 func (x *Attached) Reset() {
 	*x = Attached{}
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1823,7 @@ func (x *Attached) String() string {
 func (*Attached) ProtoMessage() {}
 
 func (x *Attached) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1836,7 @@ func (x *Attached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attached.ProtoReflect.Descriptor instead.
 func (*Attached) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{14}
+	return file_rib_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Attached) GetEpoch() uint64 {
@@ -1419,7 +1867,7 @@ type NextHopChanged struct {
 
 func (x *NextHopChanged) Reset() {
 	*x = NextHopChanged{}
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1879,7 @@ func (x *NextHopChanged) String() string {
 func (*NextHopChanged) ProtoMessage() {}
 
 func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1892,7 @@ func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextHopChanged.ProtoReflect.Descriptor instead.
 func (*NextHopChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{15}
+	return file_rib_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NextHopChanged) GetWatch() *Watch {
@@ -1500,7 +1948,7 @@ type RouteChanged struct {
 
 func (x *RouteChanged) Reset() {
 	*x = RouteChanged{}
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1960,7 @@ func (x *RouteChanged) String() string {
 func (*RouteChanged) ProtoMessage() {}
 
 func (x *RouteChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1973,7 @@ func (x *RouteChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteChanged.ProtoReflect.Descriptor instead.
 func (*RouteChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{16}
+	return file_rib_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RouteChanged) GetWatch() *Watch {
@@ -1560,7 +2008,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +2020,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +2033,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{17}
+	return file_rib_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -1620,7 +2068,7 @@ type Hairpin struct {
 
 func (x *Hairpin) Reset() {
 	*x = Hairpin{}
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +2080,7 @@ func (x *Hairpin) String() string {
 func (*Hairpin) ProtoMessage() {}
 
 func (x *Hairpin) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +2093,7 @@ func (x *Hairpin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hairpin.ProtoReflect.Descriptor instead.
 func (*Hairpin) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{18}
+	return file_rib_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Hairpin) GetIn() string {
@@ -1679,7 +2127,7 @@ type NeighborMiss struct {
 
 func (x *NeighborMiss) Reset() {
 	*x = NeighborMiss{}
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +2139,7 @@ func (x *NeighborMiss) String() string {
 func (*NeighborMiss) ProtoMessage() {}
 
 func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +2152,7 @@ func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeighborMiss.ProtoReflect.Descriptor instead.
 func (*NeighborMiss) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{19}
+	return file_rib_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *NeighborMiss) GetInterface() string {
@@ -1730,7 +2178,7 @@ type UnmatchedGRE struct {
 
 func (x *UnmatchedGRE) Reset() {
 	*x = UnmatchedGRE{}
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2190,7 @@ func (x *UnmatchedGRE) String() string {
 func (*UnmatchedGRE) ProtoMessage() {}
 
 func (x *UnmatchedGRE) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2203,7 @@ func (x *UnmatchedGRE) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnmatchedGRE.ProtoReflect.Descriptor instead.
 func (*UnmatchedGRE) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{20}
+	return file_rib_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UnmatchedGRE) GetRows() []*UnmatchedRow {
@@ -1779,7 +2227,7 @@ type UnmatchedRow struct {
 
 func (x *UnmatchedRow) Reset() {
 	*x = UnmatchedRow{}
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1791,7 +2239,7 @@ func (x *UnmatchedRow) String() string {
 func (*UnmatchedRow) ProtoMessage() {}
 
 func (x *UnmatchedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1804,7 +2252,7 @@ func (x *UnmatchedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnmatchedRow.ProtoReflect.Descriptor instead.
 func (*UnmatchedRow) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{21}
+	return file_rib_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UnmatchedRow) GetSource() []byte {
@@ -1859,7 +2307,7 @@ type PeersUsed struct {
 
 func (x *PeersUsed) Reset() {
 	*x = PeersUsed{}
-	mi := &file_rib_proto_msgTypes[22]
+	mi := &file_rib_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2319,7 @@ func (x *PeersUsed) String() string {
 func (*PeersUsed) ProtoMessage() {}
 
 func (x *PeersUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[22]
+	mi := &file_rib_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2332,7 @@ func (x *PeersUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeersUsed.ProtoReflect.Descriptor instead.
 func (*PeersUsed) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{22}
+	return file_rib_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PeersUsed) GetInterface() string {
@@ -1901,6 +2349,379 @@ func (x *PeersUsed) GetNbma() [][]byte {
 	return nil
 }
 
+type Acquired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        []byte                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Destination   []byte                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	Mark          uint32                 `protobuf:"varint,3,opt,name=mark,proto3" json:"mark,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Acquired) Reset() {
+	*x = Acquired{}
+	mi := &file_rib_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Acquired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Acquired) ProtoMessage() {}
+
+func (x *Acquired) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Acquired.ProtoReflect.Descriptor instead.
+func (*Acquired) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Acquired) GetSource() []byte {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Acquired) GetDestination() []byte {
+	if x != nil {
+		return x.Destination
+	}
+	return nil
+}
+
+func (x *Acquired) GetMark() uint32 {
+	if x != nil {
+		return x.Mark
+	}
+	return 0
+}
+
+type SAExpired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sa            *Key                   `protobuf:"bytes,1,opt,name=sa,proto3" json:"sa,omitempty"`
+	Hard          bool                   `protobuf:"varint,2,opt,name=hard,proto3" json:"hard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SAExpired) Reset() {
+	*x = SAExpired{}
+	mi := &file_rib_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SAExpired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SAExpired) ProtoMessage() {}
+
+func (x *SAExpired) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SAExpired.ProtoReflect.Descriptor instead.
+func (*SAExpired) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SAExpired) GetSa() *Key {
+	if x != nil {
+		return x.Sa
+	}
+	return nil
+}
+
+func (x *SAExpired) GetHard() bool {
+	if x != nil {
+		return x.Hard
+	}
+	return false
+}
+
+type MappingChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sa            *Key                   `protobuf:"bytes,1,opt,name=sa,proto3" json:"sa,omitempty"`
+	OldAddr       []byte                 `protobuf:"bytes,2,opt,name=old_addr,json=oldAddr,proto3" json:"old_addr,omitempty"`
+	OldPort       uint32                 `protobuf:"varint,3,opt,name=old_port,json=oldPort,proto3" json:"old_port,omitempty"`
+	NewAddr       []byte                 `protobuf:"bytes,4,opt,name=new_addr,json=newAddr,proto3" json:"new_addr,omitempty"`
+	NewPort       uint32                 `protobuf:"varint,5,opt,name=new_port,json=newPort,proto3" json:"new_port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MappingChanged) Reset() {
+	*x = MappingChanged{}
+	mi := &file_rib_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MappingChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MappingChanged) ProtoMessage() {}
+
+func (x *MappingChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MappingChanged.ProtoReflect.Descriptor instead.
+func (*MappingChanged) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *MappingChanged) GetSa() *Key {
+	if x != nil {
+		return x.Sa
+	}
+	return nil
+}
+
+func (x *MappingChanged) GetOldAddr() []byte {
+	if x != nil {
+		return x.OldAddr
+	}
+	return nil
+}
+
+func (x *MappingChanged) GetOldPort() uint32 {
+	if x != nil {
+		return x.OldPort
+	}
+	return 0
+}
+
+func (x *MappingChanged) GetNewAddr() []byte {
+	if x != nil {
+		return x.NewAddr
+	}
+	return nil
+}
+
+func (x *MappingChanged) GetNewPort() uint32 {
+	if x != nil {
+		return x.NewPort
+	}
+	return 0
+}
+
+type SADump struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Question      uint32                 `protobuf:"varint,1,opt,name=question,proto3" json:"question,omitempty"`
+	Part          uint32                 `protobuf:"varint,2,opt,name=part,proto3" json:"part,omitempty"`
+	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`
+	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Sas           []*SAState             `protobuf:"bytes,5,rep,name=sas,proto3" json:"sas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SADump) Reset() {
+	*x = SADump{}
+	mi := &file_rib_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SADump) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SADump) ProtoMessage() {}
+
+func (x *SADump) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SADump.ProtoReflect.Descriptor instead.
+func (*SADump) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *SADump) GetQuestion() uint32 {
+	if x != nil {
+		return x.Question
+	}
+	return 0
+}
+
+func (x *SADump) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *SADump) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+func (x *SADump) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *SADump) GetSas() []*SAState {
+	if x != nil {
+		return x.Sas
+	}
+	return nil
+}
+
+// SAState has an SA without keys.
+type SAState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sa            *SA                    `protobuf:"bytes,1,opt,name=sa,proto3" json:"sa,omitempty"`
+	Live          bool                   `protobuf:"varint,2,opt,name=live,proto3" json:"live,omitempty"`
+	Packets       uint64                 `protobuf:"varint,3,opt,name=packets,proto3" json:"packets,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Added         uint64                 `protobuf:"varint,5,opt,name=added,proto3" json:"added,omitempty"`
+	Used          uint64                 `protobuf:"varint,6,opt,name=used,proto3" json:"used,omitempty"`
+	Replayed      uint32                 `protobuf:"varint,7,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	Failed        uint32                 `protobuf:"varint,8,opt,name=failed,proto3" json:"failed,omitempty"`
+	Late          uint32                 `protobuf:"varint,9,opt,name=late,proto3" json:"late,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SAState) Reset() {
+	*x = SAState{}
+	mi := &file_rib_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SAState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SAState) ProtoMessage() {}
+
+func (x *SAState) ProtoReflect() protoreflect.Message {
+	mi := &file_rib_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SAState.ProtoReflect.Descriptor instead.
+func (*SAState) Descriptor() ([]byte, []int) {
+	return file_rib_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *SAState) GetSa() *SA {
+	if x != nil {
+		return x.Sa
+	}
+	return nil
+}
+
+func (x *SAState) GetLive() bool {
+	if x != nil {
+		return x.Live
+	}
+	return false
+}
+
+func (x *SAState) GetPackets() uint64 {
+	if x != nil {
+		return x.Packets
+	}
+	return 0
+}
+
+func (x *SAState) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *SAState) GetAdded() uint64 {
+	if x != nil {
+		return x.Added
+	}
+	return 0
+}
+
+func (x *SAState) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *SAState) GetReplayed() uint32 {
+	if x != nil {
+		return x.Replayed
+	}
+	return 0
+}
+
+func (x *SAState) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *SAState) GetLate() uint32 {
+	if x != nil {
+		return x.Late
+	}
+	return 0
+}
+
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -1911,7 +2732,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_rib_proto_msgTypes[23]
+	mi := &file_rib_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2744,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[23]
+	mi := &file_rib_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2757,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{23}
+	return file_rib_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Ack) GetSeq() uint64 {
@@ -1963,7 +2784,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_rib_proto_msgTypes[24]
+	mi := &file_rib_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1975,7 +2796,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[24]
+	mi := &file_rib_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1988,7 +2809,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{24}
+	return file_rib_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Failure) GetKey() *Key {
@@ -2046,13 +2867,49 @@ const file_rib_proto_rawDesc = "" +
 	"\x04nbma\x18\x02 \x01(\fR\x04nbma\x12\x12\n" +
 	"\x04rate\x18\x03 \x01(\x04R\x04rate\x12\x14\n" +
 	"\x05burst\x18\x04 \x01(\rR\x05burst\x12\x16\n" +
-	"\x06policy\x18\x05 \x01(\tR\x06policy\"\x9c\x01\n" +
+	"\x06policy\x18\x05 \x01(\tR\x06policy\"0\n" +
+	"\x04Mark\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\rR\x05value\x12\x12\n" +
+	"\x04mask\x18\x02 \x01(\rR\x04mask\"\xc8\x01\n" +
+	"\bLifetime\x12\x1b\n" +
+	"\tsoft_time\x18\x01 \x01(\x04R\bsoftTime\x12\x1b\n" +
+	"\thard_time\x18\x02 \x01(\x04R\bhardTime\x12\x1d\n" +
+	"\n" +
+	"soft_bytes\x18\x03 \x01(\x04R\tsoftBytes\x12\x1d\n" +
+	"\n" +
+	"hard_bytes\x18\x04 \x01(\x04R\thardBytes\x12!\n" +
+	"\fsoft_packets\x18\x05 \x01(\x04R\vsoftPackets\x12!\n" +
+	"\fhard_packets\x18\x06 \x01(\x04R\vhardPackets\"\xf3\x03\n" +
+	"\x02SA\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\fR\x06source\x12 \n" +
+	"\vdestination\x18\x02 \x01(\fR\vdestination\x12\x10\n" +
+	"\x03spi\x18\x03 \x01(\rR\x03spi\x12\x1a\n" +
+	"\bprotocol\x18\x04 \x01(\rR\bprotocol\x12\x16\n" +
+	"\x06cipher\x18\x05 \x01(\rR\x06cipher\x12\x1d\n" +
+	"\n" +
+	"cipher_key\x18\x06 \x01(\fR\tcipherKey\x12\x1c\n" +
+	"\tintegrity\x18\a \x01(\rR\tintegrity\x12#\n" +
+	"\rintegrity_key\x18\b \x01(\fR\fintegrityKey\x12\x10\n" +
+	"\x03esn\x18\t \x01(\bR\x03esn\x12\x16\n" +
+	"\x06window\x18\n" +
+	" \x01(\rR\x06window\x12\x1d\n" +
+	"\n" +
+	"udp_source\x18\v \x01(\rR\tudpSource\x12'\n" +
+	"\x0fudp_destination\x18\f \x01(\rR\x0eudpDestination\x12$\n" +
+	"\x04mark\x18\r \x01(\v2\x10.godmvpn.v1.MarkR\x04mark\x12+\n" +
+	"\bset_mark\x18\x0e \x01(\v2\x10.godmvpn.v1.MarkR\asetMark\x120\n" +
+	"\blifetime\x18\x0f \x01(\v2\x14.godmvpn.v1.LifetimeR\blifetime\x12\x14\n" +
+	"\x05epoch\x18\x10 \x01(\x04R\x05epoch\"X\n" +
+	"\x06Policy\x12\x14\n" +
+	"\x05local\x18\x01 \x01(\fR\x05local\x12\x12\n" +
+	"\x04peer\x18\x02 \x01(\fR\x04peer\x12$\n" +
+	"\x04mark\x18\x03 \x01(\v2\x10.godmvpn.v1.MarkR\x04mark\"\x9c\x01\n" +
 	"\bOverride\x12\x10\n" +
 	"\x03vrf\x18\x01 \x01(\tR\x03vrf\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\fR\x06prefix\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\bdistance\x18\x04 \x01(\rR\bdistance\x12.\n" +
-	"\bnext_hop\x18\x05 \x01(\v2\x13.godmvpn.v1.NextHopR\anextHop\"\xad\x01\n" +
+	"\bnext_hop\x18\x05 \x01(\v2\x13.godmvpn.v1.NextHopR\anextHop\"\xc1\x01\n" +
 	"\x03Key\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x10\n" +
 	"\x03vrf\x18\x02 \x01(\tR\x03vrf\x12\x16\n" +
@@ -2060,7 +2917,8 @@ const file_rib_proto_rawDesc = "" +
 	"\bprotocol\x18\x04 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\binstance\x18\x05 \x01(\rR\binstance\x12\x1c\n" +
 	"\tinterface\x18\x06 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04addr\x18\a \x01(\fR\x04addr\"\xc5\x01\n" +
+	"\x04addr\x18\a \x01(\fR\x04addr\x12\x12\n" +
+	"\x04mark\x18\b \x01(\rR\x04mark\"\xc5\x01\n" +
 	"\x05Watch\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x10\n" +
 	"\x03vrf\x18\x02 \x01(\tR\x03vrf\x12\x12\n" +
@@ -2091,7 +2949,7 @@ const file_rib_proto_rawDesc = "" +
 	"\x10InterfaceAddress\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\fR\x06prefix\x12\x12\n" +
 	"\x04peer\x18\x02 \x01(\fR\x04peer\x12\x1c\n" +
-	"\tsecondary\x18\x03 \x01(\bR\tsecondary\"\xe5\x01\n" +
+	"\tsecondary\x18\x03 \x01(\bR\tsecondary\"\x9d\x02\n" +
 	"\x06Tunnel\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\rR\x04mode\x12)\n" +
 	"\x10source_interface\x18\x02 \x01(\tR\x0fsourceInterface\x12\x16\n" +
@@ -2100,7 +2958,12 @@ const file_rib_proto_rawDesc = "" +
 	"\ahas_key\x18\x05 \x01(\bR\x06hasKey\x12\x10\n" +
 	"\x03key\x18\x06 \x01(\rR\x03key\x12\x10\n" +
 	"\x03vrf\x18\a \x01(\tR\x03vrf\x12%\n" +
-	"\x0eipv6_transport\x18\b \x01(\bR\ripv6Transport\"\xf5\x05\n" +
+	"\x0eipv6_transport\x18\b \x01(\bR\ripv6Transport\x12\x1e\n" +
+	"\n" +
+	"protection\x18\t \x01(\tR\n" +
+	"protection\x12\x16\n" +
+	"\x06shared\x18\n" +
+	" \x01(\bR\x06shared\"\xd7\a\n" +
 	"\x05Event\x122\n" +
 	"\battached\x18\x01 \x01(\v2\x14.godmvpn.v1.AttachedH\x00R\battached\x12D\n" +
 	"\x11interface_changed\x18\x02 \x01(\v2\x15.godmvpn.v1.InterfaceH\x00R\x10interfaceChanged\x12'\n" +
@@ -2116,7 +2979,12 @@ const file_rib_proto_rawDesc = "" +
 	"\x03ack\x18\v \x01(\v2\x0f.godmvpn.v1.AckH\x00R\x03ack\x126\n" +
 	"\n" +
 	"peers_used\x18\f \x01(\v2\x15.godmvpn.v1.PeersUsedH\x00R\tpeersUsed\x12?\n" +
-	"\runmatched_gre\x18\r \x01(\v2\x18.godmvpn.v1.UnmatchedGREH\x00R\funmatchedGreB\x06\n" +
+	"\runmatched_gre\x18\r \x01(\v2\x18.godmvpn.v1.UnmatchedGREH\x00R\funmatchedGre\x122\n" +
+	"\bacquired\x18\x0e \x01(\v2\x14.godmvpn.v1.AcquiredH\x00R\bacquired\x126\n" +
+	"\n" +
+	"sa_expired\x18\x0f \x01(\v2\x15.godmvpn.v1.SAExpiredH\x00R\tsaExpired\x12E\n" +
+	"\x0fmapping_changed\x18\x10 \x01(\v2\x1a.godmvpn.v1.MappingChangedH\x00R\x0emappingChanged\x12-\n" +
+	"\asa_dump\x18\x11 \x01(\v2\x12.godmvpn.v1.SADumpH\x00R\x06saDumpB\x06\n" +
 	"\x04what\"\a\n" +
 	"\x05Empty\"6\n" +
 	"\bAttached\x12\x14\n" +
@@ -2157,7 +3025,36 @@ const file_rib_proto_rawDesc = "" +
 	"\x03why\x18\x06 \x01(\tR\x03why\"=\n" +
 	"\tPeersUsed\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04nbma\x18\x02 \x03(\fR\x04nbma\"H\n" +
+	"\x04nbma\x18\x02 \x03(\fR\x04nbma\"X\n" +
+	"\bAcquired\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\fR\x06source\x12 \n" +
+	"\vdestination\x18\x02 \x01(\fR\vdestination\x12\x12\n" +
+	"\x04mark\x18\x03 \x01(\rR\x04mark\"@\n" +
+	"\tSAExpired\x12\x1f\n" +
+	"\x02sa\x18\x01 \x01(\v2\x0f.godmvpn.v1.KeyR\x02sa\x12\x12\n" +
+	"\x04hard\x18\x02 \x01(\bR\x04hard\"\x9d\x01\n" +
+	"\x0eMappingChanged\x12\x1f\n" +
+	"\x02sa\x18\x01 \x01(\v2\x0f.godmvpn.v1.KeyR\x02sa\x12\x19\n" +
+	"\bold_addr\x18\x02 \x01(\fR\aoldAddr\x12\x19\n" +
+	"\bold_port\x18\x03 \x01(\rR\aoldPort\x12\x19\n" +
+	"\bnew_addr\x18\x04 \x01(\fR\anewAddr\x12\x19\n" +
+	"\bnew_port\x18\x05 \x01(\rR\anewPort\"\x89\x01\n" +
+	"\x06SADump\x12\x1a\n" +
+	"\bquestion\x18\x01 \x01(\rR\bquestion\x12\x12\n" +
+	"\x04part\x18\x02 \x01(\rR\x04part\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\x12\x14\n" +
+	"\x05error\x18\x04 \x01(\tR\x05error\x12%\n" +
+	"\x03sas\x18\x05 \x03(\v2\x13.godmvpn.v1.SAStateR\x03sas\"\xdf\x01\n" +
+	"\aSAState\x12\x1e\n" +
+	"\x02sa\x18\x01 \x01(\v2\x0e.godmvpn.v1.SAR\x02sa\x12\x12\n" +
+	"\x04live\x18\x02 \x01(\bR\x04live\x12\x18\n" +
+	"\apackets\x18\x03 \x01(\x04R\apackets\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12\x14\n" +
+	"\x05added\x18\x05 \x01(\x04R\x05added\x12\x12\n" +
+	"\x04used\x18\x06 \x01(\x04R\x04used\x12\x1a\n" +
+	"\breplayed\x18\a \x01(\rR\breplayed\x12\x16\n" +
+	"\x06failed\x18\b \x01(\rR\x06failed\x12\x12\n" +
+	"\x04late\x18\t \x01(\rR\x04late\"H\n" +
 	"\x03Ack\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12/\n" +
 	"\bfailures\x18\x02 \x03(\v2\x13.godmvpn.v1.FailureR\bfailures\"B\n" +
@@ -2177,7 +3074,7 @@ func file_rib_proto_rawDescGZIP() []byte {
 	return file_rib_proto_rawDescData
 }
 
-var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_rib_proto_goTypes = []any{
 	(*NextHop)(nil),          // 0: godmvpn.v1.NextHop
 	(*Route)(nil),            // 1: godmvpn.v1.Route
@@ -2185,55 +3082,76 @@ var file_rib_proto_goTypes = []any{
 	(*MulticastPeer)(nil),    // 3: godmvpn.v1.MulticastPeer
 	(*LineProtocol)(nil),     // 4: godmvpn.v1.LineProtocol
 	(*Shaper)(nil),           // 5: godmvpn.v1.Shaper
-	(*Override)(nil),         // 6: godmvpn.v1.Override
-	(*Key)(nil),              // 7: godmvpn.v1.Key
-	(*Watch)(nil),            // 8: godmvpn.v1.Watch
-	(*Interface)(nil),        // 9: godmvpn.v1.Interface
-	(*InterfaceAddress)(nil), // 10: godmvpn.v1.InterfaceAddress
-	(*Tunnel)(nil),           // 11: godmvpn.v1.Tunnel
-	(*Event)(nil),            // 12: godmvpn.v1.Event
-	(*Empty)(nil),            // 13: godmvpn.v1.Empty
-	(*Attached)(nil),         // 14: godmvpn.v1.Attached
-	(*NextHopChanged)(nil),   // 15: godmvpn.v1.NextHopChanged
-	(*RouteChanged)(nil),     // 16: godmvpn.v1.RouteChanged
-	(*TopicMessage)(nil),     // 17: godmvpn.v1.TopicMessage
-	(*Hairpin)(nil),          // 18: godmvpn.v1.Hairpin
-	(*NeighborMiss)(nil),     // 19: godmvpn.v1.NeighborMiss
-	(*UnmatchedGRE)(nil),     // 20: godmvpn.v1.UnmatchedGRE
-	(*UnmatchedRow)(nil),     // 21: godmvpn.v1.UnmatchedRow
-	(*PeersUsed)(nil),        // 22: godmvpn.v1.PeersUsed
-	(*Ack)(nil),              // 23: godmvpn.v1.Ack
-	(*Failure)(nil),          // 24: godmvpn.v1.Failure
+	(*Mark)(nil),             // 6: godmvpn.v1.Mark
+	(*Lifetime)(nil),         // 7: godmvpn.v1.Lifetime
+	(*SA)(nil),               // 8: godmvpn.v1.SA
+	(*Policy)(nil),           // 9: godmvpn.v1.Policy
+	(*Override)(nil),         // 10: godmvpn.v1.Override
+	(*Key)(nil),              // 11: godmvpn.v1.Key
+	(*Watch)(nil),            // 12: godmvpn.v1.Watch
+	(*Interface)(nil),        // 13: godmvpn.v1.Interface
+	(*InterfaceAddress)(nil), // 14: godmvpn.v1.InterfaceAddress
+	(*Tunnel)(nil),           // 15: godmvpn.v1.Tunnel
+	(*Event)(nil),            // 16: godmvpn.v1.Event
+	(*Empty)(nil),            // 17: godmvpn.v1.Empty
+	(*Attached)(nil),         // 18: godmvpn.v1.Attached
+	(*NextHopChanged)(nil),   // 19: godmvpn.v1.NextHopChanged
+	(*RouteChanged)(nil),     // 20: godmvpn.v1.RouteChanged
+	(*TopicMessage)(nil),     // 21: godmvpn.v1.TopicMessage
+	(*Hairpin)(nil),          // 22: godmvpn.v1.Hairpin
+	(*NeighborMiss)(nil),     // 23: godmvpn.v1.NeighborMiss
+	(*UnmatchedGRE)(nil),     // 24: godmvpn.v1.UnmatchedGRE
+	(*UnmatchedRow)(nil),     // 25: godmvpn.v1.UnmatchedRow
+	(*PeersUsed)(nil),        // 26: godmvpn.v1.PeersUsed
+	(*Acquired)(nil),         // 27: godmvpn.v1.Acquired
+	(*SAExpired)(nil),        // 28: godmvpn.v1.SAExpired
+	(*MappingChanged)(nil),   // 29: godmvpn.v1.MappingChanged
+	(*SADump)(nil),           // 30: godmvpn.v1.SADump
+	(*SAState)(nil),          // 31: godmvpn.v1.SAState
+	(*Ack)(nil),              // 32: godmvpn.v1.Ack
+	(*Failure)(nil),          // 33: godmvpn.v1.Failure
 }
 var file_rib_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.Route.next_hops:type_name -> godmvpn.v1.NextHop
-	0,  // 1: godmvpn.v1.Override.next_hop:type_name -> godmvpn.v1.NextHop
-	10, // 2: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
-	11, // 3: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
-	14, // 4: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
-	9,  // 5: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
-	13, // 6: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
-	15, // 7: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
-	16, // 8: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
-	8,  // 9: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
-	17, // 10: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
-	18, // 11: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
-	19, // 12: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
-	23, // 13: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
-	22, // 14: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
-	20, // 15: godmvpn.v1.Event.unmatched_gre:type_name -> godmvpn.v1.UnmatchedGRE
-	8,  // 16: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
-	0,  // 17: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
-	8,  // 18: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
-	1,  // 19: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
-	21, // 20: godmvpn.v1.UnmatchedGRE.rows:type_name -> godmvpn.v1.UnmatchedRow
-	24, // 21: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
-	7,  // 22: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	6,  // 1: godmvpn.v1.SA.mark:type_name -> godmvpn.v1.Mark
+	6,  // 2: godmvpn.v1.SA.set_mark:type_name -> godmvpn.v1.Mark
+	7,  // 3: godmvpn.v1.SA.lifetime:type_name -> godmvpn.v1.Lifetime
+	6,  // 4: godmvpn.v1.Policy.mark:type_name -> godmvpn.v1.Mark
+	0,  // 5: godmvpn.v1.Override.next_hop:type_name -> godmvpn.v1.NextHop
+	14, // 6: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
+	15, // 7: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
+	18, // 8: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
+	13, // 9: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
+	17, // 10: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
+	19, // 11: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
+	20, // 12: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
+	12, // 13: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
+	21, // 14: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
+	22, // 15: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
+	23, // 16: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
+	32, // 17: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
+	26, // 18: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
+	24, // 19: godmvpn.v1.Event.unmatched_gre:type_name -> godmvpn.v1.UnmatchedGRE
+	27, // 20: godmvpn.v1.Event.acquired:type_name -> godmvpn.v1.Acquired
+	28, // 21: godmvpn.v1.Event.sa_expired:type_name -> godmvpn.v1.SAExpired
+	29, // 22: godmvpn.v1.Event.mapping_changed:type_name -> godmvpn.v1.MappingChanged
+	30, // 23: godmvpn.v1.Event.sa_dump:type_name -> godmvpn.v1.SADump
+	12, // 24: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
+	0,  // 25: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
+	12, // 26: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
+	1,  // 27: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
+	25, // 28: godmvpn.v1.UnmatchedGRE.rows:type_name -> godmvpn.v1.UnmatchedRow
+	11, // 29: godmvpn.v1.SAExpired.sa:type_name -> godmvpn.v1.Key
+	11, // 30: godmvpn.v1.MappingChanged.sa:type_name -> godmvpn.v1.Key
+	31, // 31: godmvpn.v1.SADump.sas:type_name -> godmvpn.v1.SAState
+	8,  // 32: godmvpn.v1.SAState.sa:type_name -> godmvpn.v1.SA
+	33, // 33: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
+	11, // 34: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_rib_proto_init() }
@@ -2241,7 +3159,7 @@ func file_rib_proto_init() {
 	if File_rib_proto != nil {
 		return
 	}
-	file_rib_proto_msgTypes[12].OneofWrappers = []any{
+	file_rib_proto_msgTypes[16].OneofWrappers = []any{
 		(*Event_Attached)(nil),
 		(*Event_InterfaceChanged)(nil),
 		(*Event_InterfaceGone)(nil),
@@ -2255,15 +3173,19 @@ func file_rib_proto_init() {
 		(*Event_Ack)(nil),
 		(*Event_PeersUsed)(nil),
 		(*Event_UnmatchedGre)(nil),
+		(*Event_Acquired)(nil),
+		(*Event_SaExpired)(nil),
+		(*Event_MappingChanged)(nil),
+		(*Event_SaDump)(nil),
 	}
-	file_rib_proto_msgTypes[17].OneofWrappers = []any{}
+	file_rib_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rib_proto_rawDesc), len(file_rib_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -15,6 +15,8 @@ const (
 	WatchNeighborMiss                      // packets for an unknown neighbour on Interface: NeighborMiss
 	WatchPeerUse                           // data packets that leave by the multipoint tunnel Interface: PeersUsed
 	WatchUnmatched                         // GRE packets that come for no tunnel: UnmatchedGRE
+	WatchIPsec                             // what becomes of security associations: Acquired, SAExpired, MappingChanged
+	WatchSADump                            // a question, of number Instance: which associations there are: SADump
 )
 
 // Watch is one thing that a daemon asks to be told of. It is comparable and is
@@ -25,7 +27,7 @@ type Watch struct {
 	Addr      netip.Addr // next hop
 	Family    Family     // redistribute
 	Protocol  Protocol   // redistribute
-	Instance  uint32     // redistribute; hairpin: the group, such as NHRP's network-id; 0: Interface by itself
+	Instance  uint32     // redistribute; hairpin: the group, such as NHRP's network-id; 0: Interface by itself; SA dump: number of the question
 	Interface string     // hairpin, neighbour miss, peer use
 	Topic     string     // topic
 }
@@ -132,6 +134,48 @@ type UnmatchedRow struct {
 	Why                 string // what of the tunnels does not match, for an operator
 }
 
+// Acquired tells of packets of GRE that were held back since there is no security
+// association for them. It is told once in half a minute, about, for each pair of
+// addresses, and may be lost where many come at once.
+type Acquired struct {
+	Source, Destination netip.Addr
+	Mark                uint32 // of the Policy
+}
+
+// SAExpired tells that a security association reached a limit of its Lifetime. At a hard
+// limit it is gone; that is reported as a failure of the object as well.
+type SAExpired struct {
+	SA   Key
+	Hard bool
+}
+
+// MappingChanged tells that authentic packets came in UDP from another address or port
+// than the SA says: a NAT before the peer has changed. It is told again and again until
+// the SA says so too.
+type MappingChanged struct {
+	SA       Key
+	Old, New netip.AddrPort
+}
+
+// SADump is a part of the answer to a WatchSADump. The answer is a picture of one moment;
+// who asks again while it is under way has only the later answer complete.
+type SADump struct {
+	Question uint32 // as in the watch
+	Part     uint32 // counts from 0
+	Last     bool   // no parts follow
+	Error    string // the picture could not be had; "" if it could
+	SAs      []SAState
+}
+
+// SAState is a security association that is in force.
+type SAState struct {
+	SA    SA      // without keys
+	Count SACount // what it did
+	// Live says that the asker has stated it in this life; others are left of an earlier
+	// one, of it or of zebra, and go when the asker's replay ends without them.
+	Live bool
+}
+
 // Ack reports on objects: everything up to and including Seq was applied to the
 // forwarding state, except for Failures.
 type Ack struct {
@@ -158,4 +202,8 @@ func (Hairpin) event()          {}
 func (NeighborMiss) event()     {}
 func (PeersUsed) event()        {}
 func (UnmatchedGRE) event()     {}
+func (Acquired) event()         {}
+func (SAExpired) event()        {}
+func (MappingChanged) event()   {}
+func (SADump) event()           {}
 func (Ack) event()              {}

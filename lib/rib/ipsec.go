@@ -139,22 +139,66 @@ func station(a netip.Addr) bool {
 		a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// Tunnelled says that GRE between an address of this machine and others passes as ESP
-// only, in both directions.
-type Tunnelled struct {
+// SA has a security association in force. It is refused, or reported as failed, where it
+// was in force once and is not any more: then another has to be negotiated, since it
+// must not begin anew with the same keys (RFC 4303 section 3.3.3).
+//
+// An SA without keys keeps the one that is in force: so a daemon that was started again
+// speaks for what its former life left, which it finds by WatchSADump.
+type SA struct {
+	ESP
+	// Epoch is that of the attachment in which the daemon states it first, so that
+	// zebra tells one that is new from one that is repeated: only in that attachment
+	// it is brought into force, in others it is kept. What was stated while there was
+	// no zebra, and was not acknowledged, may be stated again with another Epoch.
+	Epoch uint64
+}
+
+// Key implements Object.
+func (s SA) Key() Key {
+	return Key{Kind: KindSA, Addr: s.Destination, Instance: s.SPI, Mark: s.Mark.Value}
+}
+
+// Equal implements Object.
+func (s SA) Equal(other Object) bool { o, ok := other.(SA); return ok && s == o }
+
+// Policy says that GRE between an address of this machine and others passes as ESP
+// only, in both directions. zebra has one about everybody for each protected tunnel; a
+// daemon adds those with a mark, for peers that one address does not tell apart.
+type Policy struct {
 	Local netip.Addr
 	Peer  netip.Prefix // masked; of length 0 for everybody
 	// Mark: packets with this mark only, which are sent by associations with it.
 	Mark Mark
 }
 
+// Key implements Object.
+func (p Policy) Key() Key {
+	return Key{Kind: KindPolicy, Addr: p.Local, Prefix: p.Peer, Mark: p.Mark.Value}
+}
+
+// Equal implements Object.
+func (p Policy) Equal(other Object) bool { o, ok := other.(Policy); return ok && p == o }
+
 // Check tells what is wrong with it.
-func (t Tunnelled) Check() error {
+func (p Policy) Check() error {
 	switch {
-	case !station(t.Local) || !t.Peer.IsValid() || t.Peer != t.Peer.Masked() || t.Peer.Addr().Is4() != t.Local.Is4():
-		return fmt.Errorf("GRE between %v and %v", t.Local, t.Peer)
-	case t.Mark.Value&^t.Mark.Mask != 0:
+	case !station(p.Local) || !p.Peer.IsValid() || p.Peer != p.Peer.Masked() || p.Peer.Addr().Is4() != p.Local.Is4():
+		return fmt.Errorf("GRE between %v and %v", p.Local, p.Peer)
+	case p.Mark.Value&^p.Mark.Mask != 0:
 		return errors.New("a mark has bits outside of its mask")
+	}
+	return nil
+}
+
+// CheckOne is Check for a policy of a daemon, which is about one peer: the one about
+// everybody is zebra's, and stays.
+func (p Policy) CheckOne() error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	if !p.Peer.IsSingleIP() {
+		return fmt.Errorf("a policy about %v, which is not one peer", p.Peer)
 	}
 	return nil
 }

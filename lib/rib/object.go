@@ -16,18 +16,21 @@ const (
 	KindMulticastPeer                 // a MulticastPeer
 	KindLineProtocol                  // a LineProtocol
 	KindShaper                        // a Shaper
+	KindSA                            // an SA
+	KindPolicy                        // a Policy
 )
 
 // Key identifies an object within its owner. Which fields are in use depends
 // on the kind; the others are zero.
 type Key struct {
 	Kind      Kind
+	Mark      uint32       // SA, policy: value of its mark
 	VRF       string       // route, override
-	Prefix    netip.Prefix // route, override; masked
+	Prefix    netip.Prefix // route, override; masked. Policy: the peers
 	Protocol  Protocol     // route
-	Instance  uint32       // route: AS or process number, 0 where there is one only
+	Instance  uint32       // route: AS or process number, 0 where there is one only. SA: its SPI
 	Interface string       // neighbour, multicast peer, line protocol, shaper
-	Addr      netip.Addr   // neighbour; multicast peer, shaper: the NBMA address
+	Addr      netip.Addr   // neighbour; multicast peer, shaper: the NBMA address; SA: the destination; policy: the local address
 }
 
 // Object is something that a daemon asks zebra to hold in forwarding state.

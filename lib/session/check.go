@@ -47,6 +47,16 @@ func Check(obj rib.Object) error {
 			return invalid("shaper of %d bit/s for %v on %q", o.Rate, o.NBMA, cut(o.Interface, MaxName))
 		}
 		return errors.Join(checkName("interface", o.Interface), checkAddr(o.NBMA), checkName("policy", o.Policy))
+	case rib.SA:
+		if err := o.Check(); err != nil {
+			return invalid("%v", err)
+		}
+		return nil
+	case rib.Policy:
+		if err := o.CheckOne(); err != nil {
+			return invalid("%v", err)
+		}
+		return nil
 	case rib.Override:
 		if o.Protocol > rib.NHRP {
 			return invalid("override of protocol %d", o.Protocol)
@@ -114,7 +124,20 @@ func clean(s string) bool {
 
 // CheckKey tells whether a key may be sent.
 func CheckKey(k rib.Key) error {
+	if k.Mark != 0 && k.Kind != rib.KindSA && k.Kind != rib.KindPolicy {
+		return invalid("key %+v", k)
+	}
 	switch k.Kind {
+	case rib.KindSA:
+		if !k.Addr.IsValid() || k != (rib.Key{Kind: k.Kind, Mark: k.Mark, Addr: k.Addr, Instance: k.Instance}) {
+			return invalid("key %+v", k)
+		}
+		return checkAddr(k.Addr)
+	case rib.KindPolicy:
+		if !k.Addr.IsValid() || k != (rib.Key{Kind: k.Kind, Mark: k.Mark, Addr: k.Addr, Prefix: k.Prefix}) || !k.Prefix.IsValid() || k.Prefix.Bits() == 0 {
+			return invalid("key %+v", k)
+		}
+		return checkAddr(k.Addr)
 	case rib.KindRoute, rib.KindOverride:
 		if k.Protocol > rib.NHRP || k.Interface != "" || k.Addr.IsValid() || (k.Kind == rib.KindOverride && (k.Protocol != 0 || k.Instance != 0)) {
 			return invalid("key %+v", k)
@@ -151,7 +174,9 @@ func CheckWatch(w rib.Watch) error {
 		want.Interface, want.Instance, ok = w.Interface, w.Instance, w.Interface != ""
 	case rib.WatchNeighborMiss, rib.WatchPeerUse:
 		want.Interface, ok = w.Interface, w.Interface != ""
-	case rib.WatchUnmatched:
+	case rib.WatchUnmatched, rib.WatchIPsec:
+	case rib.WatchSADump:
+		want.Instance = w.Instance
 	default:
 		return invalid("watch of kind %d", w.Kind)
 	}

@@ -301,16 +301,29 @@ func TestRefusals(t *testing.T) {
 	none.NextHops = nil
 	control := route(1, 1)
 	control.Name = "bell\a"
-	for _, o := range []rib.Object{unmasked, zoned, none, control, rib.Route{}, rib.Neighbor{}, rib.MulticastPeer{}, rib.LineProtocol{}, rib.Shaper{}, rib.Override{}, nil} {
+	guard := rib.Policy{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParsePrefix("0.0.0.0/0")} // zebra's own
+	for _, o := range []rib.Object{unmasked, zoned, none, control, rib.Route{}, rib.Neighbor{}, rib.MulticastPeer{}, rib.LineProtocol{}, rib.Shaper{}, rib.Override{}, rib.SA{}, rib.Policy{}, guard, nil} {
 		if _, err := c.Put(o); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Put(%+v): %v", o, err)
 		}
 	}
 	for _, w := range []rib.Watch{{}, {Kind: 99}, {Kind: rib.WatchTopic}, {Kind: rib.WatchTopic, Topic: "x", VRF: "y"},
 		{Kind: rib.WatchHairpin, Instance: 1}, {Kind: rib.WatchNeighborMiss, Interface: "x", Instance: 1},
-		{Kind: rib.WatchPeerUse}, {Kind: rib.WatchPeerUse, Interface: "x", Instance: 1}, {Kind: rib.WatchUnmatched, Interface: "x"}} {
+		{Kind: rib.WatchPeerUse}, {Kind: rib.WatchPeerUse, Interface: "x", Instance: 1}, {Kind: rib.WatchUnmatched, Interface: "x"},
+		{Kind: rib.WatchIPsec, Instance: 1}, {Kind: rib.WatchSADump, Interface: "x"}} {
 		if err := c.Watch(w); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Watch(%+v): %v", w, err)
+		}
+	}
+	sa := rib.Key{Kind: rib.KindSA, Addr: guard.Local, Instance: 256, Mark: 1}
+	if err := CheckKey(sa); err != nil {
+		t.Error(err)
+	}
+	prefixed, named, of := sa, sa, route(1, 1).Key()
+	prefixed.Prefix, named.Interface, of.Mark = guard.Peer, "x", 1
+	for _, k := range []rib.Key{prefixed, named, of, guard.Key(), {Kind: rib.KindSA}, {Kind: rib.KindPolicy}} {
+		if err := CheckKey(k); !errors.Is(err, ErrInvalid) {
+			t.Errorf("CheckKey(%+v): %v", k, err)
 		}
 	}
 	if err := c.Publish("", "k", nil); !errors.Is(err, ErrInvalid) {

@@ -31,6 +31,7 @@ const (
 	MaxUsed     = 16 << 10  // addresses of one PeersUsed
 
 	MaxUnmatched = 256 // rows of one UnmatchedGRE
+	MaxSADump    = 512 // associations of one part of an SADump
 )
 
 // Up is a message from a daemon to zebra. The set is closed.
