@@ -100,7 +100,17 @@ func satisfiedSA(want, have SA) bool {
 	return want.ESP == have.ESP
 }
 
-// Settled returns an object as it is to be put from now on, since it is in force.
+// Anew reports whether an object, wanted in the place of another under its key (nil for
+// none), is one that may be brought into force anew, whatever became of the other: all
+// are but an SA that is the same one. One that was to be kept is another where it is said
+// again as one that is not.
+func Anew(old, o Object) bool {
+	s, ok := o.(SA)
+	was, same := old.(SA)
+	return !ok || !same || !s.sameKeys(was) || was.Keep && !s.Keep && !s.Keyless()
+}
+
+// Settled returns an object as it is to be put once it was in force.
 func Settled(o Object) Object {
 	if s, ok := o.(SA); ok {
 		s.Keep = true
@@ -116,7 +126,7 @@ func Settled(o Object) Object {
 // The policy about more of the address goes first, one with a mark before one without.
 // Since each of them asks for ESP, none lets out or in what another holds back.
 type Policy struct {
-	rib.Tunnelled
+	rib.Policy
 	// Outdated is set by Dump where what is in force is not what Put would make: one
 	// direction of it, say.
 	Outdated bool
@@ -132,7 +142,7 @@ func (p Policy) Equal(other Object) bool { o, ok := other.(Policy); return ok &&
 
 // Check returns an error that wraps ErrInvalid if there can be no such policy.
 func (p Policy) Check() error {
-	err := p.Tunnelled.Check()
+	err := p.Policy.Check()
 	if err == nil && p.Outdated {
 		err = ErrInvalid
 	}
@@ -148,7 +158,7 @@ func Guard(local netip.Addr) Policy {
 	if local.Is6() {
 		any = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
-	return Policy{Tunnelled: rib.Tunnelled{Local: local, Peer: any}}
+	return Policy{Policy: rib.Policy{Local: local, Peer: any}}
 }
 
 // IsGuard reports whether a policy is about everybody, as those of Guard are.

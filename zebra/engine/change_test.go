@@ -29,6 +29,8 @@ func (v *verbs) Sweep(func(dataplane.Object) bool) int { return 0 }
 
 func (v *verbs) Totals() fib.Totals { return fib.Totals{} }
 
+func (v *verbs) List(dataplane.Kind, func([]dataplane.Object, error)) {}
+
 // TestLastWordCounts: a route that goes and comes back in one settlement, as when
 // an interface gets another name, is never deleted.
 func TestLastWordCounts(t *testing.T) {

@@ -133,8 +133,11 @@ func (e *Engine) outcomes(outcomes []fib.Outcome) {
 	results := make([]rib.Result, 0, len(outcomes))
 	for _, o := range outcomes {
 		switch o.Key.Kind {
-		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer, dataplane.KindShaper:
+		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer, dataplane.KindShaper, dataplane.KindSA:
 		default:
+			if _, ok := e.gens[o.Key]; ok {
+				break // a policy of a daemon
+			}
 			e.trouble(o)
 			continue
 		}
@@ -163,6 +166,7 @@ func (e *Engine) Event(ev dataplane.Event) {
 func (e *Engine) event(ev dataplane.Event) {
 	e.iface.Event(ev)
 	e.foreignEvent(ev)
+	e.ipsecEvent(ev)
 	switch ev := ev.(type) {
 	case dataplane.Known:
 		e.start.links = true

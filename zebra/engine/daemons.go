@@ -28,7 +28,8 @@ type daemon struct {
 	epoch    uint64          // of the attachment
 	ended    bool            // has come to an end of replay in this life of zebra
 	misses   map[string]bool // interfaces whose neighbour misses it wants
-	nomatch  bool            // it wants to hear of GRE packets for no tunnel
+	ipsec    questions
+	nomatch  bool // it wants to hear of GRE packets for no tunnel
 	taps     map[tap]tapped
 	counters []session.Counter
 }
@@ -123,6 +124,7 @@ func (e *Engine) Message(m hub.Message) {
 func (e *Engine) attached(m hub.Attached) {
 	d := e.daemon(m.Owner)
 	d.attached, d.misses, d.nomatch, d.epoch = true, map[string]bool{}, false, m.Epoch
+	d.ipsec.forget()
 	if e.start.swept {
 		e.picture(m.Owner, d)
 	}
@@ -144,6 +146,7 @@ func (e *Engine) picture(owner string, d *daemon) {
 	if d.nomatch {
 		e.hub.Send(owner, e.unmatchedNow())
 	}
+	d.ipsec.due = d.ipsec.asked
 	// The answers to what it asked before were dropped by the hub.
 	for _, w := range e.rib.Watches(owner) {
 		e.rib.Step(e.Now(), rib.WatchAdd{Owner: owner, Watch: w})
@@ -185,6 +188,7 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 			d.nomatch = true
 			e.hub.Send(owner, e.unmatchedNow())
 		}
+		e.watchIPsec(owner, up.Watch, true)
 		e.addTap(d, up.Watch)
 		e.rib.Step(now, rib.WatchAdd{Owner: owner, Watch: up.Watch})
 	case session.WatchDel:
@@ -192,6 +196,7 @@ func (e *Engine) received(m hub.Received, up session.Up) {
 			delete(d.misses, up.Watch.Interface)
 		}
 		d.nomatch = d.nomatch && up.Watch.Kind != librib.WatchUnmatched
+		e.watchIPsec(owner, up.Watch, false)
 		e.deleteTap(d, up.Watch)
 		e.rib.Step(now, rib.WatchDel{Owner: owner, Watch: up.Watch})
 	case session.EndOfReplay:

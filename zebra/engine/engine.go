@@ -20,6 +20,7 @@ type FIB interface {
 	Delete(keys ...dataplane.Key)
 	Sweep(filter func(dataplane.Object) bool) int
 	Totals() fib.Totals
+	List(kind dataplane.Kind, done func([]dataplane.Object, error))
 }
 
 // Hub is what the engine needs of the sessions.
@@ -201,6 +202,7 @@ func (e *Engine) settle() {
 		}
 	}
 	e.sweepConfigured()
+	e.settleQuestions()
 }
 
 func (e *Engine) settleInterfaces() bool {
@@ -259,6 +261,14 @@ func (e *Engine) settleRIB() bool {
 			e.results = append(e.results, rib.Result{Key: eff.Key(), Gen: eff.Gen})
 		case rib.ShaperDelete:
 			e.change.delete(e.shaperKey(eff))
+		case rib.SAPut:
+			e.change.put(e.sa(eff))
+		case rib.SADelete:
+			e.change.delete(e.saKey(eff))
+		case rib.PolicyPut:
+			e.change.put(e.policy(eff))
+		case rib.PolicyDelete:
+			e.change.delete(e.policyKey(eff))
 		case rib.ToOwner:
 			e.hub.Send(eff.Owner, eff.Event)
 		case rib.Trace:

@@ -35,12 +35,13 @@ type world struct {
 	stop   func()       // ends the engine
 	log    bytes.Buffer // warnings; to be read when the engine waits
 
-	mu     sync.Mutex
-	want   map[dataplane.Key]dataplane.Object
-	stale  map[dataplane.Key]dataplane.Object
-	answer func(dataplane.Key) error // nil: the test gives the outcomes itself
-	sent   map[string][]librib.Event
-	gone   []string // owners that were withdrawn
+	mu      sync.Mutex
+	want    map[dataplane.Key]dataplane.Object
+	stale   map[dataplane.Key]dataplane.Object
+	answer  func(dataplane.Key) error // nil: the test gives the outcomes itself
+	sent    map[string][]librib.Event
+	gone    []string // owners that were withdrawn
+	listing error    // of List
 }
 
 // inWorld runs a test with virtual time. stale is what an earlier zebra left.
@@ -106,6 +107,22 @@ func (w *world) Totals() fib.Totals {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return fib.Totals{Stats: fib.Stats{Wanted: len(w.want), Stale: len(w.stale)}}
+}
+
+// List implements engine.FIB: everything wanted and stale is in force.
+func (w *world) List(kind dataplane.Kind, done func([]dataplane.Object, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var have []dataplane.Object
+	for _, all := range []map[dataplane.Key]dataplane.Object{w.want, w.stale} {
+		for _, o := range all {
+			if o.Key().Kind == kind {
+				have = append(have, o)
+			}
+		}
+	}
+	err := w.listing
+	go done(have, err)
 }
 
 // Send implements engine.Hub.

@@ -40,6 +40,8 @@ type entry struct {
 	doomed bool             // not wanted, and to be removed
 	flying bool             // an operation is with the provider
 	undone bool             // while it was, the object was lost
+	once   bool             // want was in force: an SA that was is kept, and not begun anew
+	gone   error            // why it cannot be in force, for good
 }
 
 // differs reports whether there is something to do.
@@ -100,11 +102,19 @@ func (c *Core) entry(k dataplane.Key) *entry {
 func (c *Core) Put(o dataplane.Object) {
 	e := c.entry(o.Key())
 	if e.want != nil && e.want.Equal(o) {
-		if !e.flying && !e.differs() {
+		switch {
+		case e.gone != nil && (e.once || !dataplane.Anew(e.want, o)):
+			c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o, Err: e.gone})
+			return
+		case e.gone != nil:
+		case !e.flying && !e.differs():
 			c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o})
+			return
+		default:
+			return
 		}
-		return
 	}
+	e.once = e.once && !dataplane.Anew(e.want, o)
 	kept := e.stale
 	e.want, e.stale, e.doomed = o, false, false
 	c.calm(e)
@@ -115,7 +125,7 @@ func (c *Core) Put(o dataplane.Object) {
 		if kept {
 			c.counters.Kept++
 		}
-		e.want = dataplane.Settled(o)
+		e.once = true
 		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o})
 	}
 }
@@ -163,7 +173,7 @@ func (c *Core) calm(e *entry) {
 	if !e.waits {
 		return
 	}
-	e.fails, e.waits, e.err = 0, false, ""
+	e.fails, e.waits, e.err, e.gone = 0, false, "", nil
 	c.retry.Clear(e.key)
 	delete(c.failed, e.key)
 }
@@ -218,9 +228,17 @@ func (c *Core) take(q *queue, del bool, max int) {
 			c.flying = append(c.flying, flight{e, dataplane.Delete(e.key)})
 		default:
 			e.flying = true
-			c.flying = append(c.flying, flight{e, dataplane.Put(e.want)})
+			c.flying = append(c.flying, flight{e, e.put()})
 		}
 	}
+}
+
+// put returns the operation that brings what is wanted into force.
+func (e *entry) put() dataplane.Op {
+	if e.once {
+		return dataplane.Put(dataplane.Settled(e.want))
+	}
+	return dataplane.Put(e.want)
 }
 
 // Done takes the results of the operations of the last Next, one for each.
@@ -260,9 +278,7 @@ func (c *Core) landed(now clock.Instant, f flight, err error) {
 	}
 	if err == nil {
 		c.follow(f.op)
-		if !f.op.IsDelete() && c.current(f) {
-			e.want = dataplane.Settled(e.want)
-		}
+		e.once = !f.op.IsDelete() && c.current(f)
 	}
 	if c.current(f) {
 		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: f.op.Object, Err: err})
@@ -299,9 +315,11 @@ func (c *Core) later(now clock.Instant, e *entry, err error) {
 	}
 	e.waits, e.err = true, err.Error()
 	c.failed[e.key] = e
-	if !errors.Is(err, dataplane.ErrGone) {
-		c.retry.Set(e.key, now.Add(min(wait, RetryMax)))
+	if errors.Is(err, dataplane.ErrGone) {
+		e.gone = err
+		return
 	}
+	c.retry.Set(e.key, now.Add(min(wait, RetryMax)))
 }
 
 // queue gives an entry that differs its place, unless it has one.

@@ -65,7 +65,7 @@ func (c *Core) Dumped(have dataplane.Object) {
 // found notes that an object is installed that was not known to be.
 func (c *Core) found(e *entry) {
 	c.calm(e)
-	e.want = dataplane.Settled(e.want)
+	e.once = true
 	c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: e.want})
 }
 

@@ -187,12 +187,13 @@ func (c *Core) putBack(now clock.Instant, e *entry) {
 
 // again puts an object now, or later if it was put a moment ago: two who fight
 // for an object shall not burn the processor. A policy does not wait: meanwhile packets
-// would go in clear.
+// would go in clear. Nor does an SA, which does not come back, but somebody waits to hear
+// of it.
 func (c *Core) again(now clock.Instant, e *entry) {
 	if e.want == nil {
 		return
 	}
-	if at := e.last.Add(PutBackMin); at.After(now) && e.key.Kind != dataplane.KindPolicy {
+	if at := e.last.Add(PutBackMin); at.After(now) && e.key.Kind != dataplane.KindPolicy && e.key.Kind != dataplane.KindSA {
 		e.waits = true
 		c.retry.Set(e.key, at)
 		return

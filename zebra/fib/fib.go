@@ -55,6 +55,7 @@ type FIB struct {
 	mu      sync.Mutex // guards what follows
 	core    *Core
 	waiters []chan struct{}
+	lists   []list
 	totals  Totals
 
 	// Run's own
@@ -135,6 +136,39 @@ func (f *FIB) Totals() Totals {
 	return t
 }
 
+// list is a question of List.
+type list struct {
+	kind dataplane.Kind
+	done func([]dataplane.Object, error)
+}
+
+// List asks what is in force of a kind, ours and what is like ours, and returns at once.
+// done is called by the goroutine of Run, and should not block.
+func (f *FIB) List(kind dataplane.Kind, done func([]dataplane.Object, error)) {
+	f.change(func() { f.lists = append(f.lists, list{kind, done}) })
+}
+
+// answer answers the questions of List.
+func (f *FIB) answer(ctx context.Context) {
+	f.mu.Lock()
+	lists := f.lists
+	f.lists = nil
+	f.mu.Unlock()
+	for _, l := range lists {
+		l.done(f.dump(ctx, l.kind))
+	}
+}
+
+func (f *FIB) dump(ctx context.Context, kind dataplane.Kind) (have []dataplane.Object, err error) {
+	for o, err := range f.opt.Provider.Dump(ctx, kind) {
+		if err != nil {
+			return nil, fmt.Errorf("listing each %v: %w", kind, err)
+		}
+		have = append(have, o)
+	}
+	return have, nil
+}
+
 // Adopt takes over what an earlier life left installed. It is called before Run
 // and before the first Put.
 func (f *FIB) Adopt(ctx context.Context) error { return f.compare(ctx, true) }
@@ -142,12 +176,9 @@ func (f *FIB) Adopt(ctx context.Context) error { return f.compare(ctx, true) }
 // compare dumps everything and compares.
 func (f *FIB) compare(ctx context.Context, adopt bool) error {
 	for _, kind := range dataplane.Kinds() {
-		var have []dataplane.Object
-		for o, err := range f.opt.Provider.Dump(ctx, kind) {
-			if err != nil {
-				return fmt.Errorf("listing each %v: %w", kind, err)
-			}
-			have = append(have, o)
+		have, err := f.dump(ctx, kind)
+		if err != nil {
+			return err
 		}
 		f.mu.Lock()
 		f.core.BeginDump(kind, adopt)
@@ -183,7 +214,9 @@ func (f *FIB) Run(ctx context.Context) error {
 		if !f.drainEvents(ctx, events) {
 			return dataplane.ErrClosed
 		}
-		if f.work(ctx) {
+		worked := f.work(ctx)
+		f.answer(ctx)
+		if worked {
 			continue
 		}
 		timer.Reset(f.idle())

@@ -2,6 +2,7 @@ package fib
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync"
 	"testing"
@@ -105,6 +106,39 @@ func manyRoutes(n int) (rs []dataplane.Object) {
 		rs = append(rs, r)
 	}
 	return rs
+}
+
+func TestList(t *testing.T) {
+	s := start(t, -1, "eth0")
+	s.f.Put(anSA(0x1000), anSA(0x2000))
+	done := make(chan int, 1)
+	s.f.List(dataplane.KindSA, func(have []dataplane.Object, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		done <- len(have)
+	})
+	select {
+	case n := <-done:
+		if n != 2 {
+			t.Errorf("%d SAs are listed", n)
+		}
+	case <-s.ctx.Done():
+		t.Error("no answer")
+	}
+}
+
+// TestUnsure has events be lost, as told by the provider: what went is found.
+func TestUnsure(t *testing.T) {
+	s, sa := start(t, -1, "eth0"), anSA(0x1000)
+	s.until("the first look", func() bool { return s.f.Totals().Audits > 0 })
+	s.f.Put(sa)
+	s.sync()
+	s.p.Forget(func() { s.p.Expire(sa.Key(), true) })
+	s.p.Tell(dataplane.Unsure{})
+	s.until("it is gone", func() bool {
+		return len(s.outcomes) > 0 && errors.Is(s.outcomes[len(s.outcomes)-1].Err, dataplane.ErrGone)
+	})
 }
 
 func TestRun(t *testing.T) {

@@ -44,7 +44,7 @@ func TestSAIsNotPutBack(t *testing.T) {
 			b.pass(time.Hour)
 			b.c.Put(sa) // a daemon that says it again
 			b.audit(false)
-			b.expect(name+": later", nil, b.run())
+			b.expect(name+": later", []string{saidGone}, b.run())
 		}
 		b.expect(name+": changes", nil, b.changes())
 		b.c.Delete(sa.Key())
@@ -73,6 +73,37 @@ func TestSAOfEarlierLife(t *testing.T) {
 	b.p.Steal(sa.Key())
 	b.expect("gone", []string{saidGone}, b.run())
 	b.expect("changes", nil, b.changes())
+}
+
+// TestSASaidAnew has an SA that was to be kept, and is not there, be said as a new one;
+// and one that went be said with other keys.
+func TestSASaidAnew(t *testing.T) {
+	b, sa := newBench(t), anSA(0x1000)
+	kept := sa
+	kept.Keep = true
+	b.c.Put(kept)
+	b.expect("not there", []string{saidGone}, b.run())
+	b.c.Put(kept)
+	b.expect("said again", []string{saidGone}, b.run())
+	b.c.Put(sa)
+	b.expect("said as new", []string{saidSA}, b.run())
+	b.p.Steal(sa.Key())
+	b.expect("gone", []string{saidGone}, b.run())
+	b.c.Put(kept)
+	b.c.Put(sa)
+	b.expect("it was in force", []string{saidGone, saidGone}, b.run())
+	sa.UDP = rib.UDPEncap{Source: 4500, Destination: 4500}
+	b.c.Put(sa)
+	b.expect("changed", []string{saidGone}, b.run())
+	sa.CipherKey = rib.NewSecret([]byte("sixteen bytes and salt")[:20])
+	b.c.Put(sa)
+	b.expect("with other keys", []string{saidSA}, b.run())
+	b.p.Steal(sa.Key())
+	b.run()
+	b.c.Delete(sa.Key())
+	b.run()
+	b.c.Put(sa)
+	b.expect("deleted before", []string{saidSA}, b.run())
 }
 
 // TestSAIsTriedAgain has an SA that could not be put be tried until it can.

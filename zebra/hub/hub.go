@@ -13,8 +13,10 @@
 // later value takes the place of the earlier one and moves to the end; only where
 // an InterfacesKnown or RoutesKnown was queued in between it stays before that
 // one, so that these markers keep their promise. So a queue is bounded by the
-// number of things there are to know. Hairpins and neighbour misses are samples
-// of packets: they are bounded by number, and dropped (counted) beyond.
+// number of things there are to know. Hairpins, neighbour misses and acquires are
+// samples of packets: they are bounded by number, and dropped (counted) beyond. Of
+// answers to an SADump there is one at a time: the parts of a later one take the places
+// of those of an earlier one.
 //
 // Nothing is sent to a daemon before rib.Attached, which zebra queues when it
 // has taken notice of the attachment; earlier events of zebra's are dropped, since zebra tells

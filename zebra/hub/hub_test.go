@@ -82,6 +82,15 @@ func TestQueueCoalesces(t *testing.T) {
 		{"use of peers is joined by interface",
 			[]rib.Event{used("a", "192.0.2.9", "192.0.2.7"), used("b", "192.0.2.7"), used("a", "192.0.2.8", "192.0.2.9")},
 			[]rib.Event{used("a", "192.0.2.7", "192.0.2.8", "192.0.2.9"), used("b", "192.0.2.7")}},
+		{"acquires by addresses and mark",
+			[]rib.Event{acquired(1, 0), acquired(2, 0), acquired(1, 0), acquired(1, 7)}, []rib.Event{acquired(2, 0), acquired(1, 0), acquired(1, 7)}},
+		{"what becomes of an SA, by SA",
+			[]rib.Event{rib.SAExpired{SA: key(1)}, rib.SAExpired{SA: key(2)}, rib.MappingChanged{SA: key(1)}, rib.SAExpired{SA: key(1), Hard: true},
+				rib.MappingChanged{SA: key(1), New: netip.MustParseAddrPort("192.0.2.1:1")}},
+			[]rib.Event{rib.SAExpired{SA: key(2)}, rib.SAExpired{SA: key(1), Hard: true}, rib.MappingChanged{SA: key(1), New: netip.MustParseAddrPort("192.0.2.1:1")}}},
+		{"the parts of one answer",
+			[]rib.Event{rib.SADump{Question: 1}, rib.SADump{Question: 1, Part: 1, Last: true}, rib.SADump{Question: 2}, rib.SADump{Question: 2, Part: 1, Last: true}},
+			[]rib.Event{rib.SADump{Question: 2}, rib.SADump{Question: 2, Part: 1, Last: true}}},
 		{"hairpins are all kept", []rib.Event{rib.Hairpin{In: "a"}, rib.Hairpin{In: "a"}}, []rib.Event{rib.Hairpin{In: "a"}, rib.Hairpin{In: "a"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,6 +106,10 @@ func TestQueueCoalesces(t *testing.T) {
 			}
 		})
 	}
+}
+
+func acquired(peer byte, mark uint32) rib.Event {
+	return rib.Acquired{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.AddrFrom4([4]byte{203, 0, 113, peer}), Mark: mark}
 }
 
 func used(ifname string, nbma ...string) rib.PeersUsed {
@@ -128,12 +141,13 @@ func TestQueueBounds(t *testing.T) {
 	for n := range 5000 {
 		q.put(rib.Hairpin{In: "a"})
 		q.put(rib.NeighborMiss{Interface: "a", Addr: netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)})})
+		q.put(acquired(byte(n), uint32(n)))
 		q.put(rib.Ack{Seq: uint64(n), Failures: []rib.Failure{{Key: rib.Key{Instance: uint32(n % 10)}, Error: fmt.Sprint(n)}}})
 	}
 	if q.len() > maxHairpins+maxMisses+maxAcks {
 		t.Errorf("%d events queued", q.len())
 	}
-	if q.dropped != 10000-maxHairpins-maxMisses {
+	if q.dropped != 15000-maxHairpins-maxMisses {
 		t.Errorf("%d dropped", q.dropped)
 	}
 	last := rib.Ack{}

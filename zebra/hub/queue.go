@@ -13,7 +13,7 @@ import (
 // Bounds of a queue.
 const (
 	maxHairpins  = 256  // queued packet samples
-	maxMisses    = 1024 // queued neighbour misses
+	maxMisses    = 1024 // queued neighbour misses and acquires
 	maxAcks      = 64   // queued acknowledgements that tell of failures
 	maxSendBytes = 1 << 20
 )
@@ -27,6 +27,8 @@ type subject struct {
 	addr  netip.Addr
 	watch rib.Watch
 	route netip.Prefix
+	sa    rib.Key
+	part  uint32 // of an SADump; mark of an acquire
 }
 
 type subjectKind uint8
@@ -39,6 +41,10 @@ const (
 	aboutMiss
 	aboutUse
 	aboutUnmatched
+	aboutAcquire
+	aboutExpiry
+	aboutMapping
+	aboutDump
 	aboutAck
 	aboutMarker
 	aboutSample // events that nothing replaces
@@ -108,7 +114,7 @@ func (q *queue) add(e rib.Event) {
 		q.era++
 		q.replace(s, e)
 		return
-	case aboutMiss:
+	case aboutMiss, aboutAcquire:
 		if q.by[s] == nil {
 			if q.misses >= maxMisses {
 				q.dropped++
@@ -219,7 +225,7 @@ func (q *queue) drop(el *list.Element, it *queued) {
 	switch it.about.kind {
 	case aboutSample:
 		q.hairpins--
-	case aboutMiss:
+	case aboutMiss, aboutAcquire:
 		q.misses--
 	case aboutAck:
 		q.acks--
@@ -243,6 +249,8 @@ func bytesOf(e rib.Event) int {
 		return 64 * len(e.Route.NextHops)
 	case rib.NextHopChanged:
 		return 64 * len(e.NextHops)
+	case rib.SADump:
+		return 256 * len(e.SAs)
 	}
 	return 0
 }
@@ -265,6 +273,14 @@ func about(e rib.Event) subject {
 		return subject{kind: aboutUnmatched}
 	case rib.PeersUsed:
 		return subject{kind: aboutUse, name: e.Interface}
+	case rib.Acquired:
+		return subject{kind: aboutAcquire, addr: e.Destination, name: e.Source.String(), part: e.Mark}
+	case rib.SAExpired:
+		return subject{kind: aboutExpiry, sa: e.SA}
+	case rib.MappingChanged:
+		return subject{kind: aboutMapping, sa: e.SA}
+	case rib.SADump:
+		return subject{kind: aboutDump, part: e.Part}
 	case rib.Ack:
 		return subject{kind: aboutAck}
 	case rib.InterfacesKnown:

@@ -88,6 +88,32 @@ type ShaperDelete struct {
 	NBMA      netip.Addr
 }
 
+// SAPut asks for a security association that Owner states, in place of what was asked
+// for under its key.
+type SAPut struct {
+	Gen   uint64
+	Owner string
+	SA    rib.SA
+}
+
+// SADelete takes back an SAPut.
+type SADelete struct {
+	Gen uint64
+	SA  rib.Key
+}
+
+// PolicyPut asks for a policy of a daemon, in place of what was asked for under its key.
+type PolicyPut struct {
+	Gen    uint64
+	Policy rib.Policy
+}
+
+// PolicyDelete takes back a PolicyPut.
+type PolicyDelete struct {
+	Gen    uint64
+	Policy rib.Key
+}
+
 // ToOwner is an event for a daemon or a built-in owner: an Ack, an answer to
 // a watch.
 //
@@ -172,6 +198,18 @@ func (e ShaperDelete) Key() rib.Key {
 	return rib.Key{Kind: rib.KindShaper, Interface: e.Interface, Addr: e.NBMA}
 }
 
+// Key returns the key under which the FIB gives its verdict.
+func (e SAPut) Key() rib.Key { return e.SA.Key() }
+
+// Key returns the key under which the FIB gives its verdict.
+func (e SADelete) Key() rib.Key { return e.SA }
+
+// Key returns the key under which the FIB gives its verdict.
+func (e PolicyPut) Key() rib.Key { return e.Policy.Key() }
+
+// Key returns the key under which the FIB gives its verdict.
+func (e PolicyDelete) Key() rib.Key { return e.Policy }
+
 func fibKey(vrf string, p netip.Prefix) rib.Key {
 	return rib.Key{Kind: rib.KindRoute, VRF: vrf, Prefix: p}
 }
@@ -186,5 +224,9 @@ func (LinePut) effect()        {}
 func (LineDelete) effect()     {}
 func (ShaperPut) effect()      {}
 func (ShaperDelete) effect()   {}
+func (SAPut) effect()          {}
+func (SADelete) effect()       {}
+func (PolicyPut) effect()      {}
+func (PolicyDelete) effect()   {}
 func (ToOwner) effect()        {}
 func (Trace) effect()          {}

@@ -136,7 +136,7 @@ func (c *Core) installed(now clock.Instant, r Result) {
 				cand.report(cand.key(), n.fib.err)
 			}
 		}
-	case rib.KindNeighbor, rib.KindMulticastPeer, rib.KindLineProtocol, rib.KindShaper:
+	case rib.KindNeighbor, rib.KindMulticastPeer, rib.KindLineProtocol, rib.KindShaper, rib.KindSA, rib.KindPolicy:
 		nb := c.neighbors[r.Key]
 		if nb == nil || !nb.fib.verdict(r) {
 			return

@@ -66,8 +66,8 @@ type WatchDel struct {
 // Installed brings the verdicts of the FIB on its puts and deletes.
 type Installed struct{ Results []Result }
 
-// Result is the verdict on one FIBPut, FIBDelete, NeighborPut, PeerPut, LinePut or
-// one of their deletions. The FIB may skip effects that a later one for the same Key
+// Result is the verdict on one FIBPut, FIBDelete, NeighborPut, PeerPut, LinePut,
+// SAPut, PolicyPut or one of their deletions. The FIB may skip effects that a later one for the same Key
 // replaced; the verdict on the last one stands for them. It may also give a
 // further verdict on an effect later, when a retry succeeded or an entry was
 // lost.

@@ -130,7 +130,14 @@ func (w *world) hop(t *rapid.T) lib.NextHop {
 func (w *world) object(t *rapid.T, owner string) lib.Object {
 	vrf, prefix := pick(t, "VRF", modelVRFs), netip.MustParsePrefix(pick(t, "prefix", modelNets))
 	if owner == "nhrpd" {
-		switch rapid.IntRange(0, 6).Draw(t, "neighbor") {
+		switch rapid.IntRange(0, 8).Draw(t, "neighbor") {
+		case 6:
+			return lib.SA{Epoch: uint64(rapid.IntRange(0, 1).Draw(t, "epoch")), ESP: lib.ESP{Source: netip.MustParseAddr("192.0.2.1"),
+				Destination: netip.MustParseAddr("192.0.2.2"), SPI: uint32(rapid.IntRange(256, 258).Draw(t, "SPI")), Cipher: lib.AESGCM16, Window: 64,
+				Mark: lib.Mark{Value: uint32(rapid.IntRange(0, 1).Draw(t, "mark")), Mask: 1}}}
+		case 7:
+			return lib.Policy{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParsePrefix("192.0.2.2/32"),
+				Mark: lib.Mark{Value: uint32(rapid.IntRange(0, 1).Draw(t, "mark")), Mask: 1}}
 		case 0:
 			return lib.MulticastPeer{Interface: pick(t, "on", modelIfs), NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts))}
 		case 5:
@@ -341,6 +348,18 @@ func (w *world) believe(e rib.Effect) {
 	case rib.ShaperPut:
 		w.nbrs[e.Key()] = e.Shaper
 		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.SAPut:
+		w.nbrs[e.Key()] = e.SA
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.SADelete:
+		delete(w.nbrs, e.Key())
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.PolicyPut:
+		w.nbrs[e.Key()] = e.Policy
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
+	case rib.PolicyDelete:
+		delete(w.nbrs, e.Key())
+		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
 	case rib.ShaperDelete:
 		delete(w.nbrs, e.Key())
 		w.answer[e.Key()] = rib.Result{Key: e.Key(), Gen: e.Gen}
@@ -482,7 +501,7 @@ func (w *world) checkEffects(t *rapid.T, state map[place]choice, entries map[pla
 	nbrs := map[lib.Key]lib.Object{}
 	for _, objs := range w.model.objects {
 		for k, obj := range objs {
-			if k.Kind == lib.KindNeighbor || k.Kind == lib.KindMulticastPeer || k.Kind == lib.KindLineProtocol || k.Kind == lib.KindShaper {
+			if k.Kind != lib.KindRoute && k.Kind != lib.KindOverride {
 				nbrs[k] = obj
 			}
 		}

@@ -11,13 +11,13 @@ import (
 // neighbor is an interface and protocol address for which somebody states a
 // link-layer address, or an interface and link-layer address to which somebody
 // wants multicast to go, or to which somebody wants no more to go than a rate; or an
-// interface whose line protocol somebody wants up or down. If several owners do, the
-// first by name is in force.
+// interface whose line protocol somebody wants up or down; or a security association or
+// a policy that somebody wants. If several owners do, the first by name is in force.
 type neighbor struct {
 	key    rib.Key
 	claims []*claim // by owner's name
 	fib    fibEntry
-	put    rib.Object // last asked of the FIB, while fib.put: a rib.Neighbor, rib.MulticastPeer, rib.LineProtocol or rib.Shaper
+	put    rib.Object // last asked of the FIB, while fib.put: what a claim has for its value
 }
 
 // claim is what one owner states about a neighbour.
@@ -39,11 +39,14 @@ func (nb *neighbor) claim(o *owner) *claim {
 
 // isNeighbor reports whether a key is that of a neighbor.
 func isNeighbor(k rib.Key) bool {
-	return k.Kind == rib.KindNeighbor || k.Kind == rib.KindMulticastPeer || k.Kind == rib.KindLineProtocol || k.Kind == rib.KindShaper
+	switch k.Kind {
+	case rib.KindNeighbor, rib.KindMulticastPeer, rib.KindLineProtocol, rib.KindShaper, rib.KindSA, rib.KindPolicy:
+		return true
+	}
+	return false
 }
 
-// putNeighbor enters a neighbour, multicast peer, line protocol or shaper and returns
-// its FIB entry.
+// putNeighbor enters a neighbour, or what is kept like one, and returns its FIB entry.
 func (c *Core) putNeighbor(now clock.Instant, o *owner, v rib.Object) *fibEntry {
 	key := v.Key()
 	nb := c.neighbors[key]
@@ -88,14 +91,18 @@ func (c *Core) tellNeighbor(nb *neighbor) {
 		}
 		return
 	}
-	if want := nb.claims[0].value; !nb.fib.put || !nb.put.Equal(want) {
-		nb.put = want
-		c.emit(putOf(want, c.ask(&nb.fib, true)))
+	if first := nb.claims[0]; !nb.fib.put || !nb.put.Equal(first.value) {
+		nb.put = first.value
+		c.emit(putOf(first, c.ask(&nb.fib, true)))
 	}
 }
 
-func putOf(o rib.Object, gen uint64) Effect {
-	switch o := o.(type) {
+func putOf(cl *claim, gen uint64) Effect {
+	switch o := cl.value.(type) {
+	case rib.SA:
+		return SAPut{Gen: gen, Owner: cl.owner.name, SA: o}
+	case rib.Policy:
+		return PolicyPut{Gen: gen, Policy: o}
 	case rib.MulticastPeer:
 		return PeerPut{Gen: gen, Peer: o}
 	case rib.LineProtocol:
@@ -103,12 +110,16 @@ func putOf(o rib.Object, gen uint64) Effect {
 	case rib.Shaper:
 		return ShaperPut{Gen: gen, Shaper: o}
 	}
-	n, _ := o.(rib.Neighbor)
+	n, _ := cl.value.(rib.Neighbor)
 	return NeighborPut{Gen: gen, Neighbor: n}
 }
 
 func deleteOf(k rib.Key, gen uint64) Effect {
 	switch k.Kind {
+	case rib.KindSA:
+		return SADelete{Gen: gen, SA: k}
+	case rib.KindPolicy:
+		return PolicyDelete{Gen: gen, Policy: k}
 	case rib.KindLineProtocol:
 		return LineDelete{Gen: gen, Interface: k.Interface}
 	case rib.KindMulticastPeer:

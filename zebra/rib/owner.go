@@ -110,7 +110,7 @@ func (c *Core) put(now clock.Instant, in Put) {
 		f = c.putRoute(now, o, obj, false)
 	case rib.Override:
 		f = c.putRoute(now, o, routeOf(obj), true)
-	case rib.Neighbor, rib.MulticastPeer, rib.LineProtocol, rib.Shaper:
+	case rib.Neighbor, rib.MulticastPeer, rib.LineProtocol, rib.Shaper, rib.SA, rib.Policy:
 		f = c.putNeighbor(now, o, obj)
 	}
 	o.decided(in.Seq, f)
@@ -347,6 +347,10 @@ func validate(obj rib.Object) error {
 			return errors.New("a shaper needs an interface, an address and a rate")
 		}
 		return nil
+	case rib.SA:
+		return obj.Check()
+	case rib.Policy:
+		return obj.CheckOne()
 	}
 	return fmt.Errorf("unknown kind of object %T", obj)
 }

@@ -270,3 +270,16 @@ func (c *Core) Summary(vrf string, f rib.Family) []Counts {
 	slices.SortFunc(out, func(a, b Counts) int { return int(a.Protocol) - int(b.Protocol) })
 	return out
 }
+
+// Stated reports whether an owner has stated a security association or policy, a
+// neighbour or what is kept like one, in its present life.
+func (c *Core) Stated(owner string, key rib.Key) bool {
+	if nb := c.neighbors[key]; nb != nil {
+		for _, cl := range nb.claims {
+			if cl.owner.name == owner {
+				return !cl.isStale()
+			}
+		}
+	}
+	return false
+}

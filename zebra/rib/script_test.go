@@ -126,6 +126,14 @@ func (s *scriptRun) drain() []rib.Result {
 			verdict(e.Key(), e.Gen, e.Shaper.NBMA.String())
 		case rib.ShaperDelete:
 			verdict(e.Key(), e.Gen, e.NBMA.String())
+		case rib.SAPut:
+			verdict(e.Key(), e.Gen, e.SA.Destination.String())
+		case rib.SADelete:
+			verdict(e.Key(), e.Gen, e.SA.Addr.String())
+		case rib.PolicyPut:
+			verdict(e.Key(), e.Gen, e.Policy.Local.String())
+		case rib.PolicyDelete:
+			verdict(e.Key(), e.Gen, e.Policy.Addr.String())
 		}
 	}
 	return results
@@ -183,7 +191,7 @@ func (s *scriptRun) parseInterface(line string, f []string) lib.Interface {
 	return i
 }
 
-// object reads put|del OWNER route|override|neighbor|multicast|line|shaper ….
+// object reads put|del OWNER route|override|neighbor|multicast|line|shaper|sa|policy ….
 func (s *scriptRun) object(line string, f []string) {
 	owner := f[1]
 	var obj lib.Object
@@ -216,6 +224,14 @@ func (s *scriptRun) object(line string, f []string) {
 			x.Policy = f[6]
 		}
 		obj = x
+	case "sa":
+		obj = parseSA(f[3:])
+	case "policy": // LOCAL PEER [MARK]
+		x := lib.Policy{Local: netip.MustParseAddr(f[3]), Peer: netip.MustParsePrefix(f[4])}
+		if len(f) > 5 {
+			x.Mark = lib.Mark{Value: uint32(mustUint(f[5])), Mask: ^uint32(0)}
+		}
+		obj = x
 	default:
 		s.t.Fatalf("%q: unknown object", line)
 	}
@@ -225,6 +241,28 @@ func (s *scriptRun) object(line string, f []string) {
 	} else {
 		s.step(rib.Delete{Owner: owner, Seq: s.seq[owner], Key: obj.Key()})
 	}
+}
+
+// parseSA reads DESTINATION SPI [keyless] [mark N] [epoch N] [window N].
+func parseSA(f []string) lib.SA {
+	s := lib.SA{ESP: lib.ESP{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr(f[0]), SPI: uint32(mustUint(f[1])),
+		Cipher: lib.AESGCM16, CipherKey: lib.NewSecret([]byte("sixteen bytes and salt")[:20]), Window: 64}}
+	for i := 2; i < len(f); i++ {
+		switch f[i] {
+		case "keyless":
+			s.CipherKey = lib.Secret{}
+		case "mark":
+			i++
+			s.Mark = lib.Mark{Value: uint32(mustUint(f[i])), Mask: ^uint32(0)}
+		case "epoch":
+			i++
+			s.Epoch = mustUint(f[i])
+		case "window":
+			i++
+			s.Window = uint32(mustUint(f[i]))
+		}
+	}
+	return s
 }
 
 // route reads PROTOCOL[:INSTANCE] PREFIX [dist N] [metric N] [vrf V] [via HOP]…
@@ -412,6 +450,14 @@ func formatEffect(e rib.Effect) string {
 		return fmt.Sprintf("line put %d %s down=%v", e.Gen, e.Line.Interface, e.Line.Down)
 	case rib.LineDelete:
 		return fmt.Sprintf("line delete %d %s", e.Gen, e.Interface)
+	case rib.SAPut:
+		return fmt.Sprintf("sa put %d of %s to %v SPI %d mark %d epoch %d key %v", e.Gen, e.Owner, e.SA.Destination, e.SA.SPI, e.SA.Mark.Value, e.SA.Epoch, e.SA.CipherKey)
+	case rib.SADelete:
+		return fmt.Sprintf("sa delete %d to %v SPI %d mark %d", e.Gen, e.SA.Addr, e.SA.Instance, e.SA.Mark)
+	case rib.PolicyPut:
+		return fmt.Sprintf("policy put %d %v %v mark %d", e.Gen, e.Policy.Local, e.Policy.Peer, e.Policy.Mark.Value)
+	case rib.PolicyDelete:
+		return fmt.Sprintf("policy delete %d %v %v mark %d", e.Gen, e.Policy.Addr, e.Policy.Prefix, e.Policy.Mark)
 	case rib.ToOwner:
 		return e.Owner + ": " + formatEvent(e.Event)
 	}
@@ -424,6 +470,9 @@ func formatEvent(e lib.Event) string {
 		s := fmt.Sprintf("ack %d", e.Seq)
 		for _, f := range e.Failures {
 			name := cmp.Or(f.Key.Interface, f.Key.Prefix.String())
+			if f.Key.Kind == lib.KindSA {
+				name = fmt.Sprintf("SA to %v SPI %d", f.Key.Addr, f.Key.Instance)
+			}
 			s += fmt.Sprintf("; %s: %s", name, cmp.Or(f.Error, "in force again"))
 		}
 		return s

@@ -56,10 +56,10 @@ func testPolicyRefused(t *T) {
 	t.need(t.p.Caps().Policy, "policies")
 	for _, p := range []dataplane.Policy{
 		{}, dataplane.Guard(ip("224.0.0.5")), dataplane.Guard(ip("0.0.0.0")),
-		{Tunnelled: rib.Tunnelled{Local: ip("192.0.2.1"), Peer: pfx("203.0.113.7/24")}},
-		{Tunnelled: rib.Tunnelled{Local: ip("192.0.2.1"), Peer: pfx("2001:db8::/32")}},
-		{Tunnelled: rib.Tunnelled{Local: ip("192.0.2.1"), Peer: pfx("203.0.113.7/32"), Mark: rib.Mark{Value: 1}}},
-		{Tunnelled: dataplane.Guard(ip("192.0.2.1")).Tunnelled, Outdated: true},
+		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("203.0.113.7/24")}},
+		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("2001:db8::/32")}},
+		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("203.0.113.7/32"), Mark: rib.Mark{Value: 1}}},
+		{Policy: dataplane.Guard(ip("192.0.2.1")).Policy, Outdated: true},
 	} {
 		if err := t.apply(dataplane.Put(p))[0]; !errors.Is(err, dataplane.ErrInvalid) {
 			t.Errorf("%+v: %v", p, err)
