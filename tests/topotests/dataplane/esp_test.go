@@ -345,7 +345,7 @@ func TestMarks(t *testing.T) {
 		s, _ := between(func(s *dataplane.SA) {
 			s.CipherKey, s.Mark = repeat(20+n*16), rib.Mark{Value: uint32(n+1) << 16, Mask: 0xffff0000}
 		})
-		put(t, p.a.P, dataplane.Policy{Tunnelled: rib.Tunnelled{Local: s.Source, Peer: netip.PrefixFrom(s.Destination, 32), Mark: s.Mark}}, s)
+		put(t, p.a.P, dataplane.Policy{Policy: rib.Policy{Local: s.Source, Peer: netip.PrefixFrom(s.Destination, 32), Mark: s.Mark}}, s)
 		sas = append(sas, s)
 	}
 	for n, packets := range []int{2, 3} {

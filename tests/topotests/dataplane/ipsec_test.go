@@ -23,7 +23,7 @@ func TestIPsecSeenFromOutside(t *testing.T) {
 	cbc.UDP = rib.UDPEncap{Source: 4500, Destination: 40001}
 	cbc.SetMark = rib.Mark{Value: 0x20000, Mask: 0xffff0000}
 	cbc.Lifetime = rib.Lifetime{SoftTime: 3000, HardTime: 3600, SoftBytes: 1000, HardBytes: 2000, SoftPackets: 50, HardPackets: 100}
-	marked := dataplane.Policy{Tunnelled: rib.Tunnelled{Local: ip("192.0.2.1"), Peer: pfx("192.0.2.9/32"), Mark: rib.Mark{Value: 0x30000, Mask: 0xffff0000}}}
+	marked := dataplane.Policy{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("192.0.2.9/32"), Mark: rib.Mark{Value: 0x30000, Mask: 0xffff0000}}}
 	put(t, e.P, gcm, cbc, dataplane.Guard(ip("192.0.2.1")), marked)
 	state := shown(t, e, "ip", "-s", "xfrm", "state")
 	policy := shown(t, e, "ip", "-s", "xfrm", "policy")
