@@ -1,6 +1,6 @@
 // Package dual is the Diffusing Update Algorithm of RFC 7868 sections 3 and 5.4,
 // and nothing else: no packet, no socket, no metric arithmetic. The core of eigrpd
-// will drive it; until there is one, its tests are all that does.
+// drives it.
 //
 // # What it is for
 //
