@@ -127,8 +127,8 @@ func TestEnd(t *testing.T) {
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := pair(t)
-		hub.start(config + nsf)
-		spoke.start(config + nsf)
+		hub.start(config)
+		spoke.start(config)
 		time.Sleep(time.Minute)
 		same(t, "hub", hub.routes(), atHub)
 		gone := rib.Route{Prefix: netip.MustParsePrefix("10.99.0.0/24"), Protocol: rib.EIGRP, Instance: 100, Distance: 90, Metric: 3,
@@ -140,7 +140,7 @@ func TestRestart(t *testing.T) {
 		both := atHub + "; 10.99.0.0/24 via 172.31.0.99 Tunnel0 [90/3]"
 		same(t, "without the daemon", hub.routes(), both)
 		ended := hub.zebra.ends()
-		hub.start(config + nsf)
+		hub.start(config)
 		same(t, "before the end of replay", hub.routes(), both)
 		for range 30 {
 			time.Sleep(time.Second)
@@ -279,7 +279,6 @@ func TestRedistribute(t *testing.T) {
 }
 
 const (
-	nsf   = " nsf\n"
 	keyed = `key chain EIGRPKEYS
  key 1
   key-string S3CRET

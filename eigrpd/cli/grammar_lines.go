@@ -52,7 +52,7 @@ func (l *lines) instance() {
 		"k2": "K2, of load", "k3": "K3, of delay", "k4": "K4, of reliability", "k5": "K5, of reliability", "k6": "K6, of extended attributes"}).Default = "metric weights 0 1 0 1 0 0"
 	l.add(61, CmdPurgeTime, "timers graceful-restart purge-time seconds:<20-300>", cli.Help{"timers": "Timers", "graceful-restart": "Restart of neighbors",
 		"purge-time": "How long the routes of a neighbor that restarts are kept", "seconds": "Seconds"}).Default = "timers graceful-restart purge-time 240"
-	l.add(62, CmdNSF, "nsf", cli.Help{"nsf": "Ask the neighbors to keep the routes of this router while it restarts"})
+	l.add(62, CmdNSF, "nsf", cli.Help{"nsf": "Ask the neighbors to keep the routes of this router while it restarts"}).DefaultOn = true
 	l.identity()
 }
 

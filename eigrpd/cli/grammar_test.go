@@ -76,6 +76,7 @@ func TestLines(t *testing.T) {
 		{inClassic, "timers active-time disabled", ""},
 		{inClassic, "timers graceful-restart purge-time 60", ""},
 		{inClassic, "nsf", ""},
+		{inClassic, "no nsf", ""},
 		{inClassic, "traffic-share min across-interfaces", ""},
 		{inClassic, "summary-metric 10.0.0.0 255.0.0.0 1000 100 255 1 1500 distance 7", ""},
 		{inClassic, "summary-metric 10.0.0.0/8 distance 7", ""},

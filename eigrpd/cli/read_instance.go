@@ -42,7 +42,7 @@ func (in *instance) line(n *conf.Node) string {
 	case CmdPurgeTime:
 		c.PurgeTime = time.Duration(a.Uint("seconds")) * time.Second
 	case CmdNSF:
-		c.NSF = true
+		c.NoNSF = n.No
 	case CmdMaxPrefix, CmdMaxPrefixNeighbor, CmdMaxPrefixRedist:
 		return in.limit(n)
 	case CmdWeights, CmdRIBScale, CmdMaximumHops, CmdDefaultMetric, CmdSummaryMetric:

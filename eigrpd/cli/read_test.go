@@ -63,7 +63,7 @@ const (
   maximum-prefix 1000 warning-only
   metric weights 0 1 2 3 4 5
   timers graceful-restart purge-time 60
-  nsf
+  no nsf
   eigrp stub connected static leak-map LEAK
   eigrp router-id 172.31.0.1
   eigrp default-route-tag 1.2.3.4
@@ -121,7 +121,7 @@ func fullInstance() core.InstanceConfig {
 		MaximumPrefix:         &core.MaximumPrefix{Limit: 1000, WarningOnly: true},
 		NeighborMaximumPrefix: &core.MaximumPrefix{Limit: 100, Threshold: 90, Dampened: true, Reset: 30 * time.Minute, Restart: 4 * time.Minute, RestartCount: 7},
 		RedistributeMaximum:   &core.MaximumPrefix{Limit: 500, Threshold: 80},
-		ActiveTime:            -1, NSF: true, PurgeTime: time.Minute, NoLogNeighborChanges: true, NoLogWarnings: true,
+		ActiveTime:            -1, NoNSF: true, PurgeTime: time.Minute, NoLogNeighborChanges: true, NoLogWarnings: true,
 	}
 }
 

@@ -100,7 +100,7 @@ func protocolOf(in *core.InstanceStatus) protocolJSON {
 	out := protocolJSON{Protocol: "eigrp", identityJSON: identityOf(in.Identity), Shutdown: c.Shutdown, Down: in.Down, Restarts: in.Restarts,
 		RestartIn: in.RestartIn.Seconds(), Weights: [6]uint8{k.K1, k.K2, k.K3, k.K4, k.K5, k.K6}, MaximumPaths: c.MaximumPaths, Variance: c.Variance,
 		MaximumHops: c.MaximumHops, InternalDistance: c.InternalDistance, ExternalDistance: c.ExternalDistance, ActiveTime: max(c.ActiveTime, 0).Seconds(),
-		NSF: c.NSF, PurgeTime: c.PurgeTime.Seconds(), Stub: []string{}, DefaultIn: !c.DefaultIn.Deny, DefaultOut: !c.DefaultOut.Deny,
+		NSF: !c.NoNSF, PurgeTime: c.PurgeTime.Seconds(), Stub: []string{}, DefaultIn: !c.DefaultIn.Deny, DefaultOut: !c.DefaultOut.Deny,
 		Networks: []string{}, Interfaces: append([]string{}, in.Interfaces...), Passive: append([]string{}, in.Passive...),
 		Summaries: []summarizedJSON{}, Redistribute: []redistributeJSON{}, Filters: []filterJSON{}, Offsets: []offsetJSON{}, Distances: []distanceJSON{},
 		Sources: []sourceJSON{}, Prefixes: in.Prefixes, Active: in.Active, Routes: in.Routes, Redistributed: in.Redistributed}

@@ -103,7 +103,7 @@ func parameters(w io.Writer, indent string, in *core.InstanceStatus) {
 	}
 	line("  Soft SIA disabled")
 	line("  NSF-aware route hold timer is %d", seconds(c.PurgeTime))
-	line("  EIGRP NSF %s", enabled(c.NSF))
+	line("  EIGRP NSF %s", enabled(!c.NoNSF))
 	if in.RouterID.IsValid() {
 		line("  Router-ID: %v", in.RouterID)
 	} else {

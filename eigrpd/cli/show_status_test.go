@@ -36,7 +36,7 @@ func status() *core.StatusReport {
 	c.DefaultIn, c.DefaultOut = core.DefaultInformation{Deny: true}, core.DefaultInformation{List: "D"}
 	c.Interfaces = []core.InterfaceConfig{{Name: "Tunnel0", Summaries: []core.Summary{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, {Prefix: netip.MustParsePrefix("172.16.0.0/12")}}},
 		{Name: "Tunnel1", Summaries: []core.Summary{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}}}}
-	c.ActiveTime, c.NSF, c.Variance = 90*time.Second, true, 2
+	c.ActiveTime, c.NoNSF, c.Variance = 90*time.Second, true, 2
 	full.Counters = core.Counters{Hello: core.PacketCounter{Sent: 523, Received: 519}, Update: core.PacketCounter{Sent: 14, Received: 12}, Query: core.PacketCounter{Sent: 2, Received: 1},
 		Reply: core.PacketCounter{Sent: 1, Received: 2}, Ack: core.PacketCounter{Sent: 13, Received: 11}, SIAQuery: core.PacketCounter{Sent: 4, Received: 3}, SIAReply: core.PacketCounter{Sent: 3, Received: 4}}
 	full.Counters.Dropped[core.DropKValues] = 7

@@ -103,10 +103,10 @@ type InstanceConfig struct {
 
 	// ActiveTime is `timers active-time`: 0: 3 minutes; negative: disabled.
 	ActiveTime time.Duration
-	// NSF asks the neighbours to keep the routes of this router when its daemon is
-	// restarted. As on IOS it helps a neighbour that asks for it in any case, for
-	// PurgeTime; 0: 4 minutes.
-	NSF       bool
+	// NoNSF is `no nsf`: the neighbours are not asked to keep the routes of this router
+	// when its daemon is restarted. As on IOS it helps a neighbour that asks for it in any
+	// case, for PurgeTime; 0: 4 minutes.
+	NoNSF     bool
 	PurgeTime time.Duration
 
 	NoLogNeighborChanges bool // `no eigrp log-neighbor-changes`

@@ -121,7 +121,7 @@ func (in *instance) converged(now clock.Instant) bool {
 	}
 	v.done = true
 	in.core.timers.Clear(timerKey{kind: timerConverge, instance: in})
-	if in.cfg.NSF && v.again && !v.abort {
+	if !in.cfg.NoNSF && v.again && !v.abort {
 		in.endRestart(now)
 	}
 	return true

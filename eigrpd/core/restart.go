@@ -18,7 +18,7 @@ type restart struct {
 // restarting reports whether this router has restarted, and asks its neighbours to
 // keep its routes (RFC 7868 section 6.5, RS-Flag).
 func (in *instance) restarting() bool {
-	return in.cfg.NSF && in.converge.again && !in.converge.done && !in.converge.abort
+	return !in.cfg.NoNSF && in.converge.again && !in.converge.done && !in.converge.abort
 }
 
 // abortRestart ends the restart of this router before it knows the tables of all its

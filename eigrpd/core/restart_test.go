@@ -14,7 +14,7 @@ import (
 // TestPeerRestarted: a neighbour that begins anew, and says so by an INIT, is reset (RFC
 // 7868 section 5.3.3), and is a neighbour again at once.
 func TestPeerRestarted(t *testing.T) {
-	l, a, b := pair(t)
+	l, a, b := pair(t, noNSF)
 	l.start()
 	l.advance(5 * time.Second)
 	a.said()
@@ -28,7 +28,7 @@ func TestPeerRestarted(t *testing.T) {
 	same(t, "routes of b", b.routes(), "10.1.0.0/24 [90/30720] 10.0.0.1,Eth0")
 }
 
-func nsf(ic *InstanceConfig) { ic.NSF = true }
+func noNSF(ic *InstanceConfig) { ic.NoNSF = true }
 
 // chain is three routers in a row; the one in the middle restarts.
 func chain(t testing.TB, edit ...func(*InstanceConfig)) (l *town, a, b, c *router) {
@@ -53,7 +53,7 @@ func (r *router) withdrawals() (all []string) {
 // withdraws a route, neither it nor its neighbours, and what it stated is swept when
 // the neighbours have told their tables (RFC 7868 section 6.5, RS-Flag).
 func TestGracefulRestart(t *testing.T) {
-	l, a, b, c := chain(t, nsf)
+	l, a, b, c := chain(t)
 	l.start()
 	l.advance(10 * time.Second)
 	before := [][]string{a.routes(), b.routes(), c.routes()}
@@ -120,7 +120,7 @@ func stated(r *router) []string {
 // TestGracefulRestartRefused: a neighbour whose REPLY is awaited is reset nonetheless. It
 // knows of no QUERY.
 func TestGracefulRestartRefused(t *testing.T) {
-	l, a, b := pair(t, nsf)
+	l, a, b := pair(t)
 	l.start()
 	l.advance(10 * time.Second)
 	a.said()
@@ -136,7 +136,7 @@ func TestGracefulRestartRefused(t *testing.T) {
 // TestGracefulRestartPurge: the routes of a neighbour that does not come back to the end
 // of its table go after the purge time, if it goes on sending Hellos.
 func TestGracefulRestartPurge(t *testing.T) {
-	l, a, b := pair(t, nsf)
+	l, a, b := pair(t)
 	a.instance().PurgeTime = 30 * time.Second
 	l.start()
 	l.advance(10 * time.Second)
@@ -174,7 +174,7 @@ func TestOldRestart(t *testing.T) {
 // TestGracefulRestartHalf: of a neighbour that begins to tell its table and does not end,
 // what it told before goes after the purge time, and what it told since stays.
 func TestGracefulRestartHalf(t *testing.T) {
-	l, a, b := pair(t, nsf)
+	l, a, b := pair(t)
 	var many []string
 	for k := range 100 {
 		many = append(many, fmt.Sprintf("10.4.%d.1/24", k))
@@ -199,7 +199,7 @@ func TestGracefulRestartHalf(t *testing.T) {
 // TestGracefulRestartWorse: a neighbour that comes back with a longer distance is reset:
 // it may have chosen a way that leads through those who relied on it.
 func TestGracefulRestartWorse(t *testing.T) {
-	l, a, b := pair(t, nsf)
+	l, a, b := pair(t)
 	l.start()
 	l.advance(10 * time.Second)
 	a.said()
@@ -217,7 +217,7 @@ func TestGracefulRestartWorse(t *testing.T) {
 // TestSoftClear: `clear ip eigrp neighbors soft` exchanges the tables anew and resets
 // nothing.
 func TestSoftClear(t *testing.T) {
-	for name, edit := range map[string]func(*InstanceConfig){"nsf": nsf, "no nsf": func(*InstanceConfig) {}} {
+	for name, edit := range map[string]func(*InstanceConfig){"nsf": func(*InstanceConfig) {}, "no nsf": noNSF} {
 		t.Run(name, func(t *testing.T) {
 			l, a, b := pair(t, edit)
 			l.start()

@@ -69,7 +69,7 @@ func newSimGraph(seed uint64, n int, nsf bool) *simGraph {
 	rng := g.Rand()
 	for id := range n {
 		r := &simRouter{graph: g, id: id, routes: map[netip.Prefix]simRoute{}}
-		ic := core.InstanceConfig{Key: core.Key{Family: rib.IPv4, AS: 1}, Networks: simEverywhere, NSF: nsf && rng.IntN(2) == 0}
+		ic := core.InstanceConfig{Key: core.Key{Family: rib.IPv4, AS: 1}, Networks: simEverywhere, NoNSF: !nsf || rng.IntN(2) == 0}
 		if seed%2 == 0 {
 			ic.Name = "NAMED"
 		}
@@ -357,7 +357,7 @@ func TestSimRestart(t *testing.T) {
 	for seed := range uint64(min(*simSeeds, 4)) {
 		g := newSimGraph(seed+1, min(*simRouters, 12), true)
 		for _, r := range g.routers {
-			r.config.Instances[0].NSF = true
+			r.config.Instances[0].NoNSF = false
 		}
 		for _, w := range g.wires {
 			w.link.Quality.Loss = 0.01

@@ -110,7 +110,7 @@ func newSimCloud(seed uint64, spokes int, summary bool) *simCloud {
 func (c *simCloud) addSite(name string, id int, tunnel core.InterfaceConfig, stub *core.Stub) *simSite {
 	s := &simSite{cloud: c, id: id, routes: map[netip.Prefix]simRoute{}}
 	s.config.Instances = []core.InstanceConfig{{
-		Key: core.Key{Family: rib.IPv4, AS: 100}, Name: "DMVPN", Networks: simEverywhere, Stub: stub, NSF: true,
+		Key: core.Key{Family: rib.IPv4, AS: 100}, Name: "DMVPN", Networks: simEverywhere, Stub: stub,
 		Interfaces: []core.InterfaceConfig{tunnel},
 	}}
 	s.node = simnet.Add(c.Network, name, simnet.Behavior[core.Input, core.Effect]{

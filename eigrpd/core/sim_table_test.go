@@ -23,7 +23,7 @@ func heap() float64 {
 // source.
 func TestSimTable(t *testing.T) {
 	n := *simPrefixes
-	l, a, b := pair(t, nsf)
+	l, a, b := pair(t)
 	for _, r := range l.routers {
 		r.edit("Eth0", func(x *rib.Interface) { x.Bandwidth = 1_000_000 })
 	}

@@ -58,7 +58,7 @@ func TestLab1(t *testing.T) {
 // spoke. The spokes are stubs: when one loses its LAN the other is not asked for it.
 func TestLab2(t *testing.T) {
 	t.Parallel()
-	d := build(t, 2, "router eigrp 100\n", "router eigrp 100\n nsf\n")
+	d := build(t, 2)
 	atSpoke1 := eigrp(d.spoke1, via(d.hub.LAN, d.hub), via(d.spoke2.LAN, d.spoke2))
 	converged := []func() error{atSpoke1, eigrp(d.spoke2, via(d.hub.LAN, d.hub), via(d.spoke1.LAN, d.spoke1)),
 		eigrp(d.hub, via(d.spoke1.LAN, d.spoke1), via(d.spoke2.LAN, d.spoke2)), adjacent(d.hub, d.spoke1, d.spoke2),
@@ -86,7 +86,7 @@ func TestLab2(t *testing.T) {
 // hops are overridden. A LAN that goes takes the shortcut with it.
 func TestLab3(t *testing.T) {
 	t.Parallel()
-	d := build(t, 3, "hello-interval 20", "hello-interval 5", "hold-time 60", "hold-time 15", "  eigrp router-id", "  nsf\n  eigrp router-id")
+	d := build(t, 3, "hello-interval 20", "hello-interval 5", "hold-time 60", "hold-time 15")
 	d.lab3()
 }
 
