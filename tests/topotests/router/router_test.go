@@ -126,15 +126,15 @@ func TestPrivileges(t *testing.T) {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}
-	nhrpd := func(not int) (pid int) {
+	daemon := func(name string, not int) (pid int) {
 		t.Helper()
 		harness.Eventually(t, settle, func() error {
-			for _, pid = range r1.Pids("nhrpd") {
-				if pid != not && r1.ShowJSON("show daemons", fmt.Sprintf(`{"daemons": [{"name": "nhrpd", "pid": %d, "state": "running"}]}`, pid)) == nil {
+			for _, pid = range r1.Pids(name) {
+				if pid != not && r1.ShowJSON("show daemons", fmt.Sprintf(`{"daemons": [{"name": %q, "pid": %d, "state": "running"}]}`, name, pid)) == nil {
 					return nil
 				}
 			}
-			return fmt.Errorf("nhrpd does not run: %v", r1.Pids("nhrpd"))
+			return fmt.Errorf("%s does not run: %v", name, r1.Pids(name))
 		})
 		return pid
 	}
@@ -142,8 +142,10 @@ func TestPrivileges(t *testing.T) {
 	const zebras = "CapPrm=8000003400 CapEff=8000003400 CapBnd=8000003400 NoNewPrivs=1"
 	const daemons = "CapPrm=2000 CapEff=2000 CapBnd=8000003400 NoNewPrivs=1"
 	check("zebra", zebra.Pid(), zebras)
-	first := nhrpd(0)
+	first := daemon("nhrpd", 0)
 	check("nhrpd", first, daemons)
+	r1.Configure("daemon eigrpd")
+	check("eigrpd", daemon("eigrpd", 0), daemons)
 	var core unix.Rlimit
 	if err := unix.Prlimit(zebra.Pid(), unix.RLIMIT_CORE, nil, &core); err != nil || core.Max != 0 {
 		t.Errorf("core files of zebra: %+v, %v", core, err)
@@ -152,7 +154,7 @@ func TestPrivileges(t *testing.T) {
 		t.Error(err)
 	}
 	r1.MustVtysh("restart daemon nhrpd")
-	check("nhrpd, again", nhrpd(first), daemons)
+	check("nhrpd, again", daemon("nhrpd", first), daemons)
 	r1.Configure("interface Loopback7\nip address 10.255.0.7 255.255.255.255\nno interface Loopback0\nvrf definition RED\nno vrf definition RED")
 	harness.Eventually(t, settle, func() error {
 		var names []string
