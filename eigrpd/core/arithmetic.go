@@ -14,8 +14,25 @@ type arithmetic struct{ in *instance }
 
 // Distance implements dual.Arithmetic: RFC 7868 section 5.6, and internal routes
 // before external ones (section 5.4.1).
+//
+// The distance of an own route is small if it goes before others. So it is chosen, and
+// the Feasible Distance is less than what is told, which is on the safe side.
 func (x arithmetic) Distance(a attribute) dual.Distance {
-	m, ok := x.in.composite(&a)
+	d := x.in.natural(&a)
+	switch {
+	case d == dual.Infinity:
+		return d
+	case a.rank == rankAll:
+		return min(d, 1)
+	case a.rank == rankExternal:
+		return min(d, dual.External(1))
+	}
+	return d
+}
+
+// natural returns the distance of an attribute by its metric alone.
+func (in *instance) natural(a *attribute) dual.Distance {
+	m, ok := in.composite(a)
 	switch {
 	case !ok:
 		return dual.Infinity
@@ -118,7 +135,7 @@ func (x arithmetic) Report(id dual.InterfaceID, p netip.Prefix, a attribute) (at
 	}
 	a.vector = in.offset(a.vector, i, p, true)
 	in.tellHops(i, p, &a)
-	a.via, a.origin, a.source = 0, 0, rib.Unspecified
+	a.via, a.origin, a.source, a.rank = 0, 0, rib.Unspecified, rankNone
 	return a, true
 }
 

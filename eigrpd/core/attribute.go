@@ -20,9 +20,32 @@ type attribute struct {
 	flags    packet.RouteFlags // those that go from router to router
 	origin   Origin            // of an own route; 0: learnt
 	source   rib.Protocol      // of a redistributed one: where it comes from
+	rank     rank              // of an own route
 	external bool
 	hop      hop  // next hop; the zero one: who tells the route
 	more     more // what few routes have
+}
+
+// rank says before which paths by neighbours an own route goes, whatever its metric is:
+// those that its administrative distance beats. For by that the routing table decides
+// which of them is used, and what is told must be used (RFC 7868 section 5.4).
+type rank uint8
+
+const (
+	rankNone     rank = iota
+	rankExternal      // before external ones
+	rankAll
+)
+
+// rankOf returns the rank of an own route with a distance in the routing table.
+func (in *instance) rankOf(distance uint8) rank {
+	switch {
+	case distance < byDefault(in.cfg.InternalDistance, DefaultInternalDistance):
+		return rankAll
+	case distance < byDefault(in.cfg.ExternalDistance, DefaultExternalDistance):
+		return rankExternal
+	}
+	return rankNone
 }
 
 // vector is the metric of a path or a link: metric.Classic of an instance in classic

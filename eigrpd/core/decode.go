@@ -64,6 +64,10 @@ func (in *instance) received(now clock.Instant, n *neighbor, m dual.Message[attr
 	in.step(now, dual.Received[attribute]{Neighbor: n.id, Message: m})
 	if after := in.table.Reports(m.Prefix, n.id); after != before {
 		in.counted(now, n, after)
+		if s := in.routes.summaries[m.Prefix]; s != nil { // it may give way, or come back
+			in.soil(s)
+			in.step(now, dual.Tick{})
+		}
 	}
 }
 

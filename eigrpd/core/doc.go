@@ -76,7 +76,9 @@
 //
 // A prefix has up to three sources of this router's own: connected, redistributed and
 // summary. A summary exists while a route inside of it is in use, with the metric of the
-// nearest of them, which a heap has in front: nothing costs a walk through the table but
+// nearest of them. An own route goes before those of neighbours that its administrative
+// distance beats, whatever the metrics are, since the routing table has it so. The parts
+// of a summary are in a heap: nothing costs a walk through the table but
 // telling it, and what was configured.
 //
 // # Decisions the RFC leaves open

@@ -77,8 +77,8 @@ func (in *instance) stateConnected(now clock.Instant, p netip.Prefix) {
 func (in *instance) nearestOf(p netip.Prefix) (best *iface, a attribute) {
 	nearest := dual.Infinity
 	for _, i := range in.routes.connected[p] {
-		x := attribute{vector: i.routes.link, origin: OriginConnected, router: in.routes.routerID, tag: in.cfg.DefaultRouteTag}
-		d := arithmetic{in}.Distance(x)
+		x := attribute{vector: i.routes.link, origin: OriginConnected, rank: rankAll, router: in.routes.routerID, tag: in.cfg.DefaultRouteTag}
+		d := in.natural(&x)
 		if best == nil || d < nearest || d == nearest && i.name < best.name {
 			best, a, nearest = i, x, d
 		}

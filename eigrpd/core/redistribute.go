@@ -165,7 +165,7 @@ var externalProtocols = map[rib.Protocol]packet.ExternalProtocol{
 // translate makes an external route of one of another protocol (RFC 7868 section
 // 5.4.1.2). ok is false if it has no metric, or the route-map denies it.
 func (in *instance) translate(s *source, x rib.Route) (a attribute, ok bool) {
-	a = attribute{origin: OriginRedistributed, source: x.Protocol, external: true, router: in.routes.routerID, tag: x.Tag}
+	a = attribute{origin: OriginRedistributed, rank: in.rankOf(x.Distance), source: x.Protocol, external: true, router: in.routes.routerID, tag: x.Tag}
 	e := packet.External{RouterID: a.router, AS: s.what.Instance, Metric: x.Metric, Protocol: externalProtocols[s.what.Protocol]}
 	if x.Prefix.Bits() == 0 {
 		e.Flags = packet.ExternalCandidateDefault

@@ -147,6 +147,9 @@ func (in *instance) routesNeighborDown(now clock.Instant, n *neighbor) {
 	if n.routes.classic {
 		n.iface.routes.classic--
 	}
+	for _, s := range in.sortedSummaries() { // one may come back
+		in.soil(s)
+	}
 	in.step(now, dual.NeighborDown{ID: n.id})
 	n.routes = neighborRoutes{}
 }

@@ -115,7 +115,7 @@ func (in *instance) changed(p netip.Prefix, path *dual.Path[attribute]) {
 		if path == nil {
 			s.parts.remove(p)
 		} else {
-			s.parts.put(part{p, path.Distance.Metric(), path.Attribute.vector})
+			s.parts.put(part{p, in.natural(&path.Attribute).Metric(), path.Attribute.vector})
 		}
 		if now, has := s.parts.best(); now != best || has != had {
 			in.soil(s)
@@ -156,10 +156,11 @@ func (in *instance) summarize(now clock.Instant) bool {
 // or that of `summary-metric`. ok is false if it has no parts.
 func (in *instance) summaryAttribute(s *summary) (a attribute, ok bool) {
 	best, ok := s.parts.best()
-	if !ok {
+	distance := in.summaryDistance(s.prefix)
+	if !ok || in.floats(s.prefix, distance) {
 		return a, false
 	}
-	a = attribute{vector: best.vector, origin: OriginSummary, router: in.routes.routerID, tag: in.cfg.DefaultRouteTag}
+	a = attribute{vector: best.vector, origin: OriginSummary, rank: in.rankOf(distance), router: in.routes.routerID, tag: in.cfg.DefaultRouteTag}
 	for k := range in.cfg.SummaryMetrics {
 		if m := &in.cfg.SummaryMetrics[k]; m.Prefix == s.prefix && m.Metric != nil {
 			a.vector = in.configured(*m.Metric)
@@ -167,6 +168,22 @@ func (in *instance) summaryAttribute(s *summary) (a attribute, ok bool) {
 	}
 	a.hops = 0
 	return a, true
+}
+
+// floats reports whether a summary with such a distance gives way to a route for the
+// same prefix that a neighbour tells: so does a default route that is to be told only
+// where there is no other (`summary-address 0.0.0.0 0.0.0.0 250`).
+func (in *instance) floats(p netip.Prefix, distance uint8) bool {
+	if in.rankOf(distance) == rankAll {
+		return false
+	}
+	e, _ := in.table.Entry(p)
+	for k := range e.Paths {
+		if x := &e.Paths[k]; x.Neighbor != 0 && x.Distance != dual.Infinity && distance > in.distance(p, x) {
+			return true
+		}
+	}
+	return false
 }
 
 // summaryDistance returns the distance of the discard route of a summary: the least of

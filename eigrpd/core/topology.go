@@ -75,6 +75,9 @@ func (in *instance) topologyEntry(now clock.Instant, e *dual.Entry[attribute], a
 	used := in.table.Used(e.Prefix)
 	if len(used) > 0 {
 		out.Tag = used[0].Attribute.tag
+		if used[0].Neighbor == 0 {
+			out.Feasible = in.shown(in.natural(&used[0].Attribute))
+		}
 	}
 	for k := range e.Paths {
 		p := &e.Paths[k]
@@ -100,6 +103,9 @@ func (in *instance) topologyPath(dst netip.Prefix, p *dual.Path[attribute], used
 		Distance: in.shown(p.Distance), Reported: in.shown(p.Reported),
 		Successor: p.Successor, Feasible: p.Feasible, External: a.external,
 		Vector: a.report(in.wide()), OriginRouter: a.router, Tag: a.tag, Hops: a.hops,
+	}
+	if p.Neighbor == 0 {
+		out.Distance = in.shown(in.natural(a))
 	}
 	if a.external {
 		out.ExternalData = a.more.extra().external
