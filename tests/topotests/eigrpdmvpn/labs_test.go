@@ -63,13 +63,12 @@ type trio struct {
 	hub, spoke1, spoke2 *cloud.Site
 }
 
-// build starts the routers of a lab. Each replacement, a pair of old and new text, is
-// made in every configuration.
-func build(t *testing.T, lab int, replace ...string) *trio {
+// build starts the routers of a lab.
+func build(t *testing.T, lab int) *trio {
 	c := cloud.New(t)
 	d := &trio{Cloud: c, t: t, hub: c.Add("hub", "192.0.2.1", "172.31.0.1", 10),
 		spoke1: c.Add("spoke1", "198.51.100.1", "172.31.0.11", 11), spoke2: c.Add("spoke2", "203.0.113.1", "172.31.0.12", 12)}
-	c.Start(func(s *cloud.Site) string { return strings.NewReplacer(replace...).Replace(config(lab, s.Name())) })
+	c.Start(func(s *cloud.Site) string { return config(lab, s.Name()) })
 	return d
 }
 
