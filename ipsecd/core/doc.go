@@ -1,4 +1,56 @@
 // Package core decides what an IKEv2 peer does (RFC 7296): IKE SAs and child SAs, for
-// tunnels that are to be protected. The cryptography is behind ipsecd/suite. It is being
-// written; nothing uses it yet.
+// tunnels that are to be protected. The cryptography is behind ipsecd/suite. Nothing uses
+// it yet.
+//
+// # Structures
+//
+//	tunnel    an interface with `tunnel protection` whose source is known
+//	peer      another end of it that is to be secured, or is; by our address and its
+//	ikeSA     one IKE SA: keys, at most one request of ours that is not answered, a queue
+//	          of those to come, the last answer that we gave
+//	child     a pair of ESP SAs, which belongs to an IKE SA and to a peer
+//
+// Tunnels with the same source share peers, IKE SAs and child SAs. A peer is there as long
+// as nhrpd wants it (Secure), a packet asked for it a short while ago (Acquire), or a
+// child SA with it exists. While a peer is wanted and has no child SA, it is negotiated
+// with, and tried again ever more slowly.
+//
+// # An IKE SA
+//
+//	initiator                              responder
+//	InitSent ──── IKE_SA_INIT ───────────▶ (cookie, wrong group: no state)
+//	   │  ◀──────────────────────────────  InitAnswered
+//	Intermediate ── IKE_INTERMEDIATE ────▶ Intermediate        for each additional exchange
+//	   │  ◀──────────────────────────────
+//	AuthSent ────── IKE_AUTH ────────────▶ Ready
+//	Ready ◀──────────────────────────────
+//	   │                                      │
+//	Rekeyed   another has taken its children  Rekeyed
+//	Deleting ───── DELETE ───────────────▶   gone
+//	gone  ◀──────────────────────────────
+//
+// Requests of ours are tasks: what they say is decided when they are sent, since by then
+// the world may be another. The table requests says which exchanges of the peer have a
+// place in which state; all others are dropped and counted.
+//
+// # What is believed
+//
+// Until IKE_AUTH has been verified nothing that arrives ends an IKE SA or changes another:
+// errors in an answer to IKE_SA_INIT are noted as the reason should no other answer come,
+// and what cannot be opened is dropped. COOKIE and INVALID_KE_PAYLOAD are followed a few
+// times, the latter to groups that are configured only. A request that was answered is
+// answered again with the same octets, if it is authentic, or for IKE_SA_INIT the very
+// same datagram.
+//
+// # Policies
+//
+// That GRE of a protected tunnel passes as ESP only is zebra's concern, and holds without
+// this daemon. There are no policies for single peers: SAs are found by their addresses.
+//
+// # Not here
+//
+// Certificates, and with them profiles of other methods than pre-shared keys, which are
+// not used; reauthentication; marks for peers behind one NAT; EAP, configuration
+// payloads, IP compression, MOBIKE, redirection; tunnel mode. SAs of an earlier life are
+// not taken over. Notifications are not sent to whom there is no IKE SA with.
 package core

@@ -40,12 +40,6 @@ type DelSA struct {
 	Mark        rib.Mark
 }
 
-// PutPolicy has GRE with a peer pass as ESP only, by the SAs with the policy's mark.
-type PutPolicy struct{ Policy rib.Policy }
-
-// DelPolicy takes a PutPolicy back.
-type DelPolicy struct{ Policy rib.Policy }
-
 // WatchSAs asks for the counters of SAs: SAKnown for each of them.
 type WatchSAs struct{ SAs []DelSA }
 
@@ -135,8 +129,6 @@ func (Unlisten) effect()    {}
 func (TxPacket) effect()    {}
 func (PutSA) effect()       {}
 func (DelSA) effect()       {}
-func (PutPolicy) effect()   {}
-func (DelPolicy) effect()   {}
 func (WatchSAs) effect()    {}
 func (PeerState) effect()   {}
 func (EndOfReplay) effect() {}

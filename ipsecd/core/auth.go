@@ -1,0 +1,192 @@
+package core
+
+import (
+	"slices"
+
+	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
+	"github.com/godmvpn/godmvpn/ipsecd/packet"
+	"github.com/godmvpn/godmvpn/ipsecd/suite"
+	"github.com/godmvpn/godmvpn/lib/clock"
+)
+
+// authTask is IKE_AUTH (RFC 7296 section 1.2): both ends prove who they are, and make a
+// first child SA.
+type authTask struct{}
+
+func (authTask) request(c *Core, now clock.Instant, sa *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
+	prof := c.profile(sa.profile)
+	if prof == nil {
+		c.fail(now, sa, "no IKEv2 profile")
+		return 0, nil, false
+	}
+	sa.id = c.ownIdentity(sa, prof)
+	key, _ := c.keys(prof, sa.remote.Addr(), Identity{})
+	if len(key) == 0 {
+		c.fail(now, sa, "no pre-shared key")
+		return 0, nil, false
+	}
+	id := sa.id.payload(false)
+	ps := []packet.Payload{id}
+	if c.firstContact(sa) {
+		ps = append(ps, notify(packet.InitialContact))
+	}
+	ps = append(ps, suite.SharedKeyAuth(sa.suite.PRF, key, sa.octets(true, id, sa.nextID)))
+	child, ok := c.offerChild(sa)
+	if !ok {
+		c.fail(now, sa, "no transform set")
+		return 0, nil, false
+	}
+	return packet.IKEAuth, append(ps, child...), true
+}
+
+// ownIdentity is that of the profile, or our address.
+func (c *Core) ownIdentity(sa *ikeSA, p *Profile) Identity {
+	if p.Identity.Kind != IdentityNone && p.Identity.Kind != IdentityDN {
+		return p.Identity
+	}
+	return addressIdentity(sa.local.Addr())
+}
+
+// firstContact reports whether no other IKE SA with the peer is known (RFC 7296 section
+// 2.4).
+func (c *Core) firstContact(sa *ikeSA) bool {
+	return !slices.ContainsFunc(c.order, func(o *ikeSA) bool { return o.peer == sa.peer && o.state >= StateReady })
+}
+
+// octets are what initiator or responder authenticate (RFC 7296 section 2.15). id is the
+// Message ID of IKE_AUTH.
+func (sa *ikeSA) octets(initiator bool, identity *packet.ID, id uint32) []byte {
+	n := sa.nego
+	message, nonce, skp := n.init[1], sa.nonces.Ni, sa.keys.Pr
+	if initiator {
+		message, nonce, skp = n.init[0], sa.nonces.Nr, sa.keys.Pi
+	}
+	if !n.intermedial {
+		return suite.SignedOctets(sa.suite.PRF, message, nonce, skp, identity, nil, nil, id)
+	}
+	return suite.SignedOctets(sa.suite.PRF, message, nonce, skp, identity, n.intI, n.intR, id)
+}
+
+// verify returns the identity and the profile of the peer, if its AUTH payload is that of
+// its key. To the peer all failures are the same.
+func (c *Core) verify(sa *ikeSA, ps []packet.Payload, initiator bool, id uint32, only string) (Identity, *Profile, string) {
+	kind := packet.TypeIDr
+	if initiator {
+		kind = packet.TypeIDi
+	}
+	p, _ := packet.Find(ps, kind).(*packet.ID)
+	a, _ := packet.Find(ps, packet.TypeAuth).(*packet.Auth)
+	if p == nil || a == nil {
+		return Identity{}, nil, "no identity"
+	}
+	who, ok := identityOf(p)
+	t := c.tunnelAt(sa.domain())
+	if !ok || t == nil {
+		return who, nil, "identity of a kind that is not supported"
+	}
+	prof := c.profileFor(t, who)
+	if prof == nil || only != "" && prof.Name != only {
+		return who, nil, "no IKEv2 profile for " + who.String()
+	}
+	_, key := c.keys(prof, sa.remote.Addr(), who)
+	if !suite.VerifySharedKey(sa.suite.PRF, key, sa.octets(initiator, p, id), a) {
+		return who, nil, "authentication failed"
+	}
+	return who, prof, ""
+}
+
+func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payload) {
+	id := sa.nextID - 1
+	if packet.Find(ps, packet.TypeAuth) == nil {
+		reason := "malformed answer"
+		if f := failure(ps); f != nil {
+			reason = "refused: " + f.Kind.String()
+		}
+		c.fail(now, sa, reason)
+		return
+	}
+	who, prof, why := c.verify(sa, ps, false, id, sa.profile)
+	if why != "" {
+		c.log(SeverityWarning, "AUTHFAIL", sa, why)
+		c.fail(now, sa, why)
+		return
+	}
+	sa.peerID, sa.profile = who, prof.Name
+	n, p := sa.nego, sa.peer
+	c.counters.Succeeded++
+	c.established(now, sa)
+	p.nego = nil
+	p.identity = who.String()
+	if why := c.childAnswered(now, sa, n, ps); why != "" {
+		sa.reason = why
+		c.enqueue(now, sa, &deleteIKE{})
+		c.failedChild(now, p, why)
+	}
+}
+
+// authRequest answers IKE_AUTH.
+func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) reply {
+	refuse := func(why string) reply {
+		c.log(SeverityWarning, "AUTHFAIL", sa, why)
+		return reply{payloads: []packet.Payload{notify(packet.AuthenticationFailed)}, end: why}
+	}
+	if sa.nego.round < len(sa.additional) {
+		return refuse("key exchanges are missing")
+	}
+	who, prof, why := c.verify(sa, ps, true, sa.expectedID, "")
+	if why != "" {
+		return refuse(why)
+	}
+	key, _ := c.keys(prof, sa.remote.Addr(), who)
+	if len(key) == 0 {
+		return refuse("no pre-shared key")
+	}
+	sa.peerID, sa.profile = who, prof.Name
+	sa.id = c.ownIdentity(sa, prof)
+	id := sa.id.payload(true)
+	out := []packet.Payload{id, suite.SharedKeyAuth(sa.suite.PRF, key, sa.octets(false, id, sa.expectedID))}
+	sa.peer = c.peerOf(now, sa)
+	sa.peer.identity = who.String()
+	c.counters.Accepted++
+	c.established(now, sa)
+	if packet.FindNotify(ps, packet.InitialContact) != nil {
+		c.initialContact(now, sa)
+	}
+	if packet.Find(ps, packet.TypeSA) == nil { // RFC 6023
+		return reply{payloads: out}
+	}
+	child, _, after := c.respondChild(now, sa, ps, packet.IKEAuth)
+	return reply{payloads: append(out, child...), after: after}
+}
+
+// initialContact ends what the peer says it does not have any more: IKE SAs with its
+// identity that were there before this one began (RFC 7296 section 2.4). One that it
+// began to answer meanwhile it cannot mean.
+func (c *Core) initialContact(now clock.Instant, sa *ikeSA) {
+	for _, o := range slices.Clone(c.order) {
+		if o != sa && o.peer == sa.peer && o.peerID == sa.peerID && o.state >= StateReady && o.up <= sa.born {
+			c.end(now, o, "peer began anew")
+		}
+	}
+}
+
+// offerChild returns the payloads that offer a child SA in IKE_AUTH.
+func (c *Core) offerChild(sa *ikeSA) ([]packet.Payload, bool) {
+	t := c.tunnelAt(sa.domain())
+	if t == nil || c.ipsec(t) == nil {
+		return nil, false
+	}
+	policy := c.transforms(c.ipsec(t))
+	if len(policy) == 0 {
+		return nil, false
+	}
+	n := sa.nego
+	n.childSPI = c.newChildSPI()
+	n.childOffer = proposal.OfferESP(policy, n.childSPI, true)
+	return []packet.Payload{notify(packet.UseTransportMode), n.childOffer, c.ownTS(sa, false), c.peerTS(sa, true)}, true
+}
+
+// log tells the operator about a peer.
+func (c *Core) log(s Severity, mnemonic string, sa *ikeSA, text string) {
+	c.emit(Log{"IKEV2", s, mnemonic, "peer " + sa.remote.Addr().String() + ": " + text})
+}

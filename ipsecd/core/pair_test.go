@@ -1,0 +1,317 @@
+package core
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
+	"github.com/godmvpn/godmvpn/ipsecd/packet"
+	"github.com/godmvpn/godmvpn/lib/policy"
+)
+
+// RFC 7296 section 1.2: two round trips make an IKE SA and a child SA for GRE, in
+// transport mode.
+func TestEstablish(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.run(time.Second)
+	r.agree(a, b, 1)
+	if got := a.exchanges() + " / " + b.exchanges(); got != "INIT AUTH / init auth" {
+		t.Error(got)
+	}
+	sa, peer := r.ready(a, 1)[0], r.ready(b, 1)[0]
+	if !sa.Initiator || peer.Initiator || sa.SPI != peer.PeerSPI || sa.PeerSPI != peer.SPI || sa.Peer.String() != "192.0.2.2" || peer.Profile != "i" {
+		t.Errorf("%+v\n%+v", sa, peer)
+	}
+	c := sa.Children[0]
+	if c.In.Protocol != protocolGRE || !c.In.Keyless() || c.LocalTS[0].IPProtocol != protocolGRE || c.LocalTS[0].Start != a.addr {
+		t.Errorf("%+v", c)
+	}
+	r.run(time.Minute)
+	r.agree(a, b, 1)
+	if len(a.sends) != 2 {
+		t.Error(a.exchanges())
+	}
+}
+
+// Cisco's defaults on both ends, with ML-KEM in IKE_INTERMEDIATE (RFC 9242, RFC 9370).
+func TestDefaultsWithMLKEM(t *testing.T) {
+	cfg := plain()
+	cfg.Policies, cfg.Proposals, cfg.IPsec[0].Transforms = nil, nil, []string{DefaultName}
+	r, a, b := pair(t, cfg, cfg)
+	r.secure(a, b)
+	r.run(time.Second)
+	r.agree(a, b, 1)
+	if got := a.exchanges(); got != "INIT INT INT INT AUTH" {
+		t.Error(got)
+	}
+	if s := r.ready(a, 1)[0]; s.Group != packet.ECP256 || !slices.Equal(s.Additional, []packet.Group{packet.MLKEM768}) || !s.Fragmentation {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The first group is not the responder's: INVALID_KE_PAYLOAD, and the same offer again
+// (RFC 7296 section 1.3).
+func TestWrongGroup(t *testing.T) {
+	other := plain()
+	other.Proposals[0].Groups = []packet.Group{packet.ECP256}
+	r, a, b := pair(t, plain(), other)
+	r.secure(a, b)
+	r.run(time.Second)
+	r.agree(a, b, 1)
+	if got := a.exchanges(); got != "INIT INIT AUTH" {
+		t.Error(got)
+	}
+}
+
+// RFC 7296 section 2.6: a responder with many half-open IKE SAs keeps nothing for who has
+// not shown that it is where it says.
+func TestCookies(t *testing.T) {
+	cfg := plain()
+	cfg.Global.CookieChallenge = 1
+	r, a, b := pair(t, plain(), cfg)
+	c := r.add(1, plain())
+	r.bend = func(f *flight) []time.Duration {
+		if f.from == c && f.h.Exchange != packet.IKESAInit {
+			return nil
+		}
+		return []time.Duration{delay}
+	}
+	r.secure(c, b)
+	r.run(time.Second)
+	r.secure(a, b)
+	r.run(500 * time.Millisecond)
+	if got := a.exchanges(); got != "INIT INIT AUTH" || len(b.half) != 1 || b.states[a.addr.String()].State != SecurityUp {
+		t.Errorf("%s, %d half-open, %v", got, len(b.half), b.states)
+	}
+	r.step(c, Unsecure{"Tunnel0", b.addr})
+	r.run(2 * time.Minute)
+	if len(b.half) != 0 {
+		t.Error("a half-open IKE SA stays")
+	}
+}
+
+// Every datagram is lost once, and each that arrives does so twice.
+func TestLossAndDuplicates(t *testing.T) {
+	cfg := plain()
+	cfg.Policies, cfg.Proposals = nil, nil
+	r, a, b := pair(t, cfg, cfg)
+	seen := map[string]int{}
+	r.bend = func(f *flight) []time.Duration {
+		k := f.from.name + string(f.tx.Packet)
+		if seen[k]++; seen[k] == 1 {
+			return nil
+		}
+		return []time.Duration{delay, 3 * delay}
+	}
+	r.secure(a, b)
+	r.run(30 * time.Second)
+	r.agree(a, b, 1)
+	r.ready(a, 1)
+	r.ready(b, 1)
+}
+
+// Who changes a datagram changes nothing else: those that are right are still taken.
+func TestCorruption(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	for i := range 200 {
+		r.bend = func(f *flight) []time.Duration {
+			if f.h.Exchange != packet.IKESAInit {
+				bad := slices.Clone(f.tx.Packet)
+				bad[i%len(bad)] ^= 1 << (i % 8)
+				to := r.nodes[1-slices.Index(r.nodes, f.from)]
+				r.flying = append(r.flying, &flight{at: r.now.Add(1), number: f.number, from: f.from, tx: TxPacket{Local: f.tx.Local, Remote: f.tx.Remote, Packet: bad}})
+				_ = to
+			}
+			return []time.Duration{delay}
+		}
+		if i == 0 {
+			r.secure(a, b)
+		} else {
+			r.step(a, Clear{IKE: true, AllVRFs: true})
+		}
+		r.run(10 * time.Second)
+		r.agree(a, b, 1)
+	}
+}
+
+// A key that is not the peer's: nobody is told why, and it is tried again ever more
+// slowly.
+func TestWrongKey(t *testing.T) {
+	bad := plain()
+	bad.Keyrings[0].Peers[0].Local = policy.NewSecret("another one, just as long")
+	bad.Keyrings[0].Peers[0].Remote = bad.Keyrings[0].Peers[0].Local
+	r, a, b := pair(t, plain(), bad)
+	r.secure(a, b)
+	r.run(5 * time.Minute)
+	r.agree(a, b, 0)
+	if s := a.states[b.addr.String()]; s.State != SecurityIKE || s.Reason != "refused: AUTHENTICATION_FAILED" {
+		t.Errorf("%+v", s)
+	}
+	if n := strings.Count(a.exchanges(), "AUTH"); n < 6 || n > 12 {
+		t.Errorf("%d attempts", n)
+	}
+	if !slices.Contains(b.logs, "peer 192.0.2.1: authentication failed") {
+		t.Error(b.logs)
+	}
+	r.step(b, ConfigSet{plain()})
+	r.run(time.Minute)
+	r.agree(a, b, 1)
+}
+
+// No transform set in common: the IKE SA stands and the child SA does not.
+func TestNoChild(t *testing.T) {
+	other := plain()
+	other.Transforms[0].ESP = proposal.DefaultESP()
+	r, a, b := pair(t, plain(), other)
+	r.secure(a, b)
+	r.run(time.Second)
+	r.agree(a, b, 0)
+	if s := a.states[b.addr.String()]; s.State != SecurityIPsec || s.Reason != "refused: NO_PROPOSAL_CHOSEN" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A peer that is not there is given up after a minute, and tried again.
+func TestNoAnswer(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.bend = func(*flight) []time.Duration { return nil }
+	r.secure(a, b)
+	r.run(70 * time.Second)
+	if s := a.states[b.addr.String()]; s.State != SecurityIKE || s.Reason != "no answer" {
+		t.Errorf("%+v", s)
+	}
+	r.bend = nil
+	r.run(5 * time.Minute)
+	r.agree(a, b, 1)
+}
+
+// Both ends begin at once: one IKE SA is left, the same on both, and GRE passed all the
+// time.
+func TestCrossed(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.secure(b, a)
+	r.run(time.Second)
+	r.agree(a, b, 2)
+	r.run(10 * time.Second)
+	r.agree(a, b, 1)
+	r.ready(a, 1)
+	r.ready(b, 1)
+	for _, n := range r.nodes {
+		for _, e := range n.events {
+			if strings.Contains(e, " 3 ") {
+				t.Errorf("%s lost its peer: %v", n.name, n.events)
+			}
+		}
+	}
+}
+
+// Section 2.4: an end that began anew says so, and the other forgets what it had.
+func TestInitialContact(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.run(time.Second)
+	again := &node{}
+	*again = *a
+	n := r.add(2, plain())
+	n.addr, again.addr = a.addr, b.addr
+	r.step(n, InterfaceChanged{interfaceAt(a.addr)})
+	r.nodes = []*node{n, b}
+	r.run(time.Second)
+	r.secure(n, b)
+	r.run(time.Second)
+	r.agree(n, b, 1)
+	r.ready(b, 1)
+}
+
+// Dead peer detection as on IOS, periodically: five times every two seconds after ten of
+// silence. Then the peer is lost, and is negotiated with again.
+func TestDPD(t *testing.T) {
+	cfg := plain()
+	cfg.Global.DPD = &DPD{Interval: 10 * time.Second, Retry: 2 * time.Second, Periodic: true}
+	r, a, b := pair(t, cfg, plain())
+	r.secure(a, b)
+	r.run(time.Minute)
+	r.agree(a, b, 1)
+	if got := b.exchanges(); !strings.HasPrefix(got, "init auth info info info") {
+		t.Error(got)
+	}
+	r.bend = func(*flight) []time.Duration { return nil }
+	r.run(25 * time.Second)
+	if s := a.states[b.addr.String()]; s.State != SecurityLost || s.Reason != "no answer" {
+		t.Errorf("%+v", s)
+	}
+	if len(a.sas) != 0 {
+		t.Error(a.sas)
+	}
+	r.bend = nil
+	r.run(2 * time.Minute)
+	r.agree(a, b, 1)
+}
+
+// DPD on demand asks only if packets went out and none came.
+func TestDPDOnDemand(t *testing.T) {
+	cfg := plain()
+	cfg.Global.DPD = &DPD{Interval: 10 * time.Second, Retry: 2 * time.Second}
+	r, a, b := pair(t, cfg, plain())
+	r.secure(a, b)
+	r.run(time.Minute)
+	if got := a.exchanges(); got != "INIT AUTH" {
+		t.Error(got)
+	}
+	out := r.ready(a, 1)[0].Children[0].Out
+	k := SAKnown{SA: out}
+	k.Count.Packets = 7
+	r.step(a, k)
+	r.run(11 * time.Second)
+	if got := a.exchanges(); got != "INIT AUTH INFO" {
+		t.Error(got)
+	}
+	r.agree(a, b, 1)
+}
+
+// What one end deletes goes at the other; what is wanted is negotiated anew.
+func TestClear(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.run(time.Second)
+	first := r.ready(a, 1)[0].SPI
+	r.step(b, Clear{IKE: true, AllVRFs: true})
+	r.run(500 * time.Millisecond)
+	r.agree(a, b, 0)
+	if s := a.states[b.addr.String()]; s.State != SecurityLost || s.Reason != "deleted by the peer" {
+		t.Errorf("%+v", s)
+	}
+	r.run(10 * time.Second)
+	r.agree(a, b, 1)
+	if r.ready(a, 1)[0].SPI == first {
+		t.Error("the same IKE SA")
+	}
+	r.step(a, Shutdown{})
+	r.run(time.Second)
+	r.agree(a, b, 0)
+}
+
+// A tunnel is served until its protection is no longer configured, whatever becomes of
+// the interface.
+func TestTunnelGoes(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	if len(a.listen) != 1 {
+		t.Fatal(a.listen)
+	}
+	r.secure(a, b)
+	r.run(time.Second)
+	r.step(a, InterfaceGone{"Tunnel0"})
+	if len(a.listen) != 1 || len(a.sas) != 2 {
+		t.Error("all gone with the interface")
+	}
+	cfg := plain()
+	cfg.Tunnels = nil
+	r.step(a, ConfigSet{cfg})
+	if len(a.listen) != 0 || len(a.sas) != 0 || len(a.peers) != 0 {
+		t.Error(a.listen, a.sas, a.peers)
+	}
+}

@@ -1,0 +1,221 @@
+package core
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/clock"
+)
+
+// Times of peers.
+const (
+	firstTry    = 2 * time.Second
+	maxTry      = time.Minute
+	acquireLife = time.Minute     // how long a packet that was held back has a peer secured
+	reapDelay   = 5 * time.Second // until one of two IKE SAs that crossed is deleted
+)
+
+type peerKey struct {
+	vrf           string
+	local, remote netip.Addr
+}
+
+func (k peerKey) domain() domain { return domain{k.vrf, k.local} }
+
+// peer is another end that is to be secured, or is.
+type peer struct {
+	peerKey
+	wanted   []string      // by nhrpd, for these tunnels; sorted
+	until    clock.Instant // an Acquire wants it
+	nego     *ikeSA        // that we began for it
+	children []*child
+	state    Security
+	since    clock.Instant
+	identity string
+	reason   string
+	attempts int
+}
+
+func (c *Core) getPeer(now clock.Instant, k peerKey) *peer {
+	p := c.peers[k]
+	if p == nil {
+		p = &peer{peerKey: k, since: now}
+		c.peers[k] = p
+		c.listed = append(c.listed, p)
+		slices.SortFunc(c.listed, func(a, b *peer) int {
+			return cmp.Or(cmp.Compare(a.vrf, b.vrf), a.local.Compare(b.local), a.remote.Compare(b.remote))
+		})
+	}
+	return p
+}
+
+// peerOf returns the peer that an IKE SA is with.
+func (c *Core) peerOf(now clock.Instant, sa *ikeSA) *peer {
+	return c.getPeer(now, peerKey{sa.vrf, sa.local.Addr(), sa.remote.Addr()})
+}
+
+func (c *Core) secure(now clock.Instant, in Secure) {
+	t := c.tunnel(in.Tunnel)
+	if t == nil || !in.Peer.IsValid() {
+		return
+	}
+	p := c.getPeer(now, peerKey{t.vrf, t.local, in.Peer.Unmap()})
+	if !slices.Contains(p.wanted, in.Tunnel) {
+		p.wanted = append(p.wanted, in.Tunnel)
+		slices.Sort(p.wanted)
+	}
+	c.trace(c.tracing.Socket, Trace{Event: TraceAcquired, Text: in.Tunnel + " " + in.Peer.String()})
+	c.publish(p)
+	c.settle(now, p)
+}
+
+func (c *Core) unsecure(now clock.Instant, in Unsecure) {
+	for _, p := range slices.Clone(c.listed) {
+		if p.remote == in.Peer.Unmap() {
+			p.wanted = slices.DeleteFunc(p.wanted, func(n string) bool { return n == in.Tunnel })
+			c.settle(now, p)
+		}
+	}
+}
+
+func (c *Core) acquire(now clock.Instant, in Acquire) {
+	for _, t := range c.tunnels {
+		if t.local != in.Local.Unmap() {
+			continue
+		}
+		p := c.getPeer(now, peerKey{t.vrf, t.local, in.Remote.Unmap()})
+		p.until = now.Add(acquireLife)
+		c.trace(c.tracing.Socket, Trace{Event: TraceAcquired, Text: t.name + " " + p.remote.String()})
+		c.settle(now, p)
+		return
+	}
+}
+
+// needed reports whether a child SA is to be made.
+func (p *peer) needed(now clock.Instant) bool { return len(p.wanted) > 0 || p.until > now }
+
+// settle has a peer be as its child SAs, its IKE SAs and those who want it have it.
+func (c *Core) settle(now clock.Instant, p *peer) {
+	k := timerKey{kind: timerTry, peer: p}
+	_, armed := c.timers.Deadline(k)
+	switch {
+	case len(p.children) > 0:
+		c.timers.Clear(k)
+		p.attempts, p.reason = 0, ""
+		c.become(now, p, SecurityUp)
+	case p.state == SecurityUp:
+		c.become(now, p, SecurityLost)
+		c.timers.Set(k, now.Add(c.jitter(firstTry)))
+		c.settle(now, p)
+	case p.nego != nil || armed && p.needed(now):
+	case p.needed(now):
+		c.try(now, p)
+	case !slices.ContainsFunc(c.order, func(sa *ikeSA) bool { return sa.peer == p }):
+		c.forget(p)
+	}
+}
+
+func (c *Core) forget(p *peer) {
+	c.timers.Clear(timerKey{kind: timerTry, peer: p})
+	delete(c.peers, p.peerKey)
+	c.listed = slices.DeleteFunc(c.listed, func(o *peer) bool { return o == p })
+}
+
+// become changes the state of a peer and says so.
+func (c *Core) become(now clock.Instant, p *peer, s Security) {
+	if p.state == s {
+		return
+	}
+	p.state, p.since = s, now
+	c.publish(p)
+}
+
+// publish tells nhrpd of a peer, for each tunnel that it can be behind.
+func (c *Core) publish(p *peer) {
+	for _, t := range c.tunnels {
+		if t.domain == p.domain() {
+			c.emit(PeerState{t.name, p.remote, p.state, p.identity, p.reason})
+			c.trace(c.tracing.Socket, Trace{Event: TracePublished, Text: t.name + " " + p.remote.String()})
+		}
+	}
+}
+
+// try negotiates with a peer that has no child SA: by an IKE SA that there is, or by a new
+// one.
+func (c *Core) try(now clock.Instant, p *peer) {
+	t := c.tunnelAt(p.domain())
+	switch {
+	case c.stopped || len(p.children) > 0 || p.nego != nil:
+		return
+	case !p.needed(now) || t == nil:
+		c.settle(now, p)
+		return
+	case c.ipsec(t) == nil:
+		c.failed(now, p, "no IPsec profile")
+		return
+	case c.ipsec(t).ResponderOnly:
+		p.reason = "responder only"
+		return
+	}
+	if sa := c.readySA(p); sa != nil {
+		c.timers.Set(timerKey{kind: timerTry, peer: p}, now.Add(maxTry)) // should it come to nothing
+		c.enqueue(now, sa, &createTask{})
+		return
+	}
+	c.begin(now, p)
+}
+
+// readySA returns an IKE SA with a peer that can have child SAs.
+func (c *Core) readySA(p *peer) *ikeSA {
+	if sa := find(c.order, func(sa **ikeSA) bool { return (*sa).peer == p && (*sa).state == StateReady && (*sa).reason == "" }); sa != nil {
+		return *sa
+	}
+	return nil
+}
+
+// failed notes that an attempt to secure a peer failed, and tries again later.
+func (c *Core) failed(now clock.Instant, p *peer, reason string) {
+	c.failedAs(now, p, SecurityIKE, reason)
+}
+
+// failedChild notes that there is an IKE SA with a peer, and no child SA.
+func (c *Core) failedChild(now clock.Instant, p *peer, reason string) {
+	c.failedAs(now, p, SecurityIPsec, reason)
+}
+
+func (c *Core) failedAs(now clock.Instant, p *peer, s Security, reason string) {
+	if len(p.children) > 0 || c.peers[p.peerKey] != p {
+		return
+	}
+	if changed := p.reason != reason || p.state != s; changed {
+		p.reason = reason
+		if p.state != s {
+			p.state, p.since = s, now
+		}
+		c.publish(p)
+	}
+	p.attempts++
+	wait := min(firstTry<<min(p.attempts-1, 10), maxTry)
+	c.timers.Set(timerKey{kind: timerTry, peer: p}, now.Add(c.jitter(wait)))
+}
+
+// crossed settles which of two IKE SAs stays where both ends began one at once: the one
+// with the higher SPI of its initiator. Who began the other deletes it, late, so that
+// packets that are on their way still arrive.
+func (c *Core) crossed(now clock.Instant, ch *child) {
+	for _, o := range ch.peer.children {
+		a, b := ch.sa, o.sa
+		if a == b || a.initiator == b.initiator || a.state != StateReady || b.state != StateReady || a.peerID != b.peerID {
+			continue
+		}
+		if a.nonces.SPIi > b.nonces.SPIi {
+			a = b
+		}
+		if a.initiator {
+			a.reason = "another was begun by the peer"
+			c.timers.Set(timerKey{kind: timerReap, sa: a}, now.Add(reapDelay))
+		}
+	}
+}

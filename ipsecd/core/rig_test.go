@@ -1,0 +1,256 @@
+package core
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
+	"github.com/godmvpn/godmvpn/ipsecd/packet"
+	"github.com/godmvpn/godmvpn/ipsecd/suite"
+	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// rig is some cores, a virtual clock, and a network that a script can bend.
+type rig struct {
+	t      testing.TB
+	now    clock.Instant
+	nodes  []*node
+	flying []*flight
+	sent   int
+	// bend says what becomes of a datagram: when its copies arrive. nil: it arrives after
+	// the delay of the network.
+	bend func(f *flight) []time.Duration
+	nat  func(f *flight)
+	log  []string
+}
+
+// flight is a datagram on its way.
+type flight struct {
+	at     clock.Instant
+	number int
+	from   *node
+	tx     TxPacket
+	h      packet.Header
+}
+
+// node is a core and what it had put in force.
+type node struct {
+	*Core
+	name   string
+	addr   netip.Addr
+	sas    map[saKey]rib.ESP
+	listen map[netip.Addr]bool
+	states map[string]PeerState
+	events []string // of peers
+	logs   []string
+	sends  []*flight
+	report Report
+}
+
+type saKey struct {
+	dst netip.Addr
+	spi uint32
+}
+
+const delay = 10 * time.Millisecond
+
+func newRig(t testing.TB) *rig { return &rig{t: t} }
+
+func (r *rig) add(seed byte, cfg Config) *node {
+	i := len(r.nodes)
+	n := &node{
+		Core: New(Options{Random: suite.Repeatable{Reader: rand.NewChaCha8([32]byte{seed, byte(i)})}}), name: string(rune('a' + i)),
+		addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}), sas: map[saKey]rib.ESP{}, listen: map[netip.Addr]bool{}, states: map[string]PeerState{},
+	}
+	r.nodes = append(r.nodes, n)
+	r.step(n, ConfigSet{cfg})
+	r.step(n, InterfaceChanged{rib.Interface{Name: "Tunnel0", Tunnel: &rib.Tunnel{Source: n.addr}}})
+	return n
+}
+
+func (r *rig) step(n *node, in Input) {
+	n.Step(r.now, in)
+	r.drain(n)
+}
+
+func (r *rig) drain(n *node) {
+	for _, e := range n.Drain(nil) {
+		switch e := e.(type) {
+		case TxPacket:
+			r.sent++
+			f := &flight{number: r.sent, from: n, tx: e}
+			b := e.Packet
+			if e.Local.Port() == packet.PortNAT {
+				_, b = packet.Decapsulate(b)
+			}
+			f.h, _, _ = packet.ParseHeader(b)
+			n.sends = append(n.sends, f)
+			if r.nat != nil {
+				r.nat(f)
+			}
+			when := []time.Duration{delay}
+			if r.bend != nil {
+				when = r.bend(f)
+			}
+			for _, d := range when {
+				c := *f
+				c.at = r.now.Add(d)
+				r.flying = append(r.flying, &c)
+			}
+		case PutSA:
+			if err := e.SA.Check(); err != nil || e.SA.Keyless() {
+				r.t.Fatalf("%s: SA %v", n.name, err)
+			}
+			n.sas[saKey{e.SA.Destination, e.SA.SPI}] = e.SA
+		case DelSA:
+			delete(n.sas, saKey{e.Destination, e.SPI})
+		case Listen:
+			n.listen[e.Local] = true
+		case Unlisten:
+			delete(n.listen, e.Local)
+		case PeerState:
+			n.states[e.Peer.String()] = e
+			n.events = append(n.events, fmt.Sprintf("%v %d %s", e.Peer, e.State, e.Reason))
+		case Log:
+			n.logs = append(n.logs, e.Text)
+		case Answer:
+			n.report = e.Report
+		}
+	}
+}
+
+// next makes the next thing happen that is due by the end; ok is false if there is none.
+func (r *rig) next(end clock.Instant) (ok bool) {
+	at, who, fly := end.Add(1), (*node)(nil), -1
+	for _, n := range r.nodes {
+		if w, ok := n.Wake(); ok && w.Before(at) {
+			at, who = w, n
+		}
+	}
+	for i, f := range r.flying {
+		if f.at.Before(at) || fly >= 0 && f.at == at && f.number < r.flying[fly].number {
+			at, fly, who = f.at, i, nil
+		}
+	}
+	if at.After(end) {
+		return false
+	}
+	if at.After(r.now) {
+		r.now = at
+	}
+	if fly < 0 {
+		r.step(who, Tick{})
+		return true
+	}
+	f := r.flying[fly]
+	r.flying = slices.Delete(r.flying, fly, fly+1)
+	for _, n := range r.nodes {
+		if n.addr == f.tx.Remote.Addr() {
+			r.step(n, RxPacket{VRF: f.tx.VRF, Local: f.tx.Remote, Remote: f.tx.Local, Packet: slices.Clone(f.tx.Packet)})
+		}
+	}
+	return true
+}
+
+// run lets time pass.
+func (r *rig) run(d time.Duration) {
+	end := r.now.Add(d)
+	for i := 0; r.next(end); i++ {
+		if i > 100000 {
+			r.t.Fatal("no end of events")
+		}
+	}
+	r.now = end
+}
+
+// secure has one node want another to be secured.
+func (r *rig) secure(a, b *node) { r.step(a, Secure{Tunnel: "Tunnel0", Peer: b.addr}) }
+
+func (r *rig) show(n *node, k ReportKind) Report {
+	r.step(n, Query{ID: 1, Kind: k})
+	return n.report
+}
+
+func (r *rig) ikeSAs(n *node) []SAStatus { return r.show(n, ReportSAs).(*SAReport).SAs }
+
+// agree fails unless every ESP SA of one end is that of another with the same keys, and
+// there are n pairs.
+func (r *rig) agree(a, b *node, n int) {
+	r.t.Helper()
+	if len(a.sas) != 2*n || len(b.sas) != 2*n {
+		r.t.Fatalf("%d and %d SAs, want %d\n%v\n%v", len(a.sas), len(b.sas), 2*n, a.sas, b.sas)
+	}
+	for k, x := range a.sas { // unordered: each by itself
+		y, ok := b.sas[k]
+		if !ok || x.CipherKey != y.CipherKey || x.IntegrityKey != y.IntegrityKey || x.Cipher != y.Cipher || x.ESN != y.ESN || x.Source != y.Source {
+			r.t.Fatalf("the ends differ about %v:\n%+v\n%+v", k, x, y)
+		}
+	}
+	if n > 0 && (a.states[b.addr.String()].State != SecurityUp || b.states[a.addr.String()].State != SecurityUp) {
+		r.t.Fatalf("states %v and %v", a.states, b.states)
+	}
+}
+
+// ready fails unless there are n IKE SAs, all established.
+func (r *rig) ready(node *node, n int) []SAStatus {
+	r.t.Helper()
+	sas := r.ikeSAs(node)
+	if len(sas) != n {
+		r.t.Fatalf("%s has %d IKE SAs, want %d: %v", node.name, len(sas), n, sas)
+	}
+	for _, s := range sas {
+		if s.State != StateReady {
+			r.t.Fatalf("%s: %v", node.name, s.State)
+		}
+	}
+	return sas
+}
+
+// exchanges lists what a node sent, requests in capitals.
+func (n *node) exchanges() string {
+	var out []string
+	for _, f := range n.sends {
+		s := map[packet.ExchangeType]string{packet.IKESAInit: "INIT", packet.IKEIntermediate: "INT", packet.IKEAuth: "AUTH", packet.CreateChildSA: "CREATE", packet.Informational: "INFO", packet.IKEFollowupKE: "FOLLOW"}[f.h.Exchange]
+		if f.h.Response() {
+			s = strings.ToLower(s)
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, " ")
+}
+
+func address(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+// plain is a configuration with a wildcard key, and algorithms that cost little.
+func plain() Config {
+	key := policy.NewSecret("correct horse battery staple")
+	return Config{
+		Proposals: []Proposal{{"p", proposal.IKE{
+			Encryption: []packet.Transform{{ID: packet.EncrAESGCM16, KeyLength: 256}}, PRF: []uint16{packet.PRFHMACSHA2256},
+			Groups: []packet.Group{packet.Curve25519, packet.ECP256},
+		}}},
+		Policies:   []Policy{{Name: "p", Proposals: []string{"p"}}},
+		Keyrings:   []Keyring{{"k", []KeyringPeer{{Name: "any", Address: address("0.0.0.0/0"), Local: key, Remote: key}}}},
+		Profiles:   []Profile{{Name: "i", Matches: []Identity{{Kind: IdentityAny}}, LocalMethod: MethodPSK, RemoteMethods: []Method{MethodPSK}, Keyring: "k"}},
+		Transforms: []Transform{{"t", proposal.ESP{Encryption: []packet.Transform{{ID: packet.EncrAESGCM16, KeyLength: 256}}}}},
+		IPsec:      []IPsec{{Name: "v", Transforms: []string{"t"}, Profile: "i"}},
+		Tunnels:    []Protection{{Interface: "Tunnel0", Profile: "v"}},
+	}
+}
+
+// pair is two nodes with configurations.
+func pair(t testing.TB, a, b Config) (*rig, *node, *node) {
+	r := newRig(t)
+	return r, r.add(1, a), r.add(1, b)
+}
+
+func interfaceAt(a netip.Addr) rib.Interface {
+	return rib.Interface{Name: "Tunnel0", Tunnel: &rib.Tunnel{Source: a}}
+}
