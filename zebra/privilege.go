@@ -12,8 +12,8 @@ const umask = 0o027
 
 // limit gives up what zebra does not need any more once its control socket, which
 // it gives to a group, is there. What stays is what it needs itself and what the
-// daemons, its children, may need: devices, routes and their parameters
-// (CAP_NET_ADMIN), the program of adjust-mss (CAP_BPF), raw sockets and VRFs (CAP_NET_RAW), ports such as
+// daemons, its children, may need: devices, routes and their parameters,
+// security associations and policies (CAP_NET_ADMIN, and only zebra has it), the program of adjust-mss (CAP_BPF), raw sockets and VRFs (CAP_NET_RAW), ports such as
 // that of BGP (CAP_NET_BIND_SERVICE). Its memory holds the keys of the
 // configuration.
 func limit(log *slog.Logger) {

@@ -138,6 +138,8 @@ type UnmatchedRow struct {
 // association for them. It is told once in half a minute, about, for each pair of
 // addresses, and may be lost where many come at once.
 type Acquired struct {
+	// Source is unspecified for a multipoint tunnel over IPv6, where there are several
+	// that it may be.
 	Source, Destination netip.Addr
 	Mark                uint32 // of the Policy
 }

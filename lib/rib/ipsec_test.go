@@ -64,6 +64,21 @@ func TestESPCheck(t *testing.T) {
 	key := func(n int) Secret { return NewSecret(bytes.Repeat([]byte{1}, n)) }
 	good := ESP{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("192.0.2.2"), SPI: 256,
 		Cipher: AESGCM16, CipherKey: key(20), Window: 64}
+	if err := good.Check(); err != nil {
+		t.Error(err)
+	}
+	for what, spoil := range map[string]func(*ESP){
+		"reserved SPI": func(e *ESP) { e.SPI = 255 }, "small window": func(e *ESP) { e.Window = 31 }, "large window": func(e *ESP) { e.Window = MaxWindow + 1 },
+		"group": func(e *ESP) { e.Destination = netip.MustParseAddr("224.0.0.1") }, "no source": func(e *ESP) { e.Source = netip.Addr{} },
+		"families": func(e *ESP) { e.Source = netip.MustParseAddr("2001:db8::1") }, "one port": func(e *ESP) { e.UDP.Source = 4500 },
+		"mark": func(e *ESP) { e.Mark.Value = 1 }, "mark to be set": func(e *ESP) { e.SetMark.Value = 1 },
+	} {
+		e := good
+		spoil(&e)
+		if e.Check() == nil {
+			t.Errorf("%s: taken", what)
+		}
+	}
 	for _, c := range []struct {
 		cipher    Cipher
 		n         int

@@ -168,6 +168,8 @@ func (p Policy) IsGuard() bool { return p.Peer.Bits() == 0 && p.Mark == rib.Mark
 // kernel tells once in half a minute for each pair of addresses. Such events are
 // samples: they are dropped where their reader does not keep up.
 type Acquire struct {
+	// Source is unspecified for a multipoint tunnel over IPv6, where there are several
+	// that it may be.
 	Source, Destination netip.Addr
 	Mark                uint32 // of the Policy
 }
@@ -180,8 +182,9 @@ type SAExpired struct {
 }
 
 // MappingChanged tells that an authentic packet of ESP in UDP came from another address
-// or port than its SA says: a NAT before the peer forgot what it had. It is told for
-// each packet until the SA is put with the new port. Such events are samples: they are
+// or port than its SA says: a NAT before the peer forgot what it had. It is told
+// again and again until the SA is put with the new port: once a second, and by kernels
+// before 5.17 for each packet. Such events are samples: they are
 // dropped where their reader does not keep up.
 type MappingChanged struct {
 	Key      Key // of the SA

@@ -27,7 +27,10 @@ type pair struct {
 	sink net.PacketConn // takes what is sent to a through the tunnel
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t *testing.T) *pair { return newPairBetween(t, "192.0.2.1", "192.0.2.2") }
+
+// newPairBetween is newPair with other addresses, also of IPv6.
+func newPairBetween(t *testing.T, one, two string) *pair {
 	p := &pair{T: t, a: lktest.New(t), b: lktest.New(t)}
 	const end = dptest.Under + "-peer"
 	p.b.RemoveDevice(dptest.Under)
@@ -36,11 +39,15 @@ func newPair(t *testing.T) *pair {
 	}
 	shown(t, p.b, "ip", "addr", "add", "192.0.2.2/24", "dev", end)
 	shown(t, p.b, "ip", "link", "set", end, "up")
+	if ip(one).Is6() {
+		shown(t, p.a, "ip", "addr", "add", one+"/64", "dev", dptest.Under, "nodad")
+		shown(t, p.b, "ip", "addr", "add", two+"/64", "dev", end, "nodad")
+	}
 	for _, side := range []struct {
 		e           *lktest.Env
 		local, peer string
 		n           int
-	}{{p.a, "192.0.2.1", "192.0.2.2", 1}, {p.b, "192.0.2.2", "192.0.2.1", 2}} {
+	}{{p.a, one, two, 1}, {p.b, two, one, 2}} {
 		m := mgre
 		m.Local, m.Underlay = ip(side.local), ""
 		put(t, side.e.P, m, dataplane.Addr{Device: "Tunnel0", Prefix: netip.PrefixFrom(overlay(side.n), 24)},
@@ -85,13 +92,17 @@ func (p *pair) passed() (s seen) {
 		if err != nil {
 			p.Fatal(err)
 		}
-		if n < 20 || buf[0]>>4 != 4 {
+		protocol := buf[9]
+		switch {
+		case n >= 40 && buf[0]>>4 == 6:
+			protocol = buf[6]
+		case n < 20 || buf[0]>>4 != 4:
 			continue
 		}
-		switch buf[9] {
+		switch protocol {
 		case unix.IPPROTO_GRE:
 			s.gre++
-			if [4]byte(buf[12:16]) != ip("192.0.2.2").As4() {
+			if buf[0]>>4 == 4 && [4]byte(buf[12:16]) != ip("192.0.2.2").As4() {
 				s.byA++
 			}
 		case unix.IPPROTO_ESP:
@@ -208,6 +219,51 @@ func TestESP(t *testing.T) {
 	}
 }
 
+// TestESP6 is TestESP over IPv6, with one algorithm.
+func TestESP6(t *testing.T) {
+	const one, two = "2001:db8:f::1", "2001:db8:f::2"
+	p := newPairBetween(t, one, two)
+	ab, ba := dptest.SA(one, two, 0x1000), dptest.SA(two, one, 0x2000)
+	put(t, p.a.P, dataplane.Guard(ip(one)), ba, ab)
+	put(t, p.b.P, dataplane.Guard(ip(two)), ab, ba)
+	for _, e := range []*lktest.Env{p.a, p.b} {
+		if have := dumped(t, e); !have[ab.SPI].Equal(ab) || !have[ba.SPI].Equal(ba) {
+			t.Errorf("in force: %+v", have)
+		}
+	}
+	p.passed()
+	was, is := p.received(p.b), p.received(p.a)
+	p.send(p.a, 5)
+	p.send(p.b, 3)
+	for _, e := range []*lktest.Env{p.a, p.b} {
+		p.counted(e, ab, 5)
+		p.counted(e, ba, 3)
+	}
+	harness.Eventually(t, limit, func() error {
+		if b, a := p.received(p.b)-was, p.received(p.a)-is; b != 5 || a != 3 {
+			return fmt.Errorf("%d and %d packets came out", b, a)
+		}
+		return nil
+	})
+	if have := p.passed(); have.gre != 0 || have.esp != 8 {
+		t.Errorf("on the wire %+v", have)
+	}
+}
+
+// dumped returns the SAs that are in force by their SPIs.
+func dumped(t *testing.T, e *lktest.Env) map[uint32]dataplane.SA {
+	t.Helper()
+	all := map[uint32]dataplane.SA{}
+	for o, err := range e.P.Dump(t.Context(), dataplane.KindSA) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := o.(dataplane.SA)
+		all[s.SPI] = s
+	}
+	return all
+}
+
 func remove(t *testing.T, e *lktest.Env, objects ...dataplane.Object) {
 	t.Helper()
 	for _, o := range objects {
@@ -217,20 +273,24 @@ func remove(t *testing.T, e *lktest.Env, objects ...dataplane.Object) {
 	}
 }
 
-// TestGuard has neither end of a tunnel send or take GRE in clear, with an SA, without
+// TestGuard has one end of a tunnel not send nor take GRE in clear, with an SA, without
 // one, and after it; only without the guard it does.
-func TestGuard(t *testing.T) {
-	p := newPair(t)
-	guard := dataplane.Guard(ip("192.0.2.1"))
+func TestGuard(t *testing.T) { testGuard(t, "192.0.2.1", "192.0.2.2") }
+
+// TestGuard6 is TestGuard over IPv6, where packets leave by another device of ours.
+func TestGuard6(t *testing.T) { testGuard(t, "2001:db8:f::1", "2001:db8:f::2") }
+
+func testGuard(t *testing.T, one, two string) {
+	p := newPairBetween(t, one, two)
+	guard := dataplane.Guard(ip(one))
 	flows := func(when string, want bool) {
 		t.Helper()
 		p.passed()
-		before := p.received(p.a)
+		before, already := p.received(p.a), p.dropped(p.a)
 		p.send(p.b, 3) // in clear: this end has no guard
 		p.send(p.a, 3)
 		harness.Eventually(t, limit, func() error {
-			got := p.received(p.a) - before
-			dropped := p.dropped(p.a)
+			got, dropped := p.received(p.a)-before, p.dropped(p.a)-already
 			if want && got == 3 || !want && dropped >= 3 {
 				return nil
 			}
@@ -245,26 +305,57 @@ func TestGuard(t *testing.T) {
 	put(t, p.a.P, guard)
 	flows("guarded", false)
 	await(t, p.a.P, "acquire", func(ev dataplane.Event) bool {
-		return ev == dataplane.Acquire{Source: ip("192.0.2.1"), Destination: ip("192.0.2.2")}
+		return ev == dataplane.Acquire{Source: ip(one), Destination: ip(two)}
 	})
-	ab, ba := between(func(*dataplane.SA) {})
+	ab, ba := dptest.SA(one, two, 0x1000), dptest.SA(two, one, 0x2000)
 	put(t, p.a.P, ba, ab)
 	p.passed()
-	before := p.received(p.a)
+	before, already := p.received(p.a), p.dropped(p.a)
 	p.send(p.a, 3)
 	p.counted(p.a, ab, 3)
 	p.send(p.b, 3)
-	if have := p.passed(); have != (seen{esp: 3, gre: 3}) || p.received(p.a) != before {
+	harness.Eventually(t, limit, func() error {
+		if n := p.dropped(p.a) - already; n != 3 {
+			return fmt.Errorf("%d packets in clear were dropped", n)
+		}
+		return nil
+	})
+	if have := p.passed(); have.esp != 3 || have.gre != 3 || p.received(p.a) != before {
 		t.Errorf("with an SA: on the wire %+v, %d packets taken in", have, p.received(p.a)-before)
 	}
 	remove(t, p.a, ab, ba)
 	flows("after the SA", false)
+	if ip(one).Is6() {
+		second := dataplane.Guard(ip("2001:db8:f::77"))
+		put(t, p.a.P, second)
+		remove(t, p.a, second)
+		flows("after another guard", false)
+		shown(t, p.a, "ip", "-6", "xfrm", "policy", "delete", "src", "::/0", "dst", "::/0", "proto", "gre", "dir", "out")
+		await(t, p.a.P, "half a guard gone", func(ev dataplane.Event) bool { return ev == dataplane.ObjectGone{Key: guard.Key()} })
+		if halfGuard := dumpedGuard(t, p.a); !halfGuard.Outdated {
+			t.Errorf("half a guard is dumped as %+v", halfGuard)
+		}
+		put(t, p.a.P, guard)
+		flows("after it was put back", false)
+	}
 	remove(t, p.a, guard)
 	flows("after the guard", true)
 }
 
-// dropped returns the packets that came in clear and were dropped since it was asked
-// last: the kernel counts them in XfrmInTmplMismatch.
+// dumpedGuard returns the one policy that is in force.
+func dumpedGuard(t *testing.T, e *lktest.Env) (g dataplane.Policy) {
+	t.Helper()
+	for o, err := range e.P.Dump(t.Context(), dataplane.KindPolicy) {
+		if err != nil || g.Local.IsValid() {
+			t.Fatalf("%+v beside %+v: %v", o, g, err)
+		}
+		g = o.(dataplane.Policy)
+	}
+	return g
+}
+
+// dropped returns the packets that came in clear and were dropped: the kernel counts
+// them in XfrmInTmplMismatch.
 func (p *pair) dropped(e *lktest.Env) (n int) {
 	var name string
 	for _, line := range lines(shown(p.T, e, "cat", "/proc/net/xfrm_stat")) {
@@ -306,9 +397,20 @@ func TestESPInUDP(t *testing.T) {
 	await(t, p.a.P, "another port", func(ev dataplane.Event) bool {
 		return ev == dataplane.MappingChanged{Key: ba.Key(), Old: netip.MustParseAddrPort("192.0.2.2:4500"), New: netip.MustParseAddrPort("192.0.2.2:40001")}
 	})
+	p.send(p.b, 20)
+	p.counted(p.a, ba, 21)
+	again := 0
+	for len(p.a.P.Events()) > 0 {
+		if ev, ok := (<-p.a.P.Events()).(dataplane.MappingChanged); ok && ev.Key == ba.Key() {
+			again++
+		}
+	}
+	if again > 5 {
+		t.Errorf("the port was told %d times for 20 packets", again)
+	}
 	put(t, p.a.P, ba)
 	p.send(p.b, 1)
-	p.counted(p.a, ba, 2)
+	p.counted(p.a, ba, 22)
 }
 
 // TestLifetime has SAs reach their limits.

@@ -36,6 +36,6 @@ func (p *Provider) probeESP() error {
 	lo := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	probe := dataplane.SA{ESP: rib.ESP{Source: lo, Destination: lo, SPI: never, Window: 64,
 		Cipher: rib.AESGCM16, CipherKey: rib.NewSecret([]byte("godmvpn looks for it"))}}
-	err := p.x.do(xfrmNewSA, 0, func(e *encoder) { saMessage(e, probe) })
+	err := p.x.do(xfrmNewSA, 0, func(e *encoder) { saMessage(e, probe, false) })
 	return errors.Join(err, p.dropSA(probe.Key()))
 }

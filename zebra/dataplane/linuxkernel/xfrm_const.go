@@ -28,6 +28,7 @@ const (
 	xfrmaReplayESN   = 23 // XFRMA_REPLAY_ESN_VAL
 	xfrmaSetMark     = 29 // XFRMA_SET_MARK
 	xfrmaSetMarkMask = 30 // XFRMA_SET_MARK_MASK
+	xfrmaMappingAge  = 32 // XFRMA_MTIMER_THRESH, kernel 5.17
 
 	// Groups of notifications.
 	xfrmGroupAcquire = 1 // XFRMNLGRP_ACQUIRE
@@ -61,6 +62,10 @@ const (
 	replayESNLen  = 24  // struct xfrm_replay_state_esn, without its bitmap
 	xfrmHeaderMin = saIDLen
 )
+
+// mappingAge is how often, in seconds, the kernel tells that an SA's peer has the same
+// other port: without it every packet is told.
+const mappingAge = 1
 
 // reqid is the number by which the kernel ties policies and SAs together, and by which
 // ours are known: "gdvp".

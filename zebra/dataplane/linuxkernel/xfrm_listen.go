@@ -58,6 +58,9 @@ func (p *Provider) notifyXfrm(m message) {
 	switch m.typ {
 	case xfrmAcquire:
 		if a, ok := parseAcquire(m.data); ok {
+			if guards := p.those(guardKey6); a.Source == exit6.Local && len(guards) == 1 {
+				a.Source, _ = netip.ParseAddr(guards[0].Name)
+			}
 			p.sample(a)
 		}
 	case xfrmMapping:
@@ -75,9 +78,12 @@ func (p *Provider) notifyXfrm(m message) {
 	case xfrmDelPolicy, xfrmUpdPolicy, xfrmNewPolicy:
 		if o, ok := changedPolicy(m); ok && !own {
 			p.emit(dataplane.ObjectGone{Key: o.Key()})
+			if o.Local == exit6.Local {
+				p.lostPolicies(guardKey6)
+			}
 		}
 	case xfrmFlushPolicy:
-		p.flushedPolicies()
+		p.lostPolicies(func(dataplane.Key) bool { return true })
 	case xfrmFlushSA:
 		p.emit(dataplane.Unsure{})
 	}
@@ -177,15 +183,26 @@ func changedPolicy(m message) (o dataplane.Policy, ok bool) {
 	return o, own || o.Local.IsValid()
 }
 
-// flushedPolicies tells that all policies are gone.
-func (p *Provider) flushedPolicies() {
+// guardKey6 reports whether a key is that of a guard of an IPv6 address.
+func guardKey6(k dataplane.Key) bool {
+	return k.Metric == 0 && k.Prefix == exit6.Peer && k.Name != exit6.Local.String()
+}
+
+// those returns the policies of ours that there are and for which f holds.
+func (p *Provider) those(f func(dataplane.Key) bool) (all []dataplane.Key) {
 	p.guardMu.Lock()
-	var gone []dataplane.Key
-	for k := range p.guarded { // each is told by itself
-		gone = append(gone, k)
+	defer p.guardMu.Unlock()
+	for k := range p.guarded { // in any order
+		if f(k) {
+			all = append(all, k)
+		}
 	}
-	p.guardMu.Unlock()
-	for _, k := range gone {
+	return all
+}
+
+// lostPolicies tells that policies of ours are gone.
+func (p *Provider) lostPolicies(which func(dataplane.Key) bool) {
+	for _, k := range p.those(which) {
 		p.emit(dataplane.ObjectGone{Key: k})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -33,13 +34,38 @@ func priorityOf(p dataplane.Policy) uint32 {
 	return n
 }
 
+// exit6 is the kernel policy, out, that stands beside the guards of IPv6 addresses: for
+// packets of multipoint tunnels over IPv6 the kernel asks for policies and SAs before it
+// has their source, with the unspecified address in its place (seen with Linux 6.1).
+var exit6 = dataplane.Policy{Policy: rib.Policy{Local: netip.IPv6Unspecified(), Peer: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}}
+
+// isGuard6 reports whether a policy is a guard that needs exit6.
+func isGuard6(p dataplane.Policy) bool { return p.IsGuard() && p.Local.Is6() && p.Local != exit6.Local }
+
+// parts are the kernel's policies for a Policy.
+func parts(p dataplane.Policy) []half {
+	all := []half{{p, xfrmOut}, {p, xfrmIn}}
+	if isGuard6(p) {
+		all = append(all, half{exit6, xfrmOut})
+	}
+	return all
+}
+
+// sources is the prefix of the sources that a policy is about.
+func sources(local netip.Addr) netip.Prefix {
+	if local == exit6.Local {
+		return exit6.Peer
+	}
+	return hostPrefix(local)
+}
+
 // policySelector appends the selector of one direction.
 func policySelector(e *encoder, local netip.Addr, peer netip.Prefix, dir uint8) {
 	if dir == xfrmOut {
-		xfrmSelector(e, hostPrefix(local), peer, protoGRE)
+		xfrmSelector(e, sources(local), peer, protoGRE)
 		return
 	}
-	xfrmSelector(e, peer, hostPrefix(local), protoGRE)
+	xfrmSelector(e, peer, sources(local), protoGRE)
 }
 
 // policyMessage appends a struct xfrm_userpolicy_info and its attributes.
@@ -90,7 +116,7 @@ func parsePolicy(b []byte) (p dataplane.Policy, dir uint8, ok bool) {
 	if dir == xfrmIn {
 		src, dst = dst, src
 	}
-	if !src.IsValid() || !src.IsSingleIP() || !dst.IsValid() {
+	if !src.IsValid() || !dst.IsValid() || !src.IsSingleIP() && (src != exit6.Peer || dst != exit6.Peer || dir != xfrmOut) {
 		return p, 0, false
 	}
 	p.Local, p.Peer = src.Addr(), dst.Masked()
@@ -130,10 +156,10 @@ func (p *Provider) putPolicy(o dataplane.Policy) error {
 	if p.noPolicy != nil {
 		return fmt.Errorf("%v: %w: %w", o.Key(), p.noPolicy, dataplane.ErrUnsupported)
 	}
-	for _, dir := range directions {
-		sound, err := p.sound(o, dir)
+	for _, h := range parts(o) {
+		sound, err := p.sound(h.Policy, h.dir)
 		if err == nil && !sound {
-			err = p.x.do(xfrmUpdPolicy, 0, func(e *encoder) { policyMessage(e, o, dir) })
+			err = p.x.do(xfrmUpdPolicy, 0, func(e *encoder) { policyMessage(e, h.Policy, h.dir) })
 		}
 		if err != nil {
 			return fmt.Errorf("%v: %w", o.Key(), err)
@@ -146,10 +172,10 @@ func (p *Provider) putPolicy(o dataplane.Policy) error {
 // needGuard takes a tunnel down whose source has no guard, and says so.
 func (p *Provider) needGuard(t dataplane.Tunnel) error {
 	guard, err := dataplane.Guard(t.Local), p.noPolicy
-	for _, dir := range directions {
+	for _, h := range parts(guard) {
 		if err == nil {
 			var sound bool
-			if sound, err = p.sound(guard, dir); err == nil && !sound {
+			if sound, err = p.sound(h.Policy, h.dir); err == nil && !sound {
 				err = fmt.Errorf("no %v", guard.Key())
 			}
 		}
@@ -188,8 +214,9 @@ func (p *Provider) deletePolicy(k dataplane.Key) error {
 	if err != nil {
 		return fmt.Errorf("%v: %w", k, err)
 	}
+	others := slices.ContainsFunc(all, func(h half) bool { return isGuard6(h.Policy) && h.Key() != k })
 	for _, h := range all { // with the mask of its mark
-		if h.Key() != k {
+		if h.Key() != k && (h.Key() != exit6.Key() || others) {
 			continue
 		}
 		err := p.x.do(xfrmDelPolicy, 0, func(e *encoder) { policyID(e, h.Policy, h.dir) })
@@ -243,7 +270,17 @@ func (p *Provider) dumpPolicies(ctx context.Context, yield func(dataplane.Object
 		found[k] = h.Policy
 		halves[k]++
 	}
+	open, guard6 := halves[exit6.Key()] == 0 || found[exit6.Key()].Outdated, false
 	for _, k := range order {
+		o := found[k]
+		guard6 = guard6 || isGuard6(o)
+		o.Outdated = o.Outdated || open && isGuard6(o)
+		found[k] = o
+	}
+	for _, k := range order {
+		if k == exit6.Key() && guard6 {
+			continue
+		}
 		o := found[k]
 		o.Outdated = o.Outdated || halves[k] != len(directions)
 		p.setGuarded(k, true)

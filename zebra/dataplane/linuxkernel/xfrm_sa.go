@@ -69,13 +69,25 @@ func limits(e *encoder, l rib.Lifetime) {
 	raw64(0)
 }
 
+// exits reports whether packets of a guarded tunnel over IPv6 leave by an SA. Such a one
+// has to be found without their source (see exit6), and so is without one itself; in its
+// place stands, in the selector, an address of which no bit counts.
+func (p *Provider) exits(s dataplane.SA) bool {
+	guard := dataplane.Guard(s.Source).Key()
+	return s.Source.Is6() && len(p.those(func(k dataplane.Key) bool { return k == guard })) > 0
+}
+
 // saMessage appends a struct xfrm_usersa_info and its attributes.
-func saMessage(e *encoder, s dataplane.SA) {
-	xfrmSelector(e, hostPrefix(s.Source), hostPrefix(s.Destination), s.Protocol)
+func saMessage(e *encoder, s dataplane.SA, exit bool) {
+	source, from := hostPrefix(s.Source), s.Source
+	if exit {
+		source, from = netip.PrefixFrom(s.Source, 0), exit6.Local
+	}
+	xfrmSelector(e, source, hostPrefix(s.Destination), s.Protocol)
 	xfrmAddr(e, s.Destination) // struct xfrm_id
 	e.raw(beBytes32(s.SPI)...)
 	e.raw(protoESP, 0, 0, 0)
-	xfrmAddr(e, s.Source)
+	xfrmAddr(e, from)
 	limits(e, s.Lifetime)
 	e.raw(make([]byte, 32+12+4)...) // what it counted, sequence number of an acquire
 	e.raw32(reqid)
@@ -92,6 +104,7 @@ func saMessage(e *encoder, s dataplane.SA) {
 		v = binary.BigEndian.AppendUint16(v, s.UDP.Source)
 		v = binary.BigEndian.AppendUint16(v, s.UDP.Destination)
 		e.bytes(xfrmaEncap, append(v, make([]byte, 18)...))
+		e.u32(xfrmaMappingAge, mappingAge)
 	}
 	markAttr(e, s.Mark)
 	if s.SetMark != (rib.Mark{}) {
@@ -168,6 +181,9 @@ func parseState(b []byte) (s xfrmState, ok bool) {
 		return s, false
 	}
 	s.Destination, s.Source = getXfrmAddr(b[56:], fam), getXfrmAddr(b[80:], fam)
+	if s.Source == exit6.Local {
+		s.Source = getXfrmAddr(b[16:], fam)
+	}
 	s.SPI, s.Protocol, s.reqid = getBE32(b[72:]), b[44], native.Uint32(b[208:])
 	s.ESN = b[216]&xfrmESN != 0
 	s.alien = b[214] != 0 // not in transport mode
@@ -310,7 +326,7 @@ func (p *Provider) putSA(o dataplane.SA) error {
 		}
 	}
 	if err == nil {
-		err = p.x.do(typ, 0, func(e *encoder) { saMessage(e, o) })
+		err = p.x.do(typ, 0, func(e *encoder) { saMessage(e, o, p.exits(o)) })
 	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", o.Key(), err)
