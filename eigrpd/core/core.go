@@ -80,6 +80,12 @@ type timerKey struct {
 
 // Step implements sm.Machine.
 func (c *Core) Step(now clock.Instant, in Input) {
+	if c.ended {
+		if q, ok := in.(Query); ok {
+			c.emit(Answer{ID: q.ID, Report: c.answer(now, q)})
+		}
+		return
+	}
 	c.tick(now)
 	switch in := in.(type) {
 	case RxPacket:
@@ -117,6 +123,7 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.tracing = in
 	case Shutdown:
 		c.shutdown(now)
+		return
 	}
 	c.settle(now)
 	c.checkReplay(now)
@@ -256,5 +263,5 @@ func (c *Core) shutdown(now clock.Instant) {
 			i.goodbye(now)
 		}
 	}
-	c.ended = true
+	c.ended, c.timers = true, clock.Heap[timerKey]{}
 }

@@ -151,7 +151,7 @@ func (in *instance) reconcile(now clock.Instant, name string) {
 		in.transport.SetLink(now, i.transportLink())
 		in.routesIfaceChanged(now, i)
 	}
-	if i.up {
+	if old.up && i.up {
 		i.reconcileNeighbors(now, old.static, old.remote)
 	}
 }

@@ -14,9 +14,6 @@ import (
 // share a network (RFC 7868 section 6.5). It is counted all the same, since the number
 // may be a mistake.
 func (c *Core) receive(now clock.Instant, rx RxPacket) {
-	if c.ended {
-		return
-	}
 	from := rx.Source.Unmap().WithZone("")
 	if err := c.in.Decode(rx.Packet); err != nil {
 		c.dropForAll(now, rx.Interface, from, DropMalformed)

@@ -133,9 +133,6 @@ func (in *instance) carryAck(now clock.Instant, e rtp.SendAck) {
 // interface leads there.
 func (in *instance) send(now clock.Instant, i *iface, to netip.Addr, ttl uint8, m *packet.Message, tlvs []byte) {
 	c := in.core
-	if c.ended {
-		return
-	}
 	key, ok := i.auth.sendKey(c.wallTime(now))
 	if !ok {
 		in.warn(now, &i.noKey, "NOKEY", fmt.Sprintf("no valid key to send with on %s: nothing is sent", i.name))
