@@ -155,8 +155,8 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 	if packet.Find(ps, packet.TypeSA) == nil { // RFC 6023
 		return reply{payloads: out}
 	}
-	child, _, after := c.respondChild(now, sa, ps, packet.IKEAuth)
-	return reply{payloads: append(out, child...), after: after}
+	child, _ := c.respondChild(now, sa, ps, nil, nil)
+	return reply{payloads: append(out, child...)}
 }
 
 // initialContact ends what the peer says it does not have any more: IKE SAs with its

@@ -26,7 +26,7 @@ type child struct {
 	up                clock.Instant
 	life              time.Duration
 	localTS, remoteTS []packet.Selector
-	replacing         bool   // a request to replace it is on its way
+	deleting          bool   // a request to delete it is in line, or on its way
 	successor         *child // that replaces it
 	inCount, outCount rib.SACount
 }
@@ -116,12 +116,13 @@ func (c *Core) readChild(sa *ikeSA, offer *packet.SA, ke packet.Group, ps []pack
 	return &childTerms{Choice: choice, initiator: true, local: local, remote: remote}, ""
 }
 
-// respondChild answers an offer of a child SA. The last result is what is to be done once
-// the answer was sent.
-func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, x packet.ExchangeType) (out []packet.Payload, ok bool, after func(clock.Instant)) {
-	refuse := func(n *packet.Notify) ([]packet.Payload, bool, func(clock.Instant)) {
+// respondChild answers an offer of a child SA, in place of old if that is not nil, and
+// makes it; it is nil if there is none. nonces are nil in IKE_AUTH, where those of the IKE
+// SA are used and there is no key exchange.
+func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, nonces *suite.Nonces, old *child) ([]packet.Payload, *child) {
+	refuse := func(n *packet.Notify) ([]packet.Payload, *child) {
 		c.trace(c.tracing.IPsec, Trace{Event: TraceRefused, SPI: uint64(sa.spi), Remote: sa.remote, Text: n.Kind.String()})
-		return []packet.Payload{n}, false, nil
+		return []packet.Payload{n}, nil
 	}
 	offer, _ := packet.Find(ps, packet.TypeSA).(*packet.SA)
 	tsi, _ := packet.Find(ps, packet.TypeTSi).(*packet.TS)
@@ -133,8 +134,14 @@ func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, x
 	if t == nil || c.ipsec(t) == nil || packet.FindNotify(ps, packet.UseTransportMode) == nil {
 		return refuse(notify(packet.NoProposalChosen))
 	}
-	choice, err := proposal.ChooseESP(offer, c.transforms(c.ipsec(t)), packet.NoGroup, x == packet.IKEAuth)
-	if err != nil {
+	ke, _ := packet.Find(ps, packet.TypeKE).(*packet.KE)
+	if ke == nil || nonces == nil {
+		ke = &packet.KE{}
+	}
+	choice, err := proposal.ChooseESP(offer, c.transforms(c.ipsec(t)), ke.Group, nonces == nil)
+	if wrong, ok := err.(*proposal.WrongGroup); ok {
+		return refuse(packet.NewInvalidKE(wrong.Want))
+	} else if err != nil || len(choice.Additional) > 0 {
 		return refuse(notify(packet.NoProposalChosen))
 	}
 	remote, ok1 := narrow(tsi, sa.remote.Addr(), sa.natRemote)
@@ -142,13 +149,25 @@ func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, x
 	if !ok1 || !ok2 {
 		return refuse(notify(packet.TSUnacceptable))
 	}
-	terms := &childTerms{Choice: choice, spi: c.newChildSPI(), nonces: sa.nonces, local: local, remote: remote}
+	terms := &childTerms{Choice: choice, spi: c.newChildSPI(), nonces: sa.nonces, local: local, remote: remote, keepOutbound: old != nil}
 	choice.Answer.SPI = binary.BigEndian.AppendUint32(nil, terms.spi)
-	c.makeChild(now, sa, terms)
-	return []packet.Payload{
-		notify(packet.UseTransportMode), &packet.SA{Proposals: []packet.Proposal{choice.Answer}},
-		&packet.TS{Selectors: []packet.Selector{remote}}, &packet.TS{Responder: true, Selectors: []packet.Selector{local}},
-	}, true, nil
+	out := []packet.Payload{notify(packet.UseTransportMode), &packet.SA{Proposals: []packet.Proposal{choice.Answer}}}
+	if nonces != nil {
+		terms.nonces = *nonces
+	}
+	if choice.Group != packet.NoGroup {
+		public, secret, err := suite.Respond(choice.Group, ke.Data, c.random)
+		if err != nil {
+			return refuse(notify(packet.InvalidSyntax))
+		}
+		terms.secret = secret
+		out = append(out, &packet.KE{Group: choice.Group, Data: public})
+	}
+	ch := c.makeChild(now, sa, terms)
+	if old != nil {
+		c.timers.Set(timerKey{kind: timerOutbound, child: ch}, now.Add(outboundWait))
+	}
+	return append(out, &packet.TS{Selectors: []packet.Selector{remote}}, &packet.TS{Responder: true, Selectors: []packet.Selector{local}}), ch
 }
 
 // ciphers and integrities are the names of algorithms for the kernel.
@@ -280,7 +299,7 @@ func (c *Core) saGone(now clock.Instant, in SAGone) {
 func (c *Core) withdraw(now clock.Instant, ch *child, reason string) {
 	sa, spi := ch.sa, ch.in.SPI
 	c.endChild(now, ch, reason)
-	c.enqueue(now, sa, &deleteChild{spi})
+	c.enqueue(now, sa, &deleteChild{spi: spi})
 }
 
 // mappingChanged takes in that the NAT before a peer gave it another port.

@@ -190,7 +190,7 @@ func (c *Core) transforms(p *IPsec) (out []proposal.ESP) {
 	for _, name := range p.Transforms {
 		if t := find(c.config.Transforms, func(t *Transform) bool { return t.Name == name }); t != nil {
 			e := t.ESP
-			e.Groups, e.Additional = p.PFS, p.Additional
+			e.Groups, e.Additional = p.PFS, nil
 			out = append(out, e)
 		}
 	}

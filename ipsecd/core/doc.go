@@ -47,9 +47,20 @@
 // That GRE of a protected tunnel passes as ESP only is zebra's concern, and holds without
 // this daemon. There are no policies for single peers: SAs are found by their addresses.
 //
+// # Replacing
+//
+// A child SA is replaced before its lifetime is over, or when the kernel says so; an IKE SA
+// too. If both ends do so at once there are two new ones for a moment, and that of the
+// exchange with the lowest nonce is deleted by who began it (RFC 7296 sections 2.8.1 and
+// 2.8.2). Who asks for what cannot be now is told TEMPORARY_FAILURE, and asks again a little
+// later (section 2.25). The responder of an exchange sends by a new child SA once the old
+// one is deleted, so that each end always has what the other sends by.
+//
 // # Not here
 //
-// Certificates, and with them profiles of other methods than pre-shared keys, which are
+// Additional key exchanges when SAs are replaced (IKE_FOLLOWUP_KE): those of a proposal
+// are left out then if they are optional, and an IKE SA that may not be without them ends
+// with its lifetime and is negotiated anew. Certificates, and with them profiles of other methods than pre-shared keys, which are
 // not used; reauthentication; marks for peers behind one NAT; EAP, configuration
 // payloads, IP compression, MOBIKE, redirection; tunnel mode. SAs of an earlier life are
 // not taken over. Notifications are not sent to whom there is no IKE SA with.

@@ -18,7 +18,12 @@ func (c *Core) informationRequest(now clock.Instant, sa *ikeSA, ps []packet.Payl
 			continue
 		}
 		if d.Protocol == packet.ProtocolIKE {
-			return reply{end: "deleted by the peer"}
+			if r := sa.request; r != nil {
+				if t, ok := r.task.(*rekeyTask); ok && t.rival != nil && c.alive(t.rival) {
+					c.adopt(now, sa, t.rival) // RFC 7296 section 2.25.2
+				}
+			}
+			return reply{end: sa.why("deleted by the peer")}
 		}
 		if d.Protocol == packet.ProtocolESP {
 			gone = append(gone, c.deleted(now, sa, d.SPIs)...)
@@ -40,7 +45,9 @@ func (c *Core) deleted(now clock.Instant, sa *ikeSA, spis []uint32) (gone []uint
 			continue
 		}
 		ch := sa.children[i]
-		gone = append(gone, ch.in.SPI)
+		if !ch.deleting {
+			gone = append(gone, ch.in.SPI)
+		}
 		if ch.successor != nil {
 			c.useOutbound(ch.successor)
 		}
@@ -71,13 +78,23 @@ func (sa *ikeSA) why(otherwise string) string {
 }
 
 // deleteChild tells the peer that a child SA is gone, by its inbound SPI.
-type deleteChild struct{ spi uint32 }
+type deleteChild struct {
+	spi uint32
+	ch  *child // it ends with the answer; nil: it has ended
+}
 
-func (t *deleteChild) request(*Core, clock.Instant, *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
+func (t *deleteChild) request(c *Core, _ clock.Instant, _ *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
+	if t.ch != nil && c.children[t.spi] != t.ch {
+		return 0, nil, false // the peer was quicker
+	}
 	return packet.Informational, []packet.Payload{&packet.Delete{Protocol: packet.ProtocolESP, SPIs: []uint32{t.spi}}}, true
 }
 
-func (*deleteChild) answered(*Core, clock.Instant, *ikeSA, []packet.Payload) {}
+func (t *deleteChild) answered(c *Core, now clock.Instant, _ *ikeSA, _ []packet.Payload) {
+	if t.ch != nil {
+		c.endChild(now, t.ch, "deleted")
+	}
+}
 
 // probe asks whether the peer is alive (RFC 7296 section 2.4).
 type probe struct{ retry time.Duration }
