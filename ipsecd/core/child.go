@@ -222,7 +222,7 @@ func (ch *child) encapsulate() {
 // useOutbound sends by a child SA from now on.
 func (c *Core) useOutbound(ch *child) {
 	c.timers.Clear(timerKey{kind: timerOutbound, child: ch})
-	if !ch.sending {
+	if !ch.sending && c.children[ch.in.SPI] == ch {
 		ch.sending = true
 		c.emit(PutSA{ch.out})
 	}
