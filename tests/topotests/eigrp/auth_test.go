@@ -101,7 +101,7 @@ func TestKeyRollover(t *testing.T) {
 	start(t, map[*harness.Node]string{a: config, b: config})
 	await(t, logs(a, "Neighbor 10.9.1.2 (eth0) is up"))
 	now := time.Now()
-	change := now.Add(8 * time.Second) // time to say it to both
+	change := now.Add(30 * time.Second) // time to say it to both, also where the machine is busy
 	lines := "key chain ROLL\n" + lifetime(1, "old", now.Add(-time.Minute), change) + lifetime(2, "new", change, now.Add(time.Hour))
 	a.Configure(lines)
 	b.Configure(lines)

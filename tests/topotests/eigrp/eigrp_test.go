@@ -16,7 +16,7 @@ import (
 // TestMain has the tests run side by side although the kernel has one processor: they
 // wait for timers most of the time.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "7"); err != nil {
 		panic(err) // package testing has this flag
 	}
 	harness.Main(m)

@@ -2,6 +2,7 @@ package eigrp
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"sync"
 	"testing"
@@ -27,6 +28,8 @@ type peer struct {
 
 	mu      sync.Mutex // guards the following
 	seq     uint32
+	queue   []*packet.Message // reliable ones, of which the first was sent
+	init    uint32            // number of the router's INIT
 	heard   []*packet.Message
 	answers bool // QUERYs: it has no way to anywhere
 }
@@ -81,6 +84,7 @@ func (p *peer) greet(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			p.first()
 		}
 	}
 }
@@ -104,11 +108,22 @@ func (p *peer) read() {
 func (p *peer) take(m *packet.Message) {
 	p.mu.Lock()
 	p.heard = append(p.heard, m)
-	answers := p.answers
+	answers, again := p.answers, m.Sequence == p.init
+	acked := len(p.queue) > 0 && m.Ack == p.queue[0].Sequence
+	if acked {
+		p.queue = p.queue[1:]
+	}
 	p.mu.Unlock()
+	if acked {
+		p.first()
+	}
 	switch {
 	case m.Sequence == 0:
-	case m.Opcode == packet.Update && m.Flags&packet.FlagInit != 0:
+		return
+	case m.Opcode == packet.Update && m.Flags&packet.FlagInit != 0 && !again:
+		p.mu.Lock()
+		p.init, p.queue = m.Sequence, nil
+		p.mu.Unlock()
 		p.reliably(&packet.Message{Opcode: packet.Update, Flags: packet.FlagInit, Ack: m.Sequence})
 		p.reliably(&packet.Message{Opcode: packet.Update, Flags: packet.FlagEndOfTable, Routes: p.routes})
 	default:
@@ -125,20 +140,38 @@ func (p *peer) take(m *packet.Message) {
 	}
 }
 
-// reliably sends a message with the next sequence number to the router. It is not sent
-// again: nothing is lost here.
+// reliably sends a message with the next sequence number to the router, when those
+// before it are acknowledged, and again every second until it is.
 func (p *peer) reliably(m *packet.Message) {
 	p.mu.Lock()
 	p.seq++
 	m.Sequence = p.seq
+	p.queue = append(p.queue, m)
+	alone := len(p.queue) == 1
 	p.mu.Unlock()
-	p.send(p.router, m)
+	if alone {
+		p.first()
+	}
+}
+
+// first sends the first message that is not acknowledged, if there is one.
+func (p *peer) first() {
+	p.mu.Lock()
+	var m *packet.Message
+	if len(p.queue) > 0 {
+		m = p.queue[0]
+	}
+	p.mu.Unlock()
+	if m != nil {
+		p.send(p.router, m)
+	}
 }
 
 // send sends a message.
 func (p *peer) send(to netip.Addr, m *packet.Message) {
-	m.AS = 100
-	b, err := m.Append(nil, p.key, p.addr)
+	out := *m.Clone()
+	out.AS = 100
+	b, err := out.Append(nil, p.key, p.addr)
 	if err != nil {
 		p.t.Errorf("peer: %v", err)
 		return
@@ -206,4 +239,14 @@ func (p *peer) answer() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answers = true
+}
+
+// settled tells whether the router has acknowledged all.
+func (p *peer) settled() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) > 0 {
+		return fmt.Errorf("%d packets of %v are not acknowledged", len(p.queue), p.addr)
+	}
+	return nil
 }

@@ -131,14 +131,20 @@ func TestForgery(t *testing.T) {
 		"interface eth0\n ip authentication mode eigrp 100 md5\n ip authentication key-chain eigrp 100 K\n" + classic})
 	p := newPeer(t, x, "eth0", "10.9.1.2", "10.9.1.1", &packet.Key{ID: 3, Algorithm: packet.KeyedMD5, Secret: []byte("S3CRET")}, network("10.7.0.0/24", 10))
 	there := routes(r, "10.7.0.0/24 via 10.9.1.2 dev eth0")
-	await(t, there)
+	await(t, there, p.settled)
 	p.forget()
-	forger := &peer{t: t, conn: p.conn, index: p.index, addr: p.addr, router: p.router, done: p.done, seq: p.sequence()}
+	forger := &peer{t: t, conn: p.conn, index: p.index, addr: p.addr, router: p.router, done: p.done}
 	bad := []packet.Route{unreachable("10.7.0.0/24"), network("10.66.0.0/24", 10)}
-	for _, o := range []packet.Opcode{packet.Update, packet.Query, packet.Reply, packet.SIAQuery, packet.SIAReply, packet.Request} {
-		forger.reliably(&packet.Message{Opcode: o, Routes: bad})
+	next := p.sequence()
+	forge := func(m *packet.Message) {
+		next++
+		m.Sequence = next
+		forger.send(forger.router, m)
 	}
-	forger.reliably(&packet.Message{Opcode: packet.Update, Flags: packet.FlagInit})
+	for _, o := range []packet.Opcode{packet.Update, packet.Query, packet.Reply, packet.SIAQuery, packet.SIAReply, packet.Request} {
+		forge(&packet.Message{Opcode: o, Routes: bad})
+	}
+	forge(&packet.Message{Opcode: packet.Update, Flags: packet.FlagInit})
 	forger.send(packet.GroupIPv4, &packet.Message{Opcode: packet.Hello, Parameters: packet.Goodbye(peerHold)})
 	forger.send(forger.router, &packet.Message{Opcode: packet.Hello, Terminated: []netip.Addr{p.router}})
 	forger.send(forger.router, &packet.Message{Opcode: packet.Hello, Ack: 1})
