@@ -183,7 +183,7 @@ func TestInternalBeforeExternal(t *testing.T) {
 	w.part(b, c, "lan")
 	b.want(one, two, "D EX 10.9.0.0/24 [170/3072] via 192.168.0.1 Gi1")
 
-	w, a, b = policyPair(t, InstanceConfig{Redistribute: []Redistribute{{Protocol: rib.Static, Metric: fastVector}}}, InstanceConfig{}, "")
+	_, a, b = policyPair(t, InstanceConfig{Redistribute: []Redistribute{{Protocol: rib.Static, Metric: fastVector}}}, InstanceConfig{}, "")
 	b.id = a.id
 	a.redistributes(RouteChanged{Watch: a.watch(rib.Static, 0), Route: rib.Route{Prefix: prefix("10.9.0.0/24"), Protocol: rib.Static}})
 	b.want(one, two)
