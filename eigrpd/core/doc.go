@@ -85,19 +85,56 @@
 //
 //   - What IOS does, by its documentation, for all that the RFC has not: stubs,
 //     summaries, next hops, redistribution, limits, named mode.
+//
 //   - A stub that leaks routes of others is asked for them, unlike on IOS: who tells of
 //     a route and is not asked about it may close a loop. For the same reason a route-map
 //     may give a route a worse metric than it has, and not a better one.
+//
 //   - A next hop that is told counts if it is in a subnet of the link, and not this
 //     router; IPv6's is link-local.
+//
 //   - An offset grows the delay, by what makes the composite metric grow by it if K3 is
 //     1; in named mode that is the 64-bit metric, before rib-scale.
+//
 //   - An interface of more than 1 Gbit/s with the shortest delay that can be configured
 //     has the delay of its bandwidth in wide metrics (section 5.6.1.2).
+//
 //   - A router that restarted tells nothing before it knows the tables of all its
 //     neighbours: they kept its routes, and might be led in a circle. A neighbour that
 //     comes back with a longer distance than before is reset.
+//
 //   - Protocols without a number in section 6.2 (NHRP, kernel) are told as static.
+//
+//   - "new adjacency" is logged when the handshake is done, not with the first Hello as
+//     IOS has it: strangers cannot fill the log. What ends before that is logged seldom.
+//
+//   - A Hello that is sent to this router alone makes no neighbour unless it is a static
+//     or remote one, as on IOS; of a neighbour it is as good as any.
+//
+//   - Expedited Hellos go to the group, so where there are many neighbours they wait,
+//     100 ms and 1 ms for each: a hub whose spokes come all at once is not drowned by its
+//     own.
+//
+//   - A neighbour that becomes a stub or ceases to be one, or reads another version of
+//     TLVs, is reset. A change of this router's own configuration resets nobody unless
+//     K-values, router ID or mode change.
+//
+//   - Keyed-MD5 leaves acknowledgments and empty UPDATEs open to forgery, and nothing in
+//     EIGRP keeps packets from being sent again by others. Such packets are taken, since
+//     without them there is no neighbour with MD5; HMAC-SHA-256 leaves nothing open but
+//     replay.
+//
+//   - A router that restarted waits for the tables of those that it hears within a Hold
+//     Time, for a minute at most; a QUERY ends the wait, since nobody may wait for a
+//     router that waits for all. If the topology changes in that time, DUAL's invariant
+//     may be broken until what the neighbours kept is purged, or a route is stuck in
+//     active: so it is with the restart of IOS.
+//
+// # Timers of neighbours
+//
+// Hello of each interface, Hold Time of each neighbour (looked at when it may be over,
+// not moved by each packet), the purge time of one that restarts, transport's and DUAL's
+// own, and the wait after a restart.
 //
 // # How it is tested
 //
