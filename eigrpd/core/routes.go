@@ -45,7 +45,6 @@ type neighborRoutes struct {
 	told     bool                      // it told its table to the end
 	prefixes int                       // paths by it
 	stale    map[netip.Prefix]struct{} // not told again since it restarted
-	peers    int                       // neighbours that are up
 	classic  bool                      // it counts in ifaceRoutes.classic
 }
 
