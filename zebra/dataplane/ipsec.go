@@ -100,14 +100,20 @@ func satisfiedSA(want, have SA) bool {
 	return want.ESP == have.ESP
 }
 
-// Anew reports whether an object, wanted in the place of another under its key (nil for
-// none), is one that may be brought into force anew, whatever became of the other: all
-// are but an SA that is the same one. One that was to be kept is another where it is said
-// again as one that is not.
+// SameSA reports whether two objects are one SA, as far as its keys are known: what can
+// change of it may be different.
+func SameSA(a, b Object) bool {
+	s, ok := a.(SA)
+	t, also := b.(SA)
+	return ok && also && s.Key() == t.Key() && s.sameKeys(t)
+}
+
+// Anew reports whether an SA that was to be kept, and is not in force, is now said to be
+// one that may be brought into force.
 func Anew(old, o Object) bool {
-	s, ok := o.(SA)
-	was, same := old.(SA)
-	return !ok || !same || !s.sameKeys(was) || was.Keep && !s.Keep && !s.Keyless()
+	was, ok := old.(SA)
+	s, also := o.(SA)
+	return ok && also && was.Keep && !s.Keep && !s.Keyless()
 }
 
 // Settled returns an object as it is to be put once it was in force.

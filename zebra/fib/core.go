@@ -114,7 +114,7 @@ func (c *Core) Put(o dataplane.Object) {
 			return
 		}
 	}
-	e.once = e.once && !dataplane.Anew(e.want, o)
+	e.once = e.once && dataplane.SameSA(e.want, o)
 	kept := e.stale
 	e.want, e.stale, e.doomed = o, false, false
 	c.calm(e)
@@ -278,7 +278,7 @@ func (c *Core) landed(now clock.Instant, f flight, err error) {
 	}
 	if err == nil {
 		c.follow(f.op)
-		e.once = !f.op.IsDelete() && c.current(f)
+		e.once = dataplane.SameSA(f.op.Object, e.want)
 	}
 	if c.current(f) {
 		c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: f.op.Object, Err: err})

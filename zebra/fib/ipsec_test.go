@@ -106,6 +106,36 @@ func TestSASaidAnew(t *testing.T) {
 	b.expect("deleted before", []string{saidSA}, b.run())
 }
 
+// TestSAChangedInFlight has an SA change while it is being put, and go then: what is
+// wanted now is the same SA, which was in force.
+func TestSAChangedInFlight(t *testing.T) {
+	b, sa := newBench(t), anSA(0x1000)
+	sa.UDP = rib.UDPEncap{Source: 4500, Destination: 4500}
+	b.c.Put(sa)
+	ops := b.c.Next(b.now, 3)
+	sa.UDP.Destination = 40001
+	b.c.Put(sa)
+	b.c.Done(b.now, b.p.Apply(t.Context(), ops))
+	b.p.Forget(func() { b.p.Steal(sa.Key()) })
+	b.expect("gone", []string{saidGone}, b.run())
+}
+
+// TestSAKeptThenChanged has one that was kept be said as a new one, with another port.
+func TestSAKeptThenChanged(t *testing.T) {
+	b, sa := newBench(t), anSA(0x1000)
+	sa.UDP = rib.UDPEncap{Source: 4500, Destination: 4500}
+	b.p.Apply(t.Context(), []dataplane.Op{dataplane.Put(sa)})
+	b.audit(true)
+	kept := sa
+	kept.Keep = true
+	b.c.Put(kept)
+	b.run()
+	b.p.Forget(func() { b.p.Steal(sa.Key()) })
+	sa.UDP.Destination = 40001
+	b.c.Put(sa)
+	b.expect("gone", []string{saidGone}, b.run())
+}
+
 // TestSAIsTriedAgain has an SA that could not be put be tried until it can.
 func TestSAIsTriedAgain(t *testing.T) {
 	b, sa := newBench(t), anSA(0x1000)

@@ -328,6 +328,11 @@ func (p *Provider) putSA(o dataplane.SA) error {
 	if err == nil {
 		err = p.x.do(typ, 0, func(e *encoder) { saMessage(e, o, p.exits(o)) })
 	}
+	if is(err, unix.EEXIST) { // its answer was lost, and it was sent again
+		if have, herr := p.ownState(o.Key()); herr == nil && have != nil && dataplane.Satisfied(o, *have) {
+			err = nil
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", o.Key(), err)
 	}
