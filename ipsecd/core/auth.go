@@ -107,7 +107,7 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 	}
 	who, prof, why := c.verify(sa, ps, false, id, sa.profile)
 	if why != "" {
-		c.log(SeverityWarning, "AUTHFAIL", sa, why)
+		c.log(SeverityWarning, "AUTHFAIL", sa.remote.Addr(), why)
 		c.fail(now, sa, why)
 		return
 	}
@@ -127,7 +127,7 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 // authRequest answers IKE_AUTH.
 func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) reply {
 	refuse := func(why string) reply {
-		c.log(SeverityWarning, "AUTHFAIL", sa, why)
+		c.log(SeverityWarning, "AUTHFAIL", sa.remote.Addr(), why)
 		return reply{payloads: []packet.Payload{notify(packet.AuthenticationFailed)}, end: why}
 	}
 	if sa.nego.round < len(sa.additional) {
@@ -184,9 +184,4 @@ func (c *Core) offerChild(sa *ikeSA) ([]packet.Payload, bool) {
 	n.childSPI = c.newChildSPI()
 	n.childOffer = proposal.OfferESP(policy, n.childSPI, true)
 	return []packet.Payload{notify(packet.UseTransportMode), n.childOffer, c.ownTS(sa, false), c.peerTS(sa, true)}, true
-}
-
-// log tells the operator about a peer.
-func (c *Core) log(s Severity, mnemonic string, sa *ikeSA, text string) {
-	c.emit(Log{"IKEV2", s, mnemonic, "peer " + sa.remote.Addr().String() + ": " + text})
 }

@@ -33,6 +33,9 @@ type Core struct {
 	timers    clock.Heap[timerKey]
 	tracing   Tracing
 	counters  Counters
+	logged    int           // messages since window began
+	window    clock.Instant // in which logBurst messages may be logged
+	now       clock.Instant
 	stopped   bool
 	out       []Effect
 }
@@ -83,6 +86,7 @@ type timerKey struct {
 
 // Step implements sm.Machine.
 func (c *Core) Step(now clock.Instant, in Input) {
+	c.now = now
 	c.tick(now)
 	switch in := in.(type) {
 	case RxPacket:
@@ -135,6 +139,22 @@ func (c *Core) Drain(dst []Effect) []Effect {
 }
 
 func (c *Core) emit(e Effect) { c.out = append(c.out, e) }
+
+// Limits of what peers that are not authenticated can have logged.
+const (
+	logWindow = 10 * time.Second
+	logBurst  = 8
+)
+
+// log tells the operator about a peer, unless there was too much of that.
+func (c *Core) log(s Severity, mnemonic string, peer netip.Addr, text string) {
+	if c.now.Sub(c.window) >= logWindow {
+		c.window, c.logged = c.now, 0
+	}
+	if c.logged++; c.logged <= logBurst {
+		c.emit(Log{"IKEV2", s, mnemonic, "peer " + peer.String() + ": " + text})
+	}
+}
 
 // due is what is done at a deadline.
 var due = map[timerKind]func(c *Core, now clock.Instant, k timerKey){}

@@ -169,9 +169,10 @@ func (c *Core) remove(now clock.Instant, ch *child) {
 	c.enqueue(now, ch.sa, &deleteChild{ch.in.SPI, ch})
 }
 
-// rekeyDue replaces a child SA before its lifetime is over.
+// rekeyDue replaces a child SA before its lifetime is over, if it is still wanted here: else
+// that is the peer's to do, or nobody's.
 func (c *Core) rekeyDue(now clock.Instant, ch *child) {
-	if ch.successor == nil && !ch.deleting {
+	if ch.successor == nil && !ch.deleting && ch.peer.needed(now) {
 		c.enqueue(now, ch.sa, &createTask{old: ch})
 	}
 }
@@ -241,9 +242,10 @@ func (c *Core) answerCreate(now clock.Instant, sa *ikeSA, old *child, ps []packe
 	return reply{payloads: append(out, &packet.Nonce{Data: own})}
 }
 
-// lifetimeDue replaces an IKE SA before its lifetime is over.
+// lifetimeDue replaces an IKE SA before its lifetime is over, if its peer is still wanted
+// here.
 func (c *Core) lifetimeDue(now clock.Instant, sa *ikeSA) {
-	if sa.state == StateReady {
+	if sa.state == StateReady && sa.peer.needed(now) {
 		c.enqueue(now, sa, &rekeyTask{})
 	}
 }

@@ -50,7 +50,7 @@
 // # Replacing
 //
 // A child SA is replaced before its lifetime is over, or when the kernel says so; an IKE SA
-// too. If both ends do so at once there are two new ones for a moment, and that of the
+// too; by an end that still wants the peer. What nobody wants ends with its lifetime. If both ends do so at once there are two new ones for a moment, and that of the
 // exchange with the lowest nonce is deleted by who began it (RFC 7296 sections 2.8.1 and
 // 2.8.2). Who asks for what cannot be now is told TEMPORARY_FAILURE, and asks again a little
 // later (section 2.25). The responder of an exchange sends by a new child SA once the old

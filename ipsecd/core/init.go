@@ -58,13 +58,13 @@ func (c *Core) full() bool {
 // initAnswer.
 type initTask struct{}
 
-func (initTask) request(c *Core, _ clock.Instant, sa *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
+func (initTask) request(c *Core, now clock.Instant, sa *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
 	n := sa.nego
 	if n.exchange == nil {
 		x, err := suite.Start(n.group, c.random)
 		if err != nil {
-			n.hint = "key exchange not possible"
-			return packet.IKESAInit, nil, true
+			c.fail(now, sa, "key exchange not possible")
+			return 0, nil, false
 		}
 		n.exchange = x
 	}

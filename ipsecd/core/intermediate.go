@@ -30,10 +30,11 @@ func (sa *ikeSA) peerInt() *suite.IntAuth {
 // section 2.2.2).
 type intermediateTask struct{ exchange *suite.Exchange }
 
-func (t *intermediateTask) request(c *Core, _ clock.Instant, sa *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
+func (t *intermediateTask) request(c *Core, now clock.Instant, sa *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
 	g := sa.additional[sa.nego.round]
 	x, err := suite.Start(g, c.random)
 	if err != nil {
+		c.fail(now, sa, "key exchange not possible")
 		return 0, nil, false
 	}
 	t.exchange = x

@@ -58,6 +58,7 @@ func TestNAT(t *testing.T) {
 	}
 	r.soft(a)
 	r.run(time.Second)
+	r.step(b, Secure{Tunnel: "Tunnel0", Peer: nat})
 	r.rekey(b)
 	r.run(time.Second)
 	if p := r.ready(b, 1)[0]; len(p.Children) != 1 || p.Children[0].Out.UDP.Destination != 24500 || len(b.sas) != 2 {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -313,5 +314,39 @@ func TestTunnelGoes(t *testing.T) {
 	r.step(a, ConfigSet{cfg})
 	if len(a.listen) != 0 || len(a.sas) != 0 || len(a.peers) != 0 {
 		t.Error(a.listen, a.sas, a.peers)
+	}
+}
+
+// A peer that leaves out the additional key exchange that was agreed on is refused (RFC
+// 9370 section 2.2.2).
+func TestAdditionalLeftOut(t *testing.T) {
+	cfg := plain()
+	cfg.Proposals[0].Additional = proposal.DefaultIKE().Additional
+	r, a, b := pair(t, cfg, cfg)
+	r.secure(a, b)
+	r.next(r.now.Add(time.Second))
+	r.next(r.now.Add(time.Second))
+	sa := a.order[0]
+	if sa.state != StateIntermediate {
+		t.Fatal(sa.state)
+	}
+	r.flying, sa.nego.intermedial = nil, false
+	x, ps, _ := authTask{}.request(a.Core, r.now, sa)
+	for _, m := range a.compose(sa, x, 1, 0, ps) {
+		r.step(b, RxPacket{Local: sa.remote, Remote: sa.local, Packet: m})
+	}
+	if len(b.order) != 0 || !slices.Contains(b.logs, "peer 192.0.2.1: key exchanges are missing") {
+		t.Error(b.logs)
+	}
+}
+
+// Peers can have only so much logged.
+func TestLogLimit(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	for range 100 {
+		r.step(a, RxPacket{Local: netip.AddrPortFrom(a.addr, 500), Remote: netip.AddrPortFrom(b.addr, 500), Packet: append(append(make([]byte, 17), 0x10), make([]byte, 10)...)})
+	}
+	if len(a.logs) != logBurst || a.counters.IKEv1 != 100 {
+		t.Errorf("%d, %d", len(a.logs), a.counters.IKEv1)
 	}
 }

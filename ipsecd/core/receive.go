@@ -65,6 +65,7 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 		if errors.As(err, &e) && e.Reason == packet.ReasonIKEv1 {
 			c.counters.IKEv1++
 			c.drop(in, DropIKEv1)
+			c.log(SeverityWarning, "IKEV1", in.Remote.Addr(), "sends IKEv1, which is not spoken here")
 			return
 		}
 		c.drop(in, DropMalformed)
@@ -233,7 +234,6 @@ func (c *Core) open(in RxPacket, sa *ikeSA, m *packet.Message, b []byte) *opened
 // payloads.
 func (o *opened) payloads(c *Core, sa *ikeSA, m *packet.Message) ([]packet.Payload, error) {
 	if m.Exchange == packet.IKEIntermediate && sa.nego != nil {
-		sa.nego.intermedial = true
 		if !sa.peerInt().Add(sa.suite.PRF, sa.peerP(), o.head, o.fragment, o.plain) {
 			return nil, errHead
 		}

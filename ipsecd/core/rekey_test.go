@@ -15,6 +15,7 @@ func establish(t testing.TB, a, b Config) (*rig, *node, *node) {
 	r, x, y := pair(t, a, b)
 	r.secure(x, y)
 	r.run(time.Second)
+	r.secure(y, x)
 	r.agree(x, y, 1)
 	return r, x, y
 }
@@ -115,6 +116,7 @@ func TestChildRekeyCollision(t *testing.T) {
 				a, b := r.add(seed, plain()), r.add(seed, plain())
 				r.secure(a, b)
 				r.run(time.Second)
+				r.secure(b, a)
 				first := r.ready(a, 1)[0]
 				r.bend = func(f *flight) []time.Duration {
 					if f.from.name == late && f.h.Exchange == exchange {
@@ -180,6 +182,7 @@ func TestIKERekeyCollision(t *testing.T) {
 				a, b := r.add(seed, plain()), r.add(seed, plain())
 				r.secure(a, b)
 				r.run(time.Second)
+				r.secure(b, a)
 				first := r.ready(a, 1)[0]
 				r.bend = func(f *flight) []time.Duration {
 					if f.from.name == late && f.h.Exchange == exchange {
@@ -231,7 +234,7 @@ func TestLifetimes(t *testing.T) {
 	first := r.ready(a, 1)[0]
 	r.run(50 * time.Hour)
 	r.agree(a, b, 1)
-	if s := r.ready(a, 1)[0]; s.SPI == first.SPI || len(a.events) > 2 || len(b.events) > 1 {
+	if s := r.ready(a, 1)[0]; s.SPI == first.SPI || len(a.events) > 2 || len(b.events) > 2 {
 		t.Errorf("%v %v", a.events, b.events)
 	}
 }
@@ -247,5 +250,76 @@ func TestAdditionalWithPFS(t *testing.T) {
 	r.agree(a, b, 0)
 	if s := a.states[b.addr.String()]; s.Reason != "no transform set" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// The same collision where the answer to one end is lost: the other deletes the old IKE SA
+// before it comes again (section 2.25.2).
+func TestIKERekeyCollisionLostAnswer(t *testing.T) {
+	for seed := range byte(8) {
+		r := newRig(t)
+		a, b := r.add(seed, plain()), r.add(seed, plain())
+		r.secure(a, b)
+		r.run(time.Second)
+		r.secure(b, a)
+		first, lost := r.ready(a, 1)[0], false
+		r.bend = func(f *flight) []time.Duration {
+			if f.from == b && f.h.Exchange == packet.CreateChildSA && f.h.Response() && !lost {
+				lost = true
+				return nil
+			}
+			return []time.Duration{delay}
+		}
+		r.rekey(a)
+		r.rekey(b)
+		r.run(2 * time.Minute)
+		r.settledOn(a, b, first, true)
+	}
+}
+
+// Section 2.25.1: who is asked to replace a child SA that it is deleting says
+// TEMPORARY_FAILURE, and is asked again.
+func TestTemporaryFailure(t *testing.T) {
+	r, a, b := establish(t, plain(), plain())
+	first := r.ready(a, 1)[0]
+	old := b.order[0].children[0]
+	old.deleting = true
+	r.soft(a)
+	r.run(time.Second)
+	if len(a.order[0].children) != 1 || a.order[0].children[0].successor != nil {
+		t.Fatal("replaced")
+	}
+	if again := a.until(r.now, timerKey{kind: timerRekey, child: a.order[0].children[0]}); again > retryRekey {
+		t.Errorf("again after %v", again)
+	}
+	// Section 1.4.1: what we are deleting ourselves is not in the answer, and nothing twice
+	// (F15).
+	spi := old.out.SPI
+	if got := b.deleted(r.now, b.order[0], []uint32{spi, spi, 1}); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	r.drain(b)
+	r.run(time.Minute)
+	r.agree(a, b, 1)
+	if r.ready(a, 1)[0].Children[0].In.SPI == first.Children[0].In.SPI {
+		t.Error("the same child SA")
+	}
+	ch := b.order[0].children[0]
+	if got := b.deleted(r.now, b.order[0], []uint32{ch.out.SPI, ch.out.SPI}); len(got) != 1 || got[0] != ch.in.SPI {
+		t.Errorf("%v", got)
+	}
+}
+
+// What nobody wants any more is not replaced, and ends with its lifetime.
+func TestUnwanted(t *testing.T) {
+	r, a, b := establish(t, plain(), plain())
+	r.step(b, Unsecure{"Tunnel0", a.addr})
+	r.run(10 * time.Hour)
+	r.agree(a, b, 1)
+	r.step(a, Unsecure{"Tunnel0", b.addr})
+	r.run(24 * time.Hour)
+	r.agree(a, b, 0)
+	if len(a.order)+len(b.order)+len(a.listed)+len(b.listed) != 0 {
+		t.Error(a.order, b.order, a.listed, b.listed)
 	}
 }
