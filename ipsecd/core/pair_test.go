@@ -9,6 +9,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
+	"github.com/godmvpn/godmvpn/ipsecd/suite"
 	"github.com/godmvpn/godmvpn/lib/policy"
 )
 
@@ -348,5 +349,44 @@ func TestLogLimit(t *testing.T) {
 	}
 	if len(a.logs) != logBurst || a.counters.IKEv1 != 100 {
 		t.Errorf("%d, %d", len(a.logs), a.counters.IKEv1)
+	}
+}
+
+// RFC 9242 section 3.3.2: what the ends authenticate has in it what both sent in
+// IKE_INTERMEDIATE, and the Message ID of IKE_AUTH.
+func TestIntermediateAuthenticated(t *testing.T) {
+	cfg := plain()
+	cfg.Proposals[0].Additional = proposal.DefaultIKE().Additional
+	r, a, b := pair(t, cfg, cfg)
+	r.secure(a, b)
+	for a.order[0].state != StateAuthSent {
+		r.next(r.now.Add(time.Second))
+	}
+	x, y := a.order[0], b.order[0]
+	id := Identity{Kind: IdentityFQDN, Name: "x"}.payload(false)
+	n := x.nego
+	want := suite.SignedOctets(x.suite.PRF, n.init[0], x.nonces.Nr, x.keys.Pi, id, n.intI, n.intR, 2)
+	if got := x.octets(true, id, 2); len(n.intI) != 32 || len(n.intR) != 32 || !slices.Equal(got, want) || !slices.Equal(y.octets(true, id, 2), want) {
+		t.Errorf("%x, want %x", got, want)
+	}
+}
+
+// A peer that wants no child SA yet gets none (RFC 6023).
+func TestChildless(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.next(r.now.Add(time.Second))
+	r.next(r.now.Add(time.Second))
+	sa := a.order[0]
+	r.flying = nil
+	_, ps, _ := authTask{}.request(a.Core, r.now, sa)
+	ps = slices.DeleteFunc(ps, func(p packet.Payload) bool {
+		return p.Type() == packet.TypeSA || p.Type() == packet.TypeTSi || p.Type() == packet.TypeTSr
+	})
+	for _, m := range a.compose(sa, packet.IKEAuth, 1, 0, ps) {
+		r.step(b, RxPacket{Local: sa.remote, Remote: sa.local, Packet: m})
+	}
+	if !sa.childless || len(b.order) != 1 || b.order[0].state != StateReady || len(b.sas) != 0 || len(b.sends) != 2 {
+		t.Errorf("%v %v", b.order, b.sas)
 	}
 }
