@@ -137,3 +137,22 @@ func TestLinkDown(t *testing.T) {
 	a.step(InterfaceGone{Name: "Eth0"})
 	same(t, "log of its removal", a.said(), downB("interface down"))
 }
+
+// TestPassive: an interface that becomes passive has no neighbours any more, and its
+// network is told of still.
+func TestPassive(t *testing.T) {
+	l, a, b := pair(t)
+	l.start()
+	l.advance(3 * time.Second)
+	a.said()
+	a.iface("Eth0").Passive = true
+	a.configure()
+	same(t, "log", a.said(), downB("interface down"))
+	l.advance(20 * time.Second)
+	same(t, "neighbours of a", a.neighbors())
+	same(t, "neighbours of b", b.neighbors())
+	a.iface("Eth0").Passive = false
+	a.configure()
+	l.advance(6 * time.Second)
+	same(t, "neighbours of a", a.neighbors(), "10.0.0.2 Eth0")
+}

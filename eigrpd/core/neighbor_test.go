@@ -132,7 +132,12 @@ func TestGoodbye(t *testing.T) {
 	same(t, "routes", a.routes())
 	l.advance(time.Minute)
 	same(t, "neighbours", a.neighbors())
-	for _, e := range b.take() {
+	said := b.take()
+	b.rx("Eth0", "10.0.0.7", hello())
+	if out := b.take(); len(out) > 0 {
+		t.Errorf("after its end: %#v", out)
+	}
+	for _, e := range said {
 		if tx, ok := e.(TxPacket); ok {
 			if m, _ := packet.Parse(tx.Packet); m.Parameters != nil && m.Parameters.Goodbye() {
 				return

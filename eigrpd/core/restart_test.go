@@ -166,7 +166,9 @@ func TestOldRestart(t *testing.T) {
 	h := hello()
 	h.Flags = packet.FlagRestart
 	a.rx("Eth0", "10.0.0.2", h)
+	a.said()
 	l.advance(10 * time.Minute)
+	same(t, "log", a.said())
 	same(t, "routes", a.routes(), "10.2.0.0/24 [90/30720] 10.0.0.2,Eth0")
 	same(t, "neighbours", a.neighbors(), "10.0.0.2 Eth0")
 }
