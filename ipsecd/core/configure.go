@@ -58,6 +58,11 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 	}
 	c.config = cfg
 	c.reconcile(now)
+	for _, sa := range c.order {
+		if _, watched := c.timers.Deadline(timerKey{kind: timerLiveness, sa: sa}); !watched && sa.state == StateReady {
+			c.watchLiveness(now, sa)
+		}
+	}
 }
 
 // tunnel is an interface that is to be protected.
@@ -102,6 +107,13 @@ func (c *Core) reconcile(now clock.Instant) {
 			return t == nil || t.domain != p.domain()
 		})
 		c.settle(now, p)
+	}
+	for _, s := range c.wants {
+		if t := c.tunnel(s.Tunnel); t != nil {
+			if p := c.peers[peerKey{t.vrf, t.local, s.Peer}]; p == nil || !slices.Contains(p.wanted, s.Tunnel) {
+				c.want(now, s)
+			}
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type Core struct {
 	links   map[string]rib.Interface
 	served  map[domain]bool // the addresses of protected tunnels
 	tunnels []*tunnel       // protected ones whose source is known, by name
+	wants   []Secure        // what nhrpd asked for and did not take back
 
 	sas      map[packet.SPI]*ikeSA // by our SPI
 	order    []*ikeSA              // the values of sas, as they began

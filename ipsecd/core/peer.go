@@ -57,11 +57,23 @@ func (c *Core) peerOf(now clock.Instant, sa *ikeSA) *peer {
 }
 
 func (c *Core) secure(now clock.Instant, in Secure) {
-	t := c.tunnel(in.Tunnel)
-	if t == nil || !in.Peer.IsValid() {
+	in.Peer = in.Peer.Unmap()
+	if !in.Peer.IsValid() {
 		return
 	}
-	p := c.getPeer(now, peerKey{t.vrf, t.local, in.Peer.Unmap()})
+	if !slices.Contains(c.wants, in) {
+		c.wants = append(c.wants, in)
+	}
+	c.want(now, in)
+}
+
+// want has a peer be wanted for a tunnel, if that has a source yet.
+func (c *Core) want(now clock.Instant, in Secure) {
+	t := c.tunnel(in.Tunnel)
+	if t == nil {
+		return
+	}
+	p := c.getPeer(now, peerKey{t.vrf, t.local, in.Peer})
 	if !slices.Contains(p.wanted, in.Tunnel) {
 		p.wanted = append(p.wanted, in.Tunnel)
 		slices.Sort(p.wanted)
@@ -72,6 +84,7 @@ func (c *Core) secure(now clock.Instant, in Secure) {
 }
 
 func (c *Core) unsecure(now clock.Instant, in Unsecure) {
+	c.wants = slices.DeleteFunc(c.wants, func(s Secure) bool { return s.Tunnel == in.Tunnel && s.Peer == in.Peer.Unmap() })
 	for _, p := range slices.Clone(c.listed) {
 		if p.remote == in.Peer.Unmap() {
 			p.wanted = slices.DeleteFunc(p.wanted, func(n string) bool { return n == in.Tunnel })

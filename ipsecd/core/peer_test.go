@@ -1,0 +1,48 @@
+package core
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// What nhrpd wants holds before the tunnel has a source, and when it gets another.
+func TestSecureHolds(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.step(a, Secure{Tunnel: "Tunnel1", Peer: b.addr})
+	r.run(time.Second)
+	r.agree(a, b, 0)
+	cfg := plain()
+	cfg.Tunnels[0].Interface = "Tunnel1"
+	r.step(a, ConfigSet{cfg})
+	i := interfaceAt(a.addr)
+	i.Name = "Tunnel1"
+	r.step(a, InterfaceChanged{i})
+	r.run(time.Second)
+	r.agree(a, b, 1)
+	a.addr = netip.MustParseAddr("192.0.2.77")
+	i.Tunnel = interfaceAt(a.addr).Tunnel
+	r.step(a, InterfaceChanged{i})
+	r.run(time.Second)
+	if len(a.sas) != 2 || b.states["192.0.2.77"].State != SecurityUp || len(a.listed) != 1 || len(a.listen) != 1 {
+		t.Error(a.sas, b.states, a.listen)
+	}
+	r.step(a, Unsecure{"Tunnel1", b.addr})
+	if len(a.wants) != 0 {
+		t.Error(a.wants)
+	}
+}
+
+// DPD that is configured later is for what is there already.
+func TestDPDConfigured(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.run(time.Second)
+	cfg := plain()
+	cfg.Global.DPD = &DPD{Interval: 10 * time.Second, Retry: 2 * time.Second, Periodic: true}
+	r.step(a, ConfigSet{cfg})
+	r.run(15 * time.Second)
+	if got := a.exchanges(); got != "INIT AUTH INFO" {
+		t.Error(got)
+	}
+}
