@@ -78,6 +78,8 @@ var refusals = []refusal{
 	{"set-other", ModeIPsec, []string{"set security-association word:{idle-time|dummy|ecn|level|dfbit}" + rest, "set word:{identity|reverse-route|mixed-mode|peer|ip|nat}" + rest},
 		"it has no meaning for tunnels of DMVPN, whose NHRP says which peers are needed", ""},
 	{"set-pfs", ModeIPsec, []string{"set pfs weak:{group1|group2|group5|group22|group23|group24}" + rest}, whyWeak + "take group14 or above, best group19, group20, group21 or group31", ""},
+	{"pfs-pqc", ModeIPsec, []string{"set pfs group:{" + strings.Join(pfsWords(), "|") + "} pqc" + rest, "set pfs pqc" + rest},
+		"additional key exchanges are made for IKE SAs, from whose keys those of IPsec come: pqc in the proposal", ""},
 	{"enrollment", ModeTrustpoint, []string{"word:{enrollment|auto-enroll|rsakeypair|eckeypair|subject-name|serial-number|ip-address|fqdn|password|usage|regenerate|auto-trigger|storage|source|vrf}" + rest}, whyFiles, ""},
 	{"validation", ModeTrustpoint, []string{"word:{chain-validation|match|eku|subject-alt-name|authorization|ocsp|root}" + rest}, "chains are always validated up to a certificate of ca-certificate file", ""},
 	{"revocation", ModeTrustpoint, []string{"revocation-check ocsp" + rest, "revocation-check crl word:{none|ocsp}" + rest, "revocation-check none word:{crl|ocsp}" + rest}, "the check is by lists, or there is none: revocation-check crl, revocation-check none", ""},
@@ -118,7 +120,7 @@ func refusedCommands() []cli.Command {
 	for _, r := range refusals {
 		for _, pattern := range r.lines {
 			c := cli.Command{ID: refusedID + r.id, Mode: r.mode, Pattern: pattern, Enters: r.enters, Hidden: true}
-			if strings.Contains(pattern, "weak:") { // "no group" means the line that is not refused
+			if r.mode != cli.ModeConfig || strings.Contains(pattern, "weak:") { // "no group" means the line that is not refused
 				c.NoForm = cli.NoRefused
 			}
 			out = append(out, c)

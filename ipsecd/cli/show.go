@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,10 +40,9 @@ func Show(id string, a cli.Args, reports ...core.Report) (cli.Output, error) {
 	for _, report := range reports {
 		r.take(report)
 	}
-	for _, kind := range Kinds(id) {
-		if !r.has(kind) {
-			return cli.Output{}, errReports
-		}
+	kinds := Kinds(id)
+	if len(kinds) == 0 || slices.ContainsFunc(kinds, func(k core.ReportKind) bool { return !r.has(k) }) {
+		return cli.Output{}, errReports
 	}
 	switch id {
 	case ExecSA:
