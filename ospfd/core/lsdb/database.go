@@ -1,6 +1,7 @@
 package lsdb
 
 import (
+	"bytes"
 	"errors"
 	"iter"
 	"slices"
@@ -17,7 +18,7 @@ type Database struct {
 	records   map[packet.LSAKey]*record
 	order     []packet.LSAKey // sorted; nil: not made since keys changed
 	timers    clock.Heap[packet.LSAKey]
-	lsas      int // of others
+	lsas      int // that were received
 	octets    int // of these
 }
 
@@ -63,7 +64,7 @@ func (d *Database) Accepts(key packet.LSAKey) bool {
 
 // Receive judges an LSA that came by flooding, and installs it if it is newer than the copy
 // (RFC 2328 section 13). exchanging says whether any neighbour is in state Exchange or
-// Loading. The LSA's octets are kept.
+// Loading. The LSA's octets are copied if they are kept.
 func (d *Database) Receive(now clock.Instant, lsa packet.LSA, exchanging bool) Receipt {
 	key := lsa.LSAKey
 	switch {
@@ -87,10 +88,11 @@ func (d *Database) Receive(now clock.Instant, lsa packet.LSA, exchanging bool) R
 		}
 		return receipt
 	}
-	if !self && !d.room(r, lsa) {
+	if !d.room(r, lsa) {
 		return Receipt{Verdict: Full}
 	}
-	part := d.put(now, lsa, record{flooded: true, counted: !self})
+	lsa.Octets = bytes.Clone(lsa.Octets) // else one LSA keeps a whole packet
+	part := d.put(now, lsa, record{flooded: true, counted: true})
 	return Receipt{Verdict: Newer, Self: self, Change: Change{Installed, lsa, part}}
 }
 
@@ -113,11 +115,12 @@ func (d *Database) compare(now clock.Instant, r *record, lsa packet.LSA) Verdict
 	return SendBack
 }
 
-// room reports whether an LSA of another router fits, in the place of old or, if that is
-// nil, anew. One that is no longer than its copy always does.
+// room reports whether an LSA that was received fits, in the place of old or, if that is nil,
+// anew. One that is no longer than its copy always does. Self-originated ones are no exception:
+// anybody can send them.
 func (d *Database) room(old *record, lsa packet.LSA) bool {
 	lsas, octets := 1, len(lsa.Octets)
-	if old != nil && old.counted {
+	if old != nil {
 		lsas, octets = 0, octets-len(old.lsa.Octets)
 	}
 	return (lsas == 0 || d.lsas < d.options.MaxLSAs) && (octets <= 0 || d.octets+octets <= d.options.MaxOctets)
@@ -195,7 +198,8 @@ func (d *Database) Own(key packet.LSAKey) bool {
 // Len returns the number of LSAs.
 func (d *Database) Len() int { return len(d.records) }
 
-// Load returns how many LSAs of others there are, and their octets: what the limits bound.
+// Load returns how many LSAs there are that were received, and their octets: what the limits
+// bound.
 func (d *Database) Load() (lsas, octets int) { return d.lsas, d.octets }
 
 // All yields the LSAs with their present ages, in the order of CompareKeys. The database must

@@ -55,7 +55,8 @@
 //
 // MaxLSAs and MaxOctets bound what others may put in. An LSA for which there is no room is
 // Full: neither installed nor to be acknowledged, so that its sender keeps it, and whoever
-// runs the router is to be told. What the router itself originates is not counted.
+// runs the router is to be told. What the router itself originates is not counted; what others
+// send in its name is.
 //
 // # Decisions the RFC leaves open
 //

@@ -274,7 +274,12 @@ func TestCorrupt(t *testing.T) {
 	if at, _ := d.Next(); at != sec(2*CheckAge) {
 		t.Errorf("next verification at %v", at)
 	}
-	lsa.Octets[25]++ // shared
+	lsa.Octets[25]++ // of the packet: copied
+	if kept, _ := d.Get(0, lsa.LSAKey); !kept.ChecksumOK() {
+		t.Fatal("the database keeps the packet")
+	}
+	kept, _ := d.Get(0, lsa.LSAKey)
+	kept.Octets[25]++ // shared
 	if changes := d.Tick(sec(2*CheckAge-0.1), nil); len(changes) != 0 {
 		t.Fatalf("too early: %+v", changes)
 	}
@@ -299,7 +304,16 @@ func TestLimits(t *testing.T) {
 	receive(t, d, 0, instance(t, external(1, other), 1, 0, 1), Newer)
 	receive(t, d, 0, instance(t, external(2, other), 1, 0, 1), Newer)
 	receive(t, d, 0, instance(t, external(3, other), 1, 0, 1), Full)
-	receive(t, d, 0, instance(t, external(4, me), 1, 0, 1), Newer)
+	receive(t, d, 0, instance(t, external(4, me), 1, 0, 1), Full) // anybody can send that
+	if c, err := d.Originate(0, Statement{Type: packet.ExternalLSA, ID: 5, Body: packet.External{}.Append(nil)}); err != nil || c.Kind != Originated {
+		t.Errorf("originated: %+v %v", c, err)
+	}
+	receive(t, d, 0, instance(t, external(5, me), 9, 0, 1), Newer) // has a place already
+	if lsas, _ := d.Load(); lsas != 3 {
+		t.Errorf("%d LSAs that were received", lsas)
+	}
+	d.Flush(0, external(5, me))
+	d.Flushed(0, external(5, me), nil)
 	receive(t, d, 2, instance(t, external(2, other), 2, 0, 1), Newer)
 	long, err := packet.NewLSA(packet.LSAHeader{LSAKey: external(2, other), Sequence: 3}, make([]byte, 48))
 	if err != nil {
@@ -308,7 +322,7 @@ func TestLimits(t *testing.T) {
 	receive(t, d, 4, long, Full)
 	receive(t, d, 4, instance(t, external(2, other), 3, packet.MaxAge, 1), Newer)
 	d.Flushed(sec(5), external(2, other), nil)
-	if lsas, octets := d.Load(); lsas != 1 || octets != 36 || d.Len() != 2 {
+	if lsas, octets := d.Load(); lsas != 1 || octets != 36 || d.Len() != 1 {
 		t.Errorf("%d LSAs of %d octets", lsas, octets)
 	}
 	receive(t, d, 6, long, Full) // not for the number, for the octets

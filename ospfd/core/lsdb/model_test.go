@@ -83,11 +83,11 @@ func (m *model) receive(now clock.Instant, lsa packet.LSA, exchanging bool) Verd
 	}
 	n := 0
 	for _, x := range m.lsas {
-		if x.Router != me {
+		if !x.own {
 			n++
 		}
 	}
-	if old == nil && l.Router != me && n >= m.max {
+	if old == nil && n >= m.max {
 		return Full
 	}
 	m.drop(l.LSAKey)

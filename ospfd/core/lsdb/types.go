@@ -50,7 +50,7 @@ type Options struct {
 	// MinArrival is MinLSArrival, how long an instance that was flooded stands before another
 	// is taken; 0: the constant of that name.
 	MinArrival time.Duration
-	MaxLSAs    int // LSAs of others, at most; 0: DefaultMaxLSAs
+	MaxLSAs    int // LSAs that were received, at most; 0: DefaultMaxLSAs
 	MaxOctets  int // of these LSAs, headers included; 0: DefaultMaxOctets
 }
 
