@@ -1,0 +1,75 @@
+package speaker
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// BenchmarkPaths takes a table from one neighbour, 300 prefixes of 32 bits to an
+// UPDATE, until the last best path has been fetched by Next. One round is enough:
+//
+//	go test ./bgpd/speaker -run '^$' -bench Paths -benchtime 1x
+//
+// B/path is the live heap afterwards: GoBGP's, the queue being empty.
+func BenchmarkPaths(b *testing.B) {
+	for _, paths := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(paths), func(b *testing.B) {
+			for b.Loop() {
+				takeTable(b, paths)
+			}
+		})
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func takeTable(b *testing.B, paths int) {
+	n := hostileNode(b)
+	n.Speaker.Stop(context.Background(), Goodbye) // its events go to nobody
+	before := heap()
+	s, err := New(n.c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Stop(context.Background(), Goodbye)
+	p := dial(b, n, true)
+	start := time.Now()
+	go p.table(paths)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	for seen := 0; seen < paths; {
+		batch, err := s.Next(ctx)
+		if err != nil {
+			b.Fatalf("%d of %d: %v", seen, paths, err)
+		}
+		seen += len(batch.Routes)
+	}
+	took := time.Since(start)
+	b.ReportMetric(float64(paths)/took.Seconds(), "paths/s")
+	b.ReportMetric(float64(heap()-before)/float64(paths), "B/path")
+	runtime.KeepAlive(s)
+}
+
+// table sends that many prefixes of 32 bits, 300 to an UPDATE, each with another
+// MED.
+func (p *peer) table(paths int) {
+	var nlri []byte
+	for i := range paths {
+		nlri = binary.BigEndian.AppendUint32(append(nlri, 32), 10<<24+uint32(i))
+		if len(nlri) == 1500 || i == paths-1 {
+			med := binary.BigEndian.AppendUint32([]byte{0x80, 4, 4}, uint32(i))
+			p.conn.Write(message(2, update(nlri, origin, path4, nextHop, med)))
+			nlri = nil
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package speaker
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// Here our words become GoBGP's.
+
+// idleHold is the time in Idle after a reset, in seconds: GoBGP's 30 s make of each
+// clear an outage, while none at all would let a broken neighbour spin.
+const idleHold = 3
+
+func (n *Neighbor) api() *api.Peer {
+	s := &n.Settings
+	return &api.Peer{
+		Conf: &api.PeerConf{
+			NeighborAddress: n.Address.String(), PeerAsn: s.RemoteAS, LocalAsn: s.LocalAS,
+			AuthPassword: string(s.Password.Reveal()), AdminDown: s.Shutdown,
+			AllowOwnAsn: uint32(s.AllowASIn), ReplacePeerAsn: s.ASOverride,
+		},
+		Transport: s.transport(), Timers: s.timers(), EbgpMultihop: s.multihop(), TtlSecurity: s.ttlSecurity(),
+		RouteReflector: s.reflector(), GracefulRestart: s.restart(), AfiSafis: s.afiSafis(),
+	}
+}
+
+func (g *Group) api() *api.PeerGroup {
+	s := &g.Settings
+	t := s.transport()
+	t.PassiveMode = true
+	return &api.PeerGroup{
+		Conf: &api.PeerGroupConf{
+			PeerGroupName: g.Name, PeerAsn: s.RemoteAS, LocalAsn: s.LocalAS, AuthPassword: string(s.Password.Reveal()),
+			AllowOwnAsn: uint32(s.AllowASIn), ReplacePeerAsn: s.ASOverride,
+		},
+		Transport: t, Timers: s.timers(), EbgpMultihop: s.multihop(), TtlSecurity: s.ttlSecurity(),
+		RouteReflector: s.reflector(), GracefulRestart: s.restart(), AfiSafis: s.afiSafis(),
+	}
+}
+
+func (s *Settings) transport() *api.Transport {
+	t := &api.Transport{PassiveMode: s.Passive, RemotePort: uint32(s.Port)}
+	if s.Source.IsValid() {
+		t.LocalAddress = s.Source.String()
+	}
+	return t
+}
+
+func (s *Settings) timers() *api.Timers {
+	seconds := func(d time.Duration) uint64 { return uint64(d / time.Second) }
+	return &api.Timers{Config: &api.TimersConfig{IdleHoldTimeAfterReset: idleHold, ConnectRetry: seconds(s.Timers.Connect),
+		HoldTime: seconds(s.Timers.Hold), KeepaliveInterval: seconds(s.Timers.Keepalive)}}
+}
+
+func (s *Settings) multihop() *api.EbgpMultihop {
+	return &api.EbgpMultihop{Enabled: s.MultihopTTL != 0, MultihopTtl: uint32(s.MultihopTTL)}
+}
+
+func (s *Settings) ttlSecurity() *api.TtlSecurity {
+	return &api.TtlSecurity{Enabled: s.TTLSecurity != 0, TtlMin: uint32(s.TTLSecurity)}
+}
+
+func (s *Settings) reflector() *api.RouteReflector {
+	r := &api.RouteReflector{RouteReflectorClient: s.ReflectorClient}
+	if s.ClusterID.IsValid() {
+		r.RouteReflectorClusterId = s.ClusterID.String()
+	}
+	return r
+}
+
+func (s *Settings) restart() *api.GracefulRestart {
+	return &api.GracefulRestart{Enabled: s.RestartTime != 0, RestartTime: uint32(s.RestartTime), LonglivedEnabled: s.LongLived != 0}
+}
+
+func (s *Settings) afiSafis() (out []*api.AfiSafi) {
+	for _, f := range families {
+		set, name := s.IPv4, apiFamily(f)
+		if f == rib.IPv6 {
+			set = s.IPv6
+		}
+		if !set.Active {
+			continue
+		}
+		out = append(out, &api.AfiSafi{
+			Config:            &api.AfiSafiConfig{Family: name, Enabled: true},
+			MpGracefulRestart: &api.MpGracefulRestart{Config: &api.MpGracefulRestartConfig{Enabled: s.RestartTime != 0}},
+			LongLivedGracefulRestart: &api.LongLivedGracefulRestart{Config: &api.LongLivedGracefulRestartConfig{
+				Enabled: s.LongLived != 0, RestartTime: s.LongLived}},
+			PrefixLimits: &api.PrefixLimit{Family: name, MaxPrefixes: set.MaximumPrefix},
+			AddPaths:     &api.AddPaths{Config: &api.AddPathsConfig{Receive: set.AddPathReceive, SendMax: uint32(set.AddPathSend)}},
+		})
+	}
+	return out
+}
+
+func (p *Process) api() *api.Global {
+	port := int32(p.Port)
+	switch {
+	case p.NoListen:
+		port = -1
+	case port == 0:
+		port = bgp.BGP_PORT
+	}
+	g := &api.Global{
+		Asn: p.AS, RouterId: p.RouterID.String(), ListenPort: port, BindToDevice: p.Device, UseMultiplePaths: p.Multipath,
+		RouteSelectionOptions: &api.RouteSelectionOptionsConfig{AlwaysCompareMed: p.AlwaysCompareMED,
+			IgnoreAsPathLength: p.IgnoreASPath, ExternalCompareRouterId: p.CompareRouterID},
+	}
+	for _, a := range p.Listen {
+		g.ListenAddresses = append(g.ListenAddresses, a.String())
+	}
+	return g
+}
+
+func apiFamily(f rib.Family) *api.Family {
+	if f == rib.IPv6 {
+		return &api.Family{Afi: api.Family_AFI_IP6, Safi: api.Family_SAFI_UNICAST}
+	}
+	return &api.Family{Afi: api.Family_AFI_IP, Safi: api.Family_SAFI_UNICAST}
+}
+
+func bgpFamily(f rib.Family) bgp.Family {
+	if f == rib.IPv6 {
+		return bgp.RF_IPv6_UC
+	}
+	return bgp.RF_IPv4_UC
+}
+
+// prefixOf returns the prefix of a route of ours; ok is false for other families.
+func prefixOf(n bgp.NLRI) (p netip.Prefix, ok bool) {
+	if n, is := n.(*bgp.IPAddrPrefix); is {
+		return n.Prefix, true
+	}
+	return p, false
+}
