@@ -25,8 +25,10 @@
 //   - Trust points name files. Their check of revocation is `crl` unless they say
 //     `revocation-check none`, as on IOS.
 //   - `max-in-negotation-sa` is IOS's spelling; `max-in-negotiation-sa` is the same line.
-//   - A number `limit max-in-negotation-sa` without a direction is for both, unless there
-//     is one with it.
+//   - `limit max-in-negotation-sa` without a direction is for both; a line with one goes
+//     before it.
+//   - `no pre-shared-key local` wants the key behind it, since "local" may be a key.
+//   - Additional key exchanges are for IKE SAs: `set pfs` has none.
 //   - Algorithms that are weak are refused by name: DES, 3DES, MD5, the groups 1, 2, 5,
 //     22, 23 and 24. So is IKEv1.
 //
