@@ -170,23 +170,25 @@ func (o *offered) chooseIKE(p *IKE, ke packet.Group, additional bool) *Choice {
 	}
 	e, i, ok := o.protection(p.Encryption, p.Integrity)
 	prf, okPRF := first(o, packet.PRF, p.PRF)
-	g, okGroup := o.group(p.Groups, ke)
-	if !ok || !okPRF || !okGroup || g == packet.NoGroup {
+	s := suite.IKE{Encryption: e, Integrity: i, PRF: suite.PRF(prf)}
+	if !ok || !okPRF || s.Check() != nil {
 		return nil
 	}
-	c := &Choice{IKE: suite.IKE{Encryption: e, Integrity: i, PRF: suite.PRF(prf)}, Group: g, SPI: o.SPI}
-	if c.IKE.Check() != nil {
-		return nil
+	// A group that leaves none for an additional key exchange which has to be is passed
+	// over. If it were the end, the same offer with another group would fit better, and the
+	// peer be told a wrong group twice.
+	for _, g := range o.usable(p.Groups, ke) {
+		c := &Choice{IKE: s, Group: g, SPI: o.SPI}
+		c.Answer = packet.Proposal{Number: o.Number, Protocol: packet.ProtocolIKE}
+		c.answer(packet.Encryption, e)
+		c.answerID(packet.PRF, prf)
+		c.answerIntegrity(o, i)
+		c.answerID(packet.KeyExchange, uint16(g))
+		if c.add(o, p.Additional, additional) {
+			return c
+		}
 	}
-	c.Answer = packet.Proposal{Number: o.Number, Protocol: packet.ProtocolIKE}
-	c.answer(packet.Encryption, e)
-	c.answerID(packet.PRF, prf)
-	c.answerIntegrity(o, i)
-	c.answerID(packet.KeyExchange, uint16(g))
-	if !c.add(o, p.Additional, additional) {
-		return nil
-	}
-	return c
+	return nil
 }
 
 func (o *offered) chooseESP(p *ESP, ke packet.Group, auth bool) *Choice {
@@ -258,18 +260,28 @@ func (o *offered) additional() []Additional {
 	return out
 }
 
-// group chooses a group: that of the KE payload if it is one that fits, else the first.
-// It never is a KEM, which can be an additional exchange only.
+// group chooses the first usable group.
 func (o *offered) group(ours []packet.Group, ke packet.Group) (packet.Group, bool) {
-	if slices.Contains(ours, ke) && o.has(packet.KeyExchange, uint16(ke)) && usable(ke) {
-		return ke, true
-	}
-	for _, g := range ours {
-		if o.has(packet.KeyExchange, uint16(g)) && usable(g) {
-			return g, true
-		}
+	for _, g := range o.usable(ours, ke) {
+		return g, true
 	}
 	return packet.NoGroup, false
+}
+
+// usable returns the groups that fit: that of the KE payload first, the others in our
+// order. A KEM is not among them: it can be an additional exchange only.
+func (o *offered) usable(ours []packet.Group, ke packet.Group) (fit []packet.Group) {
+	for _, g := range ours {
+		if !o.has(packet.KeyExchange, uint16(g)) || !usable(g) {
+			continue
+		}
+		if g == ke {
+			fit = slices.Insert(fit, 0, g)
+		} else {
+			fit = append(fit, g)
+		}
+	}
+	return fit
 }
 
 func usable(g packet.Group) bool { return suite.Supported(g) && !suite.KEM(g) }
