@@ -476,20 +476,30 @@ func TestPasswords(t *testing.T) {
 	if text := fmt.Sprintf("%+v", s1.c); strings.Contains(text, "kept from all") {
 		t.Error("a printed configuration shows its password")
 	}
-	// With another password no session comes up; that it does later proves that
-	// the time was long enough.
+	// With another password no session comes up, while another one does twice.
+	s2.c.Neighbors = slices.Clone(s2.c.Neighbors)
 	s2.c.Neighbors[0].Password = rib.NewSecret([]byte("wrong"))
 	s2.apply()
-	s2.via("10.1.0.0/16")
-	st, err := s2.Neighbors(false)
-	if err != nil || st[0].State == Established {
-		t.Errorf("%+v %v", st, err)
+	hub := newNodeAt(10)
+	for _, want := range []string{"up down up", "up down up down up"} {
+		if err := s1.Clear(hub.addr); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func() string {
+			if e := s1.events(hub); e != want {
+				return e
+			}
+			return ""
+		})
+	}
+	if e := s2.events(hub); e != "up down" {
+		t.Errorf("with another password: %q", e)
 	}
 	s2.c.Neighbors = slices.Clone(s2.c.Neighbors)
 	s2.c.Neighbors[0].Password = key
 	s2.apply()
 	s2.via("10.1.0.0/16", s1.addr)
-	if e := s2.events(newNodeAt(10)); e != "up down up" {
+	if e := s2.events(hub); e != "up down up" {
 		t.Errorf("sessions %q", e)
 	}
 }
