@@ -114,7 +114,7 @@ func (v View) interfaceTable(w io.Writer, in *core.InstanceInterfaces) {
 		}
 		t := &s.Transport
 		line := fmt.Sprintf("%-22s%4d%9d/%-7d%2d/%-4d%9d%8d/%-5d%9d%12d", short(s.Config.Name), s.Peers, t.QueueUnreliable, t.QueueReliable,
-			t.PeerQueueUnreliable, t.PeerQueueReliable, t.MeanSRTT.Milliseconds(), t.PacingUnreliable.Milliseconds(), t.PacingReliable.Milliseconds(),
+			t.PeerQueueUnreliable, t.PeerQueueReliable, roundTrip(t.MeanSRTT), t.PacingUnreliable.Milliseconds(), t.PacingReliable.Milliseconds(),
 			t.MulticastFlow.Milliseconds(), t.PendingRoutes)
 		fmt.Fprintln(w, line)
 		if v.detail {

@@ -110,7 +110,7 @@ func (v View) neighborTable(w io.Writer, list []*core.NeighborStatus) {
 			addr, below = "Link-local address:", addr
 		}
 		table.Row(n.Handle, addr, short(n.Interface), seconds(n.Hold), cli.Duration(n.Uptime),
-			n.Transport.SRTT.Milliseconds(), n.Transport.RTO.Milliseconds(), n.Transport.Queue, n.Transport.Sequence)
+			roundTrip(n.Transport.SRTT), n.Transport.RTO.Milliseconds(), n.Transport.Queue, n.Transport.Sequence)
 		if below != "" {
 			fmt.Fprintf(w, "    %s\n", below)
 		}
@@ -174,3 +174,7 @@ func neighborDetail(w io.Writer, n *core.NeighborStatus) {
 
 // seconds is a duration in whole seconds, as Cisco prints timers.
 func seconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
+
+// roundTrip is a round-trip time in milliseconds, as tables have it: 0 is one that was not
+// measured, so what was is at least 1.
+func roundTrip(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }

@@ -110,7 +110,7 @@ func six() core.Identity {
 func spoke() core.NeighborStatus {
 	return core.NeighborStatus{Handle: 1, Addr: netip.MustParseAddr("172.31.0.12"), Interface: "Tunnel0", Hold: 13*time.Second + 400*time.Millisecond,
 		HoldTime: 15 * time.Second, Uptime: 4 * time.Second, LastUpdate: 3 * time.Second, Software: packet.Software{OSMajor: 25, TLVMajor: 2}, Prefixes: 1,
-		Transport: core.PeerTransport{SRTT: 11 * time.Millisecond, RTO: 1440 * time.Millisecond, Sequence: 6, Retransmissions: 1}}
+		Transport: core.PeerTransport{SRTT: 10300 * time.Microsecond, RTO: 1440 * time.Millisecond, Sequence: 6, Retransmissions: 1}}
 }
 
 // neighbors has a neighbour of each kind.
@@ -166,7 +166,7 @@ func interfaces() *core.InterfaceReport {
 	config := core.InterfaceConfig{Name: "Tunnel0", Hello: 5 * time.Second, Hold: 15 * time.Second, BandwidthPercent: 50}
 	tunnel := core.InterfaceStatus{Config: config, Up: true, Peers: 2, Bandwidth: 100, Delay: 50_000_000_000, HelloSent: 380, HelloReceived: 712,
 		NextHello: 3200 * time.Millisecond, SendKey: -1,
-		Transport: core.LinkTransport{MeanSRTT: 20 * time.Millisecond, PacingReliable: time.Millisecond, MulticastFlow: 84 * time.Millisecond,
+		Transport: core.LinkTransport{MeanSRTT: 19200 * time.Microsecond, PacingReliable: time.Millisecond, MulticastFlow: 84 * time.Millisecond,
 			ReliableMulticasts: 4, UnreliableUnicasts: 4, ReliableUnicasts: 2, Retransmissions: 1}}
 	hub := tunnel
 	hub.Peers, hub.SendKey = 4321, 2
