@@ -7,7 +7,7 @@ TESTSUM := build/testsum
 RUN     := $(TESTSUM) run -results $(RESULTS)
 
 # Seconds for all fuzz targets together; FUZZTIME=20s gives each its own time instead.
-FUZZTOTAL ?= 180
+FUZZTOTAL ?= 120
 FUZZTIME  ?=
 FUZZJOBS  ?= $(shell nproc)
 N        ?= 10000
@@ -22,8 +22,12 @@ TOPOJOBS ?= 2
 TOPOTIME ?= 10m
 ROUTER   ?= hub
 
-# All packages but those that need a kernel of their own.
-UNIT = $$(go list ./... | grep -v /tests/topotests)
+# Packages whose tests wait for real sessions over TCP, for minutes: they run beside the
+# topologies, and without the race detector, since GoBGP keeps its path
+# selection in variables of a package, which each of several speakers in a process sets.
+SESSIONS = ./bgpd/speaker
+# All packages but those, and those that need a kernel of their own.
+UNIT = $$(go list ./... | grep -v '/tests/topotests\|/bgpd/speaker$$')
 TOPO = $$(go list ./... | grep /tests/topotests)
 # Packages whose unit tests want GRE devices, or a build without cgo.
 KERNEL = ./lib/rawsock ./lib/privilege
@@ -60,7 +64,7 @@ check: $(TESTSUM) tools ## gofmt, vet, staticcheck, unit tests with the race det
 	exit $$status
 
 .PHONY: fuzz
-fuzz: $(TESTSUM) ## every fuzz target, three minutes in all; FUZZTIME=20s: so long each
+fuzz: $(TESTSUM) ## every fuzz target, two minutes in all; FUZZTIME=20s: so long each
 	@tools/fuzz.sh $(or $(FUZZTIME),$(FUZZTOTAL)) $(FUZZJOBS) $(RUN)
 
 .PHONY: sim
@@ -72,10 +76,10 @@ sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs an
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./eigrpd/core -sim-seeds 60 -sim-spokes $(SIMSPOKES) -sim-prefixes 100000
 
 .PHONY: topo
-topo: $(TESTSUM) build ## topologies of real binaries on a real kernel
+topo: $(TESTSUM) build ## topologies of real binaries on a real kernel; BGP sessions over TCP
 	@go build -o build/umlrun ./tests/topotests/uml/umlrun
 	@status=0; \
-	CGO_ENABLED=0 $(RUN) -json -name topo go test -json -count=1 -p $(TOPOJOBS) -timeout $(TOPOTIME) $(TOPO) || status=1; \
+	CGO_ENABLED=0 $(RUN) -json -name topo go test -json -count=1 -p $(TOPOJOBS) -timeout $(TOPOTIME) $(SESSIONS) $(TOPO) || status=1; \
 	CGO_ENABLED=0 $(RUN) -json -name 'unit tests that need the kernel' go test -json -count=1 -p $(TOPOJOBS) -exec $(CURDIR)/build/umlrun $(KERNEL) || status=1; \
 	exit $$status
 
@@ -94,7 +98,7 @@ test: go ## installs what is missing, then check, fuzz and topo
 .PHONY: bench
 bench: build ## every benchmark
 	@tools/install-debian.sh test
-	go test -run '^$$' -bench . -benchmem $(UNIT)
+	go test -run '^$$' -bench . -benchmem $(UNIT) $(SESSIONS)
 	go build -o build/fibbench ./tests/bench/fibbench
 	build/fibbench -n 100000 -runs 5
 	go build -o build/ripbench ./tests/bench/ripbench

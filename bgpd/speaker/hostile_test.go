@@ -263,4 +263,4 @@ func mutate(rng *rand.Rand, b []byte) []byte {
 }
 
 // mutations is the number of messages for each kind of peer.
-const mutations = 400
+const mutations = 100

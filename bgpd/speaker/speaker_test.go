@@ -327,9 +327,11 @@ func TestReflectorOfAListenRange(t *testing.T) {
 	if p.OriginatorID != s1.c.Process.RouterID || len(p.ClusterList) != 1 || p.LocalPref != 100 || p.External {
 		t.Errorf("RFC 4456, section 8: %+v", p)
 	}
+	hub.mu.Lock()
 	if g := hub.sessions[0].Group; g != "SPOKES" {
 		t.Errorf("group %q", g)
 	}
+	hub.mu.Unlock()
 
 	// next-hop-self alone leaves reflected routes; with all, they come by the hub.
 	hub.originate(local("10.9.0.0/16"))
