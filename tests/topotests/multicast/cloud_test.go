@@ -258,10 +258,18 @@ func (c *cloud) mouth(n *harness.Node, addr string) *mouth {
 // say sends one packet of size bytes, of which the word is the first.
 func (m *mouth) say(dst, word string, size int) {
 	m.t.Helper()
+	if err := m.try(dst, word, size); err != nil {
+		m.t.Error(err)
+	}
+}
+
+// try is say where a tunnel may not be up yet.
+func (m *mouth) try(dst, word string, size int) error {
 	b := []byte(word + " " + strings.Repeat("x", max(0, size-len(word)-1)))
 	if _, err := m.conn.WriteTo(b, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(dst), port))); err != nil {
-		m.t.Errorf("sending %s to %s: %v", word, dst, err)
+		return fmt.Errorf("sending %s to %s: %w", word, dst, err)
 	}
+	return nil
 }
 
 // said is on the hub's uplink: the packets that it sent of a word, by outer
@@ -318,7 +326,9 @@ func (c *cloud) goesTo(m *mouth, nbma ...string) {
 	}
 	err := harness.Poll(converge, func() error {
 		word := fmt.Sprintf("probe-%d", time.Now().UnixNano())
-		m.say(group1, word, 0)
+		if err := m.try(group1, word, 0); err != nil {
+			return err
+		}
 		c.settled()
 		if have := c.said(word); !maps.Equal(have, want) {
 			return fmt.Errorf("a packet went to %v, wanted %v", have, want)

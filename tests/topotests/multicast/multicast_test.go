@@ -121,7 +121,7 @@ func TestPing(t *testing.T) {
 			t.Errorf("echo request %s left %d times", what, n)
 		}
 	}
-	if len(echoes) < 2*len(everybody) {
+	if len(echoes) < len(everybody) { // ping ends with the second answer, which may be to its first request
 		t.Errorf("echo requests: %v", echoes)
 	}
 }

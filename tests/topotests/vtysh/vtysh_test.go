@@ -104,8 +104,8 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 func shows(g *cli.Grammar) []string {
 	var lines []string
 	for _, c := range g.Tree().Commands {
-		if !strings.HasPrefix(c.Pattern, "show ") || c.Owner == cli.SessionOwner {
-			continue
+		if !strings.HasPrefix(c.Pattern, "show ") || c.Owner == cli.SessionOwner || strings.HasPrefix(c.Pattern, "show eigrp downgrade-cli") {
+			continue // the last one has to be given an instance that there is
 		}
 		for _, words := range variants(strings.Fields(strings.NewReplacer("[", " [ ", "]", " ] ").Replace(c.Pattern))) {
 			line := strings.Join(words, " ")
@@ -148,7 +148,7 @@ func variants(pattern []string) [][]string {
 // TestEveryShow runs every show command as text and as JSON, on a hub that runs
 // every daemon.
 func TestEveryShow(t *testing.T) {
-	n, _ := router(t, lab1.Config("hub")+"router rip\n version 2\n network 172.31.0.0\n")
+	n, _ := router(t, lab1.Config("hub")+"router rip\n version 2\n network 172.31.0.0\nrouter eigrp 100\n network 172.31.0.0\n")
 	c, err := client.Dial(n.Rundir())
 	if err != nil {
 		t.Fatal(err)
