@@ -15,7 +15,7 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/interop/rippeers"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) { harness.MainConfig(m, harness.Config{Ethernet: true}) }
 
 // converge is how long anything may take: a dead neighbor's timeout, some updates,
 // and what a loaded machine adds.
