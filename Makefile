@@ -7,7 +7,7 @@ TESTSUM := build/testsum
 RUN     := $(TESTSUM) run -results $(RESULTS)
 
 # Seconds for all fuzz targets together; FUZZTIME=20s gives each its own time instead.
-FUZZTOTAL ?= 120
+FUZZTOTAL ?= 90
 FUZZTIME  ?=
 FUZZJOBS  ?= $(shell nproc)
 N        ?= 10000
@@ -28,7 +28,9 @@ ROUTER   ?= hub
 SESSIONS = ./bgpd/speaker
 # All packages but those, and those that need a kernel of their own.
 UNIT = $$(go list ./... | grep -v '/tests/topotests\|/bgpd/speaker$$')
-TOPO = $$(go list ./... | grep /tests/topotests)
+# The longest first, so that none of them is left alone at the end.
+TOPO = ./tests/topotests/interop/frr ./tests/topotests/dataplane ./tests/topotests/vtysh \
+	$$(go list ./... | grep /tests/topotests)
 # Packages whose unit tests want GRE devices, or a build without cgo.
 KERNEL = ./lib/rawsock ./lib/privilege
 
@@ -64,7 +66,7 @@ check: $(TESTSUM) tools ## gofmt, vet, staticcheck, unit tests with the race det
 	exit $$status
 
 .PHONY: fuzz
-fuzz: $(TESTSUM) ## every fuzz target, two minutes in all; FUZZTIME=20s: so long each
+fuzz: $(TESTSUM) ## every fuzz target, a minute and a half in all; FUZZTIME=20s: so long each
 	@tools/fuzz.sh $(or $(FUZZTIME),$(FUZZTOTAL)) $(FUZZJOBS) $(RUN)
 
 .PHONY: sim
