@@ -78,7 +78,6 @@ type childTerms struct {
 	secret        []byte
 	local, remote packet.Selector
 	keepOutbound  bool // do not send by it yet
-	replaces      *child
 }
 
 // childAnswered makes the child SA that the answer to IKE_AUTH accepts; or it returns why

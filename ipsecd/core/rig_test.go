@@ -28,7 +28,6 @@ type rig struct {
 	// the delay of the network.
 	bend func(f *flight) []time.Duration
 	nat  func(f *flight)
-	log  []string
 }
 
 // flight is a datagram on its way.
