@@ -88,6 +88,32 @@ func TestAddPathsOnTheWire(t *testing.T) {
 	}
 }
 
+// TestAddPathsShown checks that the topology table has each next hop that a neighbour told
+// of a route as a path of its own, and says of which is made use.
+func TestAddPathsShown(t *testing.T) {
+	w, _, third := site(t, "V", InterfaceConfig{NoSplitHorizon: true, NoNextHopSelf: true, NoECMPMode: true, AddPaths: 4}, false)
+	shown := func() string {
+		var lines []string
+		for _, e := range third.topologyReport(w.now, Query{Kind: ReportTopology, Prefix: prefix("10.9.0.0/24")}).Entries {
+			lines = append(lines, fmt.Sprintf("%v successors %d", e.Prefix, e.Successors))
+			for _, p := range e.Paths {
+				lines = append(lines, fmt.Sprintf("%v from %v %s (%d) %v %v %v", p.NextHop, p.Neighbor, p.Interface, p.Distance, p.Successor, p.Feasible, p.Installed))
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	const title = "10.9.0.0/24 successors 2\n172.31.0.11 from 172.31.0.1 Tunnel0 (13107855360) true true true\n172.31.0.12 from 172.31.0.1 Tunnel0 (13107855360) true true "
+	if got := shown(); got != title+"true" {
+		t.Errorf("shows\n%s\nwant\n%strue", got, title)
+	}
+	old := third.cfg
+	third.cfg.MaximumPaths = 1
+	third.routesConfigured(w.now, old)
+	if got := shown(); got != title+"false" {
+		t.Errorf("with maximum-paths 1 shows\n%s\nwant\n%sfalse", got, title)
+	}
+}
+
 // TestSummaryMetricChanges checks that `summary-metric` takes effect at once, and that a
 // summary has no hops, since it begins here.
 func TestSummaryMetricChanges(t *testing.T) {

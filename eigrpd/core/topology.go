@@ -2,10 +2,12 @@ package core
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
 	"github.com/godmvpn/godmvpn/eigrpd/metric"
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 // null0 is the name of where discard routes lead.
@@ -81,11 +83,12 @@ func (in *instance) topologyEntry(now clock.Instant, e *dual.Entry[attribute], a
 	}
 	for k := range e.Paths {
 		p := &e.Paths[k]
+		paths := in.topologyPaths(e.Prefix, p, used)
 		if p.Successor {
-			out.Successors++
+			out.Successors += len(paths)
 		}
 		if all || p.Feasible {
-			out.Paths = append(out.Paths, in.topologyPath(e.Prefix, p, used))
+			out.Paths = append(out.Paths, paths...)
 		}
 	}
 	for _, id := range e.Waiting {
@@ -94,6 +97,31 @@ func (in *instance) topologyEntry(now clock.Instant, e *dual.Entry[attribute], a
 		}
 	}
 	return out
+}
+
+// topologyPaths reports a path, and as paths of their own the further next hops that the
+// neighbour told with it (AddPath, RFC 7868 section 6.9.3.8).
+func (in *instance) topologyPaths(dst netip.Prefix, p *dual.Path[attribute], used []dual.Path[attribute]) []TopologyPath {
+	all := []TopologyPath{in.topologyPath(dst, p, used)}
+	n, x := in.neighbors[p.Neighbor], p.Attribute.more.extra()
+	if n == nil || x.count == 0 {
+		return all
+	}
+	var hops []rib.NextHop
+	if all[0].Installed {
+		hops = in.nextHops(used)
+	}
+	for _, other := range x.paths[:x.count] {
+		one := all[0]
+		one.NextHop, one.OriginRouter, one.Tag = in.usableHop(n, other.NextHop), other.RouterID, other.Tag
+		same := func(p TopologyPath) bool { return p.NextHop == one.NextHop }
+		if !one.NextHop.IsValid() || slices.ContainsFunc(all, same) {
+			continue
+		}
+		one.Installed = slices.ContainsFunc(hops, func(h rib.NextHop) bool { return h.Addr == one.NextHop && h.Interface == one.Interface })
+		all = append(all, one)
+	}
+	return all
 }
 
 func (in *instance) topologyPath(dst netip.Prefix, p *dual.Path[attribute], used []dual.Path[attribute]) TopologyPath {
