@@ -132,10 +132,14 @@ func NHS(server *Site) string {
 	return fmt.Sprintf(" ip nhrp nhs %s nbma %s multicast\n", server.Tunnel, server.NBMA)
 }
 
+// RIPUpdate is the time between two updates of RIP, which its router makes longer or
+// shorter by up to a sixth.
+const RIPUpdate = 3 * time.Second
+
 // RIP is a router rip that speaks on the tunnel and announces the LAN, with timers of
 // seconds; lines are further ones of it.
 func RIP(lines string) string {
-	return "router rip\n version 2\n timers basic 3 12 0 20\n network 172.31.0.0\n network 10.0.0.0\n passive-interface lan\n no auto-summary\n" + lines
+	return fmt.Sprintf("router rip\n version 2\n timers basic %d 12 0 20\n network 172.31.0.0\n network 10.0.0.0\n passive-interface lan\n no auto-summary\n%s", RIPUpdate/time.Second, lines)
 }
 
 // Start starts the zebras of these sites side by side, all sites if none is named, and
