@@ -87,6 +87,7 @@ func (r *reader) test(e event, key [2]string) {
 	case "fail":
 		r.c.Failed++
 		r.failed[e.Package]++
+		r.note(e.Package+" "+e.Test, key)
 	}
 	r.show(key)
 }
@@ -123,6 +124,7 @@ func (r *reader) packageDone(e event, key [2]string) {
 		}
 		if r.failed[e.Package] == 0 {
 			r.c.Failed++
+			r.note(e.Package, key)
 		}
 		for k := range r.printed { // of tests that a panic or a limit cut off
 			if k[0] == e.Package && k[1] != "" {
@@ -134,6 +136,15 @@ func (r *reader) packageDone(e event, key [2]string) {
 	case "pass":
 		fmt.Fprintf(r.out, "ok   %s (%.1f s)\n", e.Package, e.Elapsed)
 	}
+}
+
+// note keeps what a failed test or package has printed about its failure.
+func (r *reader) note(name string, key [2]string) {
+	output := ""
+	if b := r.printed[key]; b != nil {
+		output = b.String()
+	}
+	r.c.note(name, output)
 }
 
 // show prints what a test or package has printed.

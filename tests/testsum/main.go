@@ -6,11 +6,11 @@
 // The first form runs a command, shows its output, and leaves its counts in DIR.
 // With -json the command is a go test -json (or several in a row): of tests that
 // pass nothing is shown but one line for their package, of those that fail all
-// that they printed. Without -json the command is one check that passes or fails.
+// that they printed, and at the end what they said of the failure. Without -json the command is one check that passes or fails.
 // The exit status is not 0 when something failed.
 //
-// The second form prints a line for each step and, as its last line, the sum:
-// "N passed, N failed, N skipped".
+// The second form prints what the failed tests said, a line for each step and, as its
+// last line, the sum: "N passed, N failed, N skipped".
 package main
 
 import (
@@ -33,6 +33,8 @@ type counts struct {
 	Failed  int           `json:"failed"`
 	Skipped int           `json:"skipped"`
 	Took    time.Duration `json:"took"`
+
+	Failures []failure `json:"failures,omitempty"`
 }
 
 func (c counts) String() string {
@@ -93,6 +95,7 @@ func runStep(dir, name string, asJSON bool, args []string) (failed bool, err err
 		return true, err
 	}
 	c.Took = time.Since(start)
+	c.tell(os.Stdout)
 	fmt.Printf("%-30s %s (%.1f s)\n", name+":", c, c.Took.Seconds())
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -168,6 +171,9 @@ func total(dir string) (failed bool, err error) {
 		sum.Skipped += c.Skipped
 	}
 	slices.SortFunc(steps, func(a, b counts) int { return strings.Compare(a.Step, b.Step) })
+	for _, c := range steps {
+		c.tell(os.Stdout)
+	}
 	for _, c := range steps {
 		fmt.Printf("%-30s %s (%.1f s)\n", c.Step+":", c, c.Took.Seconds())
 	}

@@ -74,8 +74,32 @@ func TestRunRealTests(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
 	}
+	for _, again := range []string{"FAIL unit: example.org/m/mixed TestF\n    p_test.go:4: told\n", "FAIL unit: example.org/m/panic TestX\npanic: oops", "FAIL unit: example.org/m/main\ngiven up\n"} {
+		if total, _ := testsum(t, "total", "-results", results); !strings.Contains(total, again) {
+			t.Errorf("the end does not say %q:\n%s", again, total)
+		}
+	}
 	if strings.Contains(out, "quiet") {
 		t.Errorf("output of a passed test is shown:\n%s", out)
+	}
+}
+
+// TestSaid picks what a test said of its failure from what else was printed for it.
+func TestSaid(t *testing.T) {
+	for name, tc := range map[string]struct{ output, want string }{
+		"logs of helpers follow": {"=== RUN   TestX\n    x_test.go:3: not within 1m0s: gateways (-want +got):\n          []string{\n        - \t\"a\",\n" +
+			"    topology.go:188: end of a.log:\n        one\n        two\n--- FAIL: TestX (1.00s)\n",
+			"    x_test.go:3: not within 1m0s: gateways (-want +got):\n          []string{\n        - \t\"a\","},
+		"a sub-test":      {"=== RUN   TestX/a\n        x_test.go:3: bad\n            more\n    --- FAIL: TestX/a (0.00s)\n", "        x_test.go:3: bad\n            more"},
+		"the last ones":   {strings.Repeat("    x_test.go:1: log\n", 20) + "    x_test.go:2: bad\n", strings.Repeat("    x_test.go:1: log\n", 9) + "    x_test.go:2: bad"},
+		"a long message":  {"    x_test.go:2: bad\n" + strings.Repeat("        more\n", 20), "    x_test.go:2: bad" + strings.Repeat("\n        more", 4)},
+		"no message":      {"=== RUN   TestX\npanic: oops\n\ngoroutine 1\n", "panic: oops\ngoroutine 1"},
+		"nothing":         {"=== RUN   TestX\n--- FAIL: TestX (0.00s)\n", ""},
+		"a line too long": {"    x_test.go:2: " + strings.Repeat("é", 400), "    x_test.go:2: " + strings.Repeat("é", 141) + "…"},
+	} {
+		if diff := cmp.Diff(tc.want, strings.Join(said(tc.output), "\n")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
