@@ -26,15 +26,15 @@ func (in *instance) tellHops(i *iface, p netip.Prefix, a *attribute) {
 		a.hop = hopOf(own)
 		return
 	}
-	hops := in.hopsOn(i, p)
-	if len(hops) == 0 {
+	paths := in.pathsOn(i, p)
+	if len(paths) == 0 {
 		return
 	}
-	a.hop = hopOf(hops[0])
-	for _, h := range hops[1:min(len(hops), max(i.cfg.AddPaths, 1))] {
-		path := packet.Path{NextHop: h, RouterID: a.router, Tag: a.tag}
-		if a.external {
-			path.Protocol, path.Flags = x.external.Protocol, x.external.Flags
+	a.hop = hopOf(paths[0].NextHop)
+	for _, path := range paths[1:min(len(paths), max(i.cfg.AddPaths, 1))] {
+		path.Tag = a.tag // which a route-map may have set
+		if !a.external { // as the TLV is
+			path.Protocol, path.Flags = 0, 0
 		}
 		x.paths[x.count] = path
 		x.count++
@@ -59,25 +59,26 @@ func (in *instance) hopOn(i *iface, a *attribute) netip.Addr {
 	return h
 }
 
-// hopsOn returns the next hops on a link of all paths of a route that are in use at
-// the least cost, each once.
-func (in *instance) hopsOn(i *iface, p netip.Prefix) (hops []netip.Addr) {
-	add := func(h netip.Addr) {
-		if h.IsValid() && !slices.Contains(hops, h) {
-			hops = append(hops, h)
+// pathsOn returns the paths in use at the least cost of a route, and those that were told
+// with them, whose next hops are on the link of an interface: one for each next hop.
+func (in *instance) pathsOn(i *iface, p netip.Prefix) (paths []packet.Path) {
+	add := func(a *attribute, path packet.Path) {
+		h := in.hopOn(i, a)
+		if h.IsValid() && !slices.ContainsFunc(paths, func(o packet.Path) bool { return o.NextHop == h }) {
+			path.NextHop = h
+			paths = append(paths, path)
 		}
 	}
-	for _, path := range in.table.Used(p) {
-		if !path.Successor {
+	for _, used := range in.table.Used(p) {
+		if !used.Successor {
 			continue
 		}
-		add(in.hopOn(i, &path.Attribute))
-		x := path.Attribute.more.extra()
-		for k := range x.count {
-			one := path.Attribute
-			one.hop = hopOf(x.paths[k].NextHop)
-			add(in.hopOn(i, &one))
+		a, x := used.Attribute, used.Attribute.more.extra()
+		add(&a, packet.Path{RouterID: a.router, Protocol: x.external.Protocol, Flags: x.external.Flags})
+		for _, other := range x.paths[:x.count] {
+			a.hop = hopOf(other.NextHop)
+			add(&a, other)
 		}
 	}
-	return hops
+	return paths
 }

@@ -67,7 +67,7 @@ func TestAddPathsLimits(t *testing.T) {
 }
 
 // TestAddPathsOnTheWire checks what a hub says of further next hops: AddPath attributes
-// (RFC 7868 section 6.9.3.8).
+// (RFC 7868 section 6.9.3.8), each with the router that is the source.
 func TestAddPathsOnTheWire(t *testing.T) {
 	w, hub, third := site(t, "V", InterfaceConfig{NoSplitHorizon: true, NoNextHopSelf: true, NoECMPMode: true, AddPaths: 4}, false)
 	w.record = true
@@ -83,7 +83,7 @@ func TestAddPathsOnTheWire(t *testing.T) {
 	hub.flush()
 	w.run()
 	if got == nil || got.NextHop != netip.MustParseAddr("172.31.0.11") || len(got.Paths) != 1 ||
-		got.Paths[0] != (packet.Path{NextHop: netip.MustParseAddr("172.31.0.12"), RouterID: 0x02020201}) {
+		got.Paths[0] != (packet.Path{NextHop: netip.MustParseAddr("172.31.0.12"), RouterID: 0x02020202}) {
 		t.Errorf("tells %+v", got)
 	}
 }
