@@ -82,7 +82,7 @@ func namedInterface(mode string) []cli.Command {
 	value(CmdIfHold, "hold-time seconds:<1-65535>", "", with(ifaceHelp, holdHelp))
 	value(CmdIfAddPaths, "add-paths paths:<1-4>", "add-paths 1", ifaceHelp)
 	l.add(21, CmdIfAuthMode, "authentication mode md5", ifaceHelp)
-	l.add(21, CmdIfAuthMode, "authentication mode hmac-sha-256 [type:{0|7}] secret:SECRET(66)", ifaceHelp)
+	l.add(21, CmdIfAuthMode, "authentication mode hmac-sha-256 "+cli.SecretPart, with(ifaceHelp, cli.SecretHelp()))
 	l.add(22, CmdIfAuthKeys, "authentication key-chain chain:WORD(63)", ifaceHelp)
 	toggle(30, CmdIfNextHopSelf, "next-hop-self [no-ecmp-mode]", true)
 	toggle(30, CmdIfPassive, "passive-interface", false)

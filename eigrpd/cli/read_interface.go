@@ -92,15 +92,9 @@ func (i *iface) authentication(n *conf.Node) string {
 		c.Authentication, c.Password = core.AuthenticationMD5, policy.Secret{}
 		return ""
 	}
-	secret := policy.NewSecret(a.String("secret"))
-	if a.String("type") == "7" {
-		var ok bool
-		if secret, ok = policy.DecodeType7(a.String("secret")); !ok {
-			return "the password is not in Cisco's type 7"
-		}
-	}
-	if len(secret.Bytes()) > maxPassword {
-		return fmt.Sprintf("the password is longer than %d characters", maxPassword)
+	secret, wrong := policy.ReadSecret(a, maxPassword)
+	if wrong != "" {
+		return wrong
 	}
 	c.Authentication, c.Password = core.AuthenticationSHA256, secret
 	return ""

@@ -35,8 +35,8 @@
 // # Keys
 //
 // Pre-shared keys are SECRET arguments: they appear in no error, log or JSON. They are
-// given as they are (0), in Cisco's type 7, or in hexadecimal digits (hex). Type 6 needs
-// `key config-key`, which there is not.
+// given as they are (0), in Cisco's type 7, in hexadecimal digits (hex), or as zebra
+// encrypted them (6), which zebra decrypts before they come here.
 package cli
 
 // Owner is the name of the daemon.

@@ -10,7 +10,7 @@ import (
 const (
 	dpdOf    = "dpd interval:<10-3600> retry:<2-60> when:{on-demand|periodic}"
 	windowOf = "window:{64|128|256|512|1024}"
-	secretOf = "[type:{0|6|7|hex}] secret:SECRET(512)"
+	secretOf = "[type:{0|6|7|hex}] secret:SECRET(800)" // cli.SecretPart with hex
 	nameOf   = "name:WORD(64)"
 )
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -131,9 +130,12 @@ func (r *reader) peer(block *conf.Node, path ...string) core.KeyringPeer {
 	return p
 }
 
+// maxKey is the longest pre-shared key, in bytes.
+const maxKey = 512
+
 // readPeerKey takes a key of a peer; both says that there is one for both ends.
 func readPeerKey(p *core.KeyringPeer, a cli.Args, both bool) string {
-	s, msg := readSecret(a)
+	s, msg := policy.ReadSecret(a, maxKey)
 	side := a.String("side")
 	if text := a.String("secret"); side == "" && !a.Has("type") && (text == "local" || text == "remote") {
 		msg = "the key is missing; one that is " + text + " is entered as 0 " + text
@@ -148,28 +150,6 @@ func readPeerKey(p *core.KeyringPeer, a cli.Args, both bool) string {
 		p.Remote = s
 	}
 	return msg
-}
-
-// readSecret reads secretOf. What is wrong with it is said without showing it.
-func readSecret(a cli.Args) (policy.Secret, string) {
-	text := a.String("secret")
-	switch a.String("type") {
-	case "6":
-		return policy.Secret{}, "not supported: type 6 needs key config-key, which there is not: give the key as it is (0)"
-	case "7":
-		s, ok := policy.DecodeType7(text)
-		if !ok {
-			return s, "the key is not in Cisco's type 7"
-		}
-		return s, ""
-	case "hex":
-		b, err := hex.DecodeString(text)
-		if err != nil || len(b) == 0 {
-			return policy.Secret{}, "the key is not an even number of hexadecimal digits"
-		}
-		return policy.NewSecret(string(b)), ""
-	}
-	return policy.NewSecret(text), ""
 }
 
 // readPattern reads an address, or all of a prefix.

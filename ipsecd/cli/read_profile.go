@@ -5,6 +5,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/ipsecd/core"
 	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/policy"
 )
 
 // methods are the words of `authentication`.
@@ -70,7 +71,7 @@ func readAuthentication(p *core.Profile, n *conf.Node) (msg string) {
 		p.LocalMethod = method
 	}
 	if n.Args.Has("secret") {
-		*key, msg = readSecret(n.Args)
+		*key, msg = policy.ReadSecret(n.Args, maxKey)
 	}
 	return msg
 }

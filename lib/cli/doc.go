@@ -43,7 +43,8 @@
 //	<lo-hi>      decimal number
 //	WORD WORD(n) one word of at most n (128) bytes
 //	LINE LINE(n) the rest of the line, at most n (1024) bytes
-//	SECRET SECRET(n)  a word that never shows up in errors and logs
+//	SECRET SECRET(n)  a word that never shows up in errors and logs; in a
+//	             configuration line it is part of [SecretPart]
 //
 // # How a line is matched
 //

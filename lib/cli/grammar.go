@@ -179,6 +179,9 @@ func (g *Grammar) addCommand(c Command, shared Help) error {
 	if err := c.checkLists(toks); err != nil {
 		return err
 	}
+	if err := c.checkSecrets(root); err != nil {
+		return err
+	}
 	if c.Shared && len(c.Owners) == 0 {
 		c.Owners = []string{c.Owner}
 	}

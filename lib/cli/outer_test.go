@@ -14,7 +14,7 @@ func outerGrammar(t *testing.T) *Grammar {
 		Commands: []Command{
 			{ID: "chain", Mode: "config", Pattern: "key chain name:WORD", Enters: "chain", Key: []string{"name"}},
 			{ID: "key", Mode: "chain", Pattern: "key id:<0-9>", Enters: "key", Key: []string{"id"}},
-			{ID: "string", Mode: "key", Pattern: "key-string secret:SECRET"},
+			{ID: "string", Mode: "key", Pattern: "key-string " + SecretPart},
 			{ID: "send", Mode: "key", Pattern: "send-lifetime seconds:<1-9>"},
 			{ID: "other", Mode: "config", Pattern: "send other"},
 		}}})

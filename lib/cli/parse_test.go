@@ -40,7 +40,7 @@ func testTree() Tree {
 			{ID: "tunnel.source", Mode: "interface", Pattern: "tunnel source {addr:ADDR|if:IFNAME}"},
 			{ID: "tunnel.mode", Mode: "interface", Pattern: "tunnel mode gre {ip|multipoint}", Default: "tunnel mode gre ip"},
 			{ID: "tunnel.key", Mode: "interface", Pattern: "tunnel key key:<0-4294967295>"},
-			{ID: "nhrp.auth", Mode: "interface", Pattern: "ip nhrp authentication key:SECRET(8)"},
+			{ID: "nhrp.auth", Mode: "interface", Pattern: "ip nhrp authentication [type:{0|6|7}] secret:SECRET(8)"},
 			{ID: "nhrp.id", Mode: "interface", Pattern: "ip nhrp network-id id:<1-4294967295>"},
 			{ID: "nhrp.map", Mode: "interface", Pattern: "ip nhrp map addr:A.B.C.D [mask:MASK] nbma:ADDR", Key: []string{"addr", "mask"}},
 			{ID: "nhrp.mcast", Mode: "interface", Pattern: "ip nhrp map multicast {dynamic|nbma:ADDR}", Key: []string{"dynamic", "nbma"}},
@@ -212,8 +212,8 @@ func TestSecretsStaySecret(t *testing.T) {
 	if s := fmt.Sprintf("%v %+v %#v %s", m.Args, m.Args, m.Args, m.Redacted); strings.Contains(s, "S3cret") {
 		t.Errorf("secret in %s", s)
 	}
-	if m.Args.String("key") != "S3cret!" {
-		t.Errorf("the accessor must return the secret: %q", m.Args.String("key"))
+	if m.Args.String("secret") != "S3cret!" {
+		t.Errorf("the accessor must return the secret: %q", m.Args.String("secret"))
 	}
 }
 

@@ -97,6 +97,12 @@ type Command struct {
 	// Ignored is the reason why a line is accepted though it does nothing:
 	// what it asks for is always so. It is shown as help and is not stored.
 	Ignored string `json:"ignored,omitempty"`
+	// Immediate is a line of a configuration mode that is carried out when it is
+	// entered and is no part of the configuration, nor of a file with one.
+	Immediate bool `json:"immediate,omitempty"`
+	// Ask names a SECRET at the end of the pattern that a shell asks for, unseen
+	// and twice, where a line is entered without it.
+	Ask string `json:"ask,omitempty"`
 	// Hidden commands work but are not offered by help and completion.
 	Hidden bool `json:"hidden,omitempty"`
 	// Shared is a command of an exec mode that several owners may contribute, all

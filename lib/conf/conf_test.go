@@ -36,7 +36,7 @@ func testGrammar(t testing.TB) *cli.Grammar {
 		},
 	}
 	nhrp := cli.Tree{Commands: []cli.Command{
-		{ID: "auth", Mode: "interface", Pattern: "ip nhrp authentication key:SECRET(8)", Weight: 20},
+		{ID: "auth", Mode: "interface", Pattern: "ip nhrp authentication [type:{0|6|7}] secret:SECRET(8)", Weight: 20},
 		{ID: "id", Mode: "interface", Pattern: "ip nhrp network-id id:<1-4294967295>", Weight: 20},
 		{ID: "map", Mode: "interface", Pattern: "ip nhrp map addr:A.B.C.D nbma:ADDR", Key: []string{"addr"}, Weight: 20},
 		{ID: "nhs", Mode: "interface", Pattern: "ip nhrp nhs addr:A.B.C.D [nbma nbma:HOST [multicast]] [priority priority:<0-255>] [cluster cluster:<0-10>]", Key: []string{"addr"}, Weight: 20},
@@ -334,7 +334,7 @@ func TestNodesHideSecrets(t *testing.T) {
 	if s := fmt.Sprintf("%v %s", n, n.Args); strings.Contains(s, "DMVPNKEY") {
 		t.Errorf("secret in %s", s)
 	}
-	if n.Args.String("key") != "DMVPNKEY" {
+	if n.Args.String("secret") != "DMVPNKEY" {
 		t.Error("the secret is lost")
 	}
 }

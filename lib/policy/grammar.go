@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/godmvpn/godmvpn/lib/cli"
+import (
+	"maps"
+
+	"github.com/godmvpn/godmvpn/lib/cli"
+)
 
 // Modes of the policy commands.
 const (
@@ -130,13 +134,13 @@ func keyChainCommands() []cli.Command {
 	const when = "start:WORD(8) {month:WORD(9) day:<1-31>|day:<1-31> month:WORD(9)} year:<1993-2099> " +
 		"{infinite|duration seconds:<1-2147483646>|end:WORD(8) {endmonth:WORD(9) endday:<1-31>|endday:<1-31> endmonth:WORD(9)} endyear:<1993-2099>}"
 	help := cli.Help{"name": "Name of the key chain", "id": "Number of the key", "key-string": "The secret",
-		"0": "The secret follows as it is", "7": "The secret follows in Cisco's type 7", "secret": "The secret",
 		"accept-lifetime": "When the key is accepted (UTC)", "send-lifetime": "When the key is sent (UTC)",
 		"start": "Time of the start, hh:mm:ss", "month": "Month", "day": "Day of the month", "year": "Year",
 		"infinite": "Never ends", "duration": "Ends some time after the start", "seconds": "Seconds", "end": "Time of the end, hh:mm:ss",
 		"endmonth": "Month", "endday": "Day of the month", "endyear": "Year",
 		"cryptographic-algorithm": "Algorithm of the authentication", "md5": "MD5", "hmac-sha-1": "HMAC-SHA-1",
 		"hmac-sha-256": "HMAC-SHA-256", "hmac-sha-384": "HMAC-SHA-384", "hmac-sha-512": "HMAC-SHA-512"}
+	maps.Copy(help, cli.SecretHelp())
 	line := func(id, pattern string, weight int) cli.Command {
 		return cli.Command{ID: id, Mode: ModeKey, Pattern: pattern, Help: help, Weight: weight}
 	}
@@ -144,7 +148,7 @@ func keyChainCommands() []cli.Command {
 		{ID: CmdKeyChain, Mode: cli.ModeConfig, Pattern: "key chain name:WORD(63)", Help: help, Enters: ModeKeyChain,
 			Key: []string{"name"}, Weight: weightKeyChain},
 		{ID: cmdKey, Mode: ModeKeyChain, Pattern: "key id:<0-2147483647>", Help: help, Enters: ModeKey, Key: []string{"id"}},
-		line(cmdKeyString, "key-string [type:{0|7}] secret:SECRET(162)", 1),
+		line(cmdKeyString, "key-string "+cli.SecretPart, 1),
 		line(cmdAccept, "accept-lifetime "+when, 2),
 		line(cmdSend, "send-lifetime "+when, 3),
 		line(cmdAlgorithm, "cryptographic-algorithm algorithm:{md5|hmac-sha-1|hmac-sha-256|hmac-sha-384|hmac-sha-512}", 4),

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"io"
 	"time"
 )
 
@@ -54,37 +53,6 @@ type Lifetime struct {
 func (l Lifetime) Contains(now time.Time) bool {
 	return !now.Before(l.Start) && (l.End.IsZero() || now.Before(l.End))
 }
-
-// Secret is the secret of a key. However it is printed, logged or encoded, it
-// shows stars.
-type Secret struct {
-	text *string // behind a pointer, so that printing by reflection does not find it either
-}
-
-// NewSecret makes a Secret.
-func NewSecret(text string) Secret { return Secret{&text} }
-
-// Bytes returns a copy of the secret; nil if there is none.
-func (s Secret) Bytes() []byte {
-	if s.text == nil {
-		return nil
-	}
-	return []byte(*s.text)
-}
-
-// Equal compares two secrets.
-func (s Secret) Equal(o Secret) bool { return string(s.Bytes()) == string(o.Bytes()) }
-
-const stars = "********"
-
-// String returns stars.
-func (s Secret) String() string { return stars }
-
-// Format writes stars, whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, stars) }
-
-// MarshalText returns stars.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(stars), nil }
 
 // SendKey returns the key to send with: of those whose send lifetime contains
 // now the one with the smallest number. ok is false if there is none.

@@ -2,11 +2,9 @@ package policy
 
 import (
 	"cmp"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +36,10 @@ func (r *reader) keyLine(k *Key, n *conf.Node) {
 	var err error
 	switch n.ID {
 	case cmdKeyString:
-		k.Secret, err = readSecret(n.Args)
+		var wrong string
+		if k.Secret, wrong = ReadSecret(n.Args, maxSecret); wrong != "" {
+			r.refuse(n, "%s", wrong)
+		}
 	case cmdAccept:
 		k.Accept, err = readLifetime(n.Args)
 	case cmdSend:
@@ -49,55 +50,6 @@ func (r *reader) keyLine(k *Key, n *conf.Node) {
 	if err != nil {
 		r.refuse(n, "%v", err)
 	}
-}
-
-// readSecret reads a key-string. Its errors do not show it.
-func readSecret(a cli.Args) (Secret, error) {
-	text := a.String("secret")
-	if a.String("type") == "7" {
-		plain, ok := decodeType7(text)
-		if !ok {
-			return Secret{}, errors.New("the key is not in Cisco's type 7")
-		}
-		text = plain
-	}
-	if len(text) > maxSecret {
-		return Secret{}, fmt.Errorf("the key is longer than %d characters", maxSecret)
-	}
-	return NewSecret(text), nil
-}
-
-// type7 is the constant text that Cisco's type 7 combines with a secret.
-const type7 = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
-
-// DecodeType7 reads a secret in Cisco's type 7; ok is false if it is not in it.
-func DecodeType7(text string) (s Secret, ok bool) {
-	plain, ok := decodeType7(text)
-	if !ok {
-		return Secret{}, false
-	}
-	return NewSecret(plain), true
-}
-
-// decodeType7 reads Cisco's type 7: two decimal digits say where in the constant
-// to begin, then each byte, in hexadecimal, is the exclusive or of the secret's
-// and the constant's, which repeats. It hides a secret from a glance only.
-func decodeType7(text string) (string, bool) {
-	if len(text) < 4 {
-		return "", false
-	}
-	at, err := strconv.ParseUint(text[:2], 10, 8)
-	b, err2 := hex.DecodeString(text[2:])
-	if err != nil || err2 != nil || at >= uint64(len(type7)) {
-		return "", false
-	}
-	for i := range b {
-		b[i] ^= type7[(int(at)+i)%len(type7)]
-		if b[i] < ' ' || b[i] > '~' {
-			return "", false
-		}
-	}
-	return string(b), true
 }
 
 // readLifetime reads accept-lifetime and send-lifetime.

@@ -52,7 +52,7 @@ func TestReadBothFamilies(t *testing.T) {
  ip nhrp network-id 4
  ip nhrp nhs 172.31.0.1 nbma 192.0.2.1
  ipv6 nhrp network-id 6
- ipv6 nhrp authentication SIX
+ ipv6 nhrp authentication 7 0468223E
  ipv6 nhrp holdtime 300
  ipv6 nhrp map 2001:db8::1 192.0.2.1
  ipv6 nhrp map 2001:db8:1::1/64 192.0.2.9
@@ -88,6 +88,8 @@ interface Tunnel1
 		"interface Tunnel0\n ipv6 nhrp nhs 2001:db8::1 nbma ff02::1\n":         "ff02::1 is not the NBMA address of a server",
 		"interface GigabitEthernet1\n ipv6 nhrp network-id 1\n":                "GigabitEthernet1 is no tunnel; NHRP is for tunnels",
 		"interface Tunnel0\n ipv6 nhrp map 2001:db8::1/64 224.0.0.9\n":         "224.0.0.9 is not the NBMA address of a station",
+		"interface Tunnel0\n ip nhrp authentication WAYTOOLONG\n":              "the secret is longer than 8 characters",
+		"interface Tunnel0\n ip nhrp authentication 7 SIX\n":                   "the secret is not in Cisco's type 7",
 		"interface Tunnel0\n ipv6 nhrp network-id 1\n ip nhrp nhs 224.0.0.1\n": "224.0.0.1 is not the protocol address of a server",
 	} {
 		if _, errs := read(t, line); messages(errs) != want {

@@ -74,9 +74,11 @@ func configCommands() []cli.Command {
 	noUnique.DefaultOn = true
 	shortcut := line(CmdShortcut, "shortcut", cli.Help{"shortcut": "Send directly to other stations what they answer for"})
 	shortcut.DefaultOn = true
+	authentication := cli.SecretHelp()
+	authentication["authentication"], authentication["secret"] = "String that all stations of the network share", "At most 8 characters, sent in clear text"
 	return []cli.Command{
 		line(CmdNetworkID, "network-id id:<1-4294967295>", cli.Help{"network-id": "Enable NHRP, in this network", "id": "Number of the network, of local meaning"}),
-		line(CmdAuth, "authentication key:SECRET(8)", cli.Help{"authentication": "String that all stations of the network share", "key": "At most 8 characters, sent in clear text"}),
+		line(CmdAuth, "authentication "+cli.SecretPart, authentication),
 		line(CmdHoldtime, "holdtime seconds:<1-65535>", cli.Help{"holdtime": "How long others may use what this router tells of itself", "seconds": "Seconds"}),
 		line(CmdMap, "map addr:A.B.C.D [mask:MASK] nbma:ADDR", cli.Help{"nbma": "NBMA address", "mask": "Network mask"}, "addr", "mask"),
 		dynamic,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
@@ -112,6 +113,9 @@ func isTunnel(name string) bool {
 	return ok && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
+// maxAuthentication is the longest string of `ip nhrp authentication`, in bytes, as on IOS.
+const maxAuthentication = 8
+
 // readLine takes one line into the configuration of its interface; it returns
 // what is wrong with it.
 func readLine(c *core.InterfaceConfig, n *conf.Node) string {
@@ -121,7 +125,11 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 	case CmdNetworkID:
 		c.NetworkID = uint32(a.Uint("id"))
 	case CmdAuth:
-		c.Authentication = a.String("key")
+		s, wrong := policy.ReadSecret(a, maxAuthentication)
+		if wrong != "" {
+			return wrong
+		}
+		c.Authentication = string(s.Bytes())
 	case CmdHoldtime:
 		c.Holdtime = seconds()
 	case CmdRegTimeout:

@@ -183,7 +183,9 @@ func interfaceCommands() []cli.Command {
 		cli.Help{"mode": "How updates are authenticated", "text": "Clear text", "md5": "Keyed MD5", "hmac-sha-1": "HMAC-SHA-1",
 			"hmac-sha-256": "HMAC-SHA-256", "hmac-sha-384": "HMAC-SHA-384", "hmac-sha-512": "HMAC-SHA-512"})
 	l.add(weightIfRIP, CmdIfAuthKeyChain, "ip rip authentication key-chain chain:WORD(63)", cli.Help{"key-chain": "Keys with lifetimes", "chain": "Name of the key chain"})
-	l.add(weightIfRIP, CmdIfAuthKeyString, "ip rip authentication string secret:SECRET(16)", cli.Help{"string": "One key, with the number 1", "secret": "The key"})
+	secret := cli.SecretHelp()
+	secret["string"] = "One key, with the number 1"
+	l.add(weightIfRIP, CmdIfAuthKeyString, "ip rip authentication string "+cli.SecretPart, secret)
 	horizon := cli.Help{"split-horizon": "Tell nothing of a route where it was learnt", "poisoned-reverse": "Tell there that it is unreachable"}
 	l.add(weightIfSplit, CmdIfSplitHorizon, "ip split-horizon", horizon).DefaultOn = true
 	l.add(weightIfSplit, CmdIfPoison, "ip split-horizon poisoned-reverse", horizon)

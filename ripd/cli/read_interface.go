@@ -70,7 +70,10 @@ func interfaceLine(c *core.InterfaceConfig, n *conf.Node) string {
 	case CmdIfAuthKeyChain:
 		c.KeyChain = a.String("chain")
 	case CmdIfAuthKeyString:
-		c.KeyString = policy.NewSecret(a.String("secret"))
+		var wrong string
+		if c.KeyString, wrong = policy.ReadSecret(a, maxPassword); wrong != "" {
+			return wrong
+		}
 	case CmdIfSummary:
 		p, _ := a.MaskedPrefix("addr", "mask")
 		if p != p.Masked() {

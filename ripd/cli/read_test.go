@@ -62,7 +62,7 @@ interface Tunnel0
  no ip split-horizon
  ip summary-address rip 10.0.0.0 255.0.0.0
 interface Tunnel1
- ip rip authentication string secret
+ ip rip authentication string 7 120A0014000E18
  ip split-horizon poisoned-reverse
 interface Tunnel2
  ip address 10.9.9.1 255.255.255.0
@@ -150,6 +150,8 @@ func TestReadRefuses(t *testing.T) {
 		{"router rip\n distribute-list 10 out connected\n", "distribute-list", "route-map of redistribute"},
 		{"router rip\n address-family ipv4 vrf RED\n  network 224.0.0.0\n", "network", "class A, B or C"},
 		{"interface Tunnel0\n ip rip authentication key-chain K\n ip rip authentication string x\n", "string", "contradicts"},
+		{"interface Tunnel0\n ip rip authentication string 12345678901234567\n", "string", "longer than 16"},
+		{"interface Tunnel0\n ip rip authentication string 7 12345678901234567\n", "string", "type 7"},
 		{"interface Tunnel0\n no ip split-horizon\n ip split-horizon poisoned-reverse\n", "poison", "contradicts no ip split-horizon"},
 		{"interface Tunnel0\n ip summary-address rip 10.1.0.0 255.0.0.0\n", "summary", "host bits"},
 		{"interface Tunnel0\n ip summary-address rip 224.0.0.0 255.0.0.0\n", "summary", "cannot be announced"},

@@ -36,7 +36,7 @@ func fakeTree() cli.Tree {
 			{ID: "af", Mode: "router", Pattern: "address-family ipv4", Enters: "af"},
 			{ID: "network", Mode: "af", Pattern: "network addr:A.B.C.D wild:WILDCARD", Key: []string{"addr"}},
 			{ID: "address", Mode: "interface", Pattern: "ip address prefix:A.B.C.D/M", Help: cli.Help{"address": "Address of the interface", "prefix": "Address and length"}},
-			{ID: "auth", Mode: "interface", Pattern: "ip nhrp authentication key:SECRET(8)"},
+			{ID: "auth", Mode: "interface", Pattern: "ip nhrp authentication [type:{0|6|7}] secret:SECRET(8)"},
 			{ID: "description", Mode: "interface", Pattern: "description text:LINE(240)"},
 			{ID: "mode", Mode: "interface", Pattern: "tunnel mode gre {ip|multipoint}", Default: "tunnel mode gre ip",
 				Help: cli.Help{"mode": "Encapsulation", "gre": "GRE", "ip": "Over IPv4, point to point", "multipoint": "Over IPv4, multipoint"}},

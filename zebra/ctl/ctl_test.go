@@ -117,7 +117,7 @@ func trees() []cli.Owned {
 				{ID: "z.if", Mode: "config", Pattern: "interface name:WORD", Enters: "if", Key: []string{"name"}},
 				{ID: "z.mtu", Mode: "if", Pattern: "mtu n:<68-9216>"}}}},
 		{Owner: "nhrpd", Tree: cli.Tree{Commands: []cli.Command{show("d.show", "exec", "show dmvpn"), both,
-			{ID: "d.note", Mode: "if", Pattern: "note text:WORD"}, {ID: "d.key", Mode: "if", Pattern: "key key:SECRET(8)"}}}},
+			{ID: "d.note", Mode: "if", Pattern: "note text:WORD"}, {ID: "d.key", Mode: "if", Pattern: "key [type:{0|6|7}] secret:SECRET(8)"}}}},
 	}
 }
 
