@@ -48,9 +48,11 @@ func (c *Core) ownIdentity(sa *ikeSA, p *Profile) Identity {
 }
 
 // firstContact reports whether no other IKE SA with the peer is known (RFC 7296 section
-// 2.4).
+// 2.4). While GRE passes by what an earlier life left that is not said: the peer would end
+// those SAs at once, before there are others. A peer that wants no second IKE SA is told
+// all the same when it has refused one.
 func (c *Core) firstContact(sa *ikeSA) bool {
-	return !slices.ContainsFunc(c.order, func(o *ikeSA) bool { return o.peer == sa.peer && o.state >= StateReady })
+	return (len(sa.peer.left) == 0 || sa.peer.insist) && !slices.ContainsFunc(c.order, func(o *ikeSA) bool { return o.peer == sa.peer && o.state >= StateReady })
 }
 
 // octets are what initiator or responder authenticate (RFC 7296 section 2.15). id is the
@@ -101,6 +103,7 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 		reason := "malformed answer"
 		if f := failure(ps); f != nil {
 			reason = "refused: " + f.Kind.String()
+			sa.peer.insist = len(sa.peer.left) > 0
 		}
 		c.fail(now, sa, reason)
 		return
@@ -152,6 +155,7 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 	if packet.FindNotify(ps, packet.InitialContact) != nil {
 		c.initialContact(now, sa)
 	}
+	c.doubtOthers(now, sa)
 	if packet.Find(ps, packet.TypeSA) == nil { // RFC 6023
 		return reply{payloads: out}
 	}
@@ -168,6 +172,7 @@ func (c *Core) initialContact(now clock.Instant, sa *ikeSA) {
 			c.end(now, o, "peer began anew")
 		}
 	}
+	c.endLeftovers(now, sa.peer, true, "peer began anew")
 }
 
 // offerChild returns the payloads that offer a child SA in IKE_AUTH.

@@ -148,7 +148,7 @@ func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, n
 	if !ok1 || !ok2 {
 		return refuse(notify(packet.TSUnacceptable))
 	}
-	terms := &childTerms{Choice: choice, spi: c.newChildSPI(), nonces: sa.nonces, local: local, remote: remote, keepOutbound: old != nil}
+	terms := &childTerms{Choice: choice, spi: c.newChildSPI(), nonces: sa.nonces, local: local, remote: remote, keepOutbound: old != nil || sa.peer.secured(sa.born)}
 	choice.Answer.SPI = binary.BigEndian.AppendUint32(nil, terms.spi)
 	out := []packet.Payload{notify(packet.UseTransportMode), &packet.SA{Proposals: []packet.Proposal{choice.Answer}}}
 	if nonces != nil {
@@ -163,7 +163,7 @@ func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, n
 		out = append(out, &packet.KE{Group: choice.Group, Data: public})
 	}
 	ch := c.makeChild(now, sa, terms)
-	if old != nil {
+	if terms.keepOutbound {
 		c.timers.Set(timerKey{kind: timerOutbound, child: ch}, now.Add(outboundWait))
 	}
 	return append(out, &packet.TS{Selectors: []packet.Selector{remote}}, &packet.TS{Responder: true, Selectors: []packet.Selector{local}}), ch
@@ -224,6 +224,7 @@ func (c *Core) useOutbound(ch *child) {
 	if !ch.sending && c.children[ch.in.SPI] == ch {
 		ch.sending = true
 		c.emit(PutSA{ch.out})
+		c.endLeftovers(c.now, ch.peer, false, "replaced")
 	}
 }
 
@@ -244,12 +245,9 @@ func (c *Core) endChild(now clock.Instant, ch *child, reason string) {
 	if c.children[ch.in.SPI] != ch {
 		return
 	}
-	delete(c.children, ch.in.SPI)
-	is := func(o *child) bool { return o == ch }
-	ch.sa.children = slices.DeleteFunc(ch.sa.children, is)
-	ch.peer.children = slices.DeleteFunc(ch.peer.children, is)
-	for _, k := range []timerKind{timerRekey, timerExpire, timerOutbound} {
-		c.timers.Clear(timerKey{kind: k, child: ch})
+	c.forgetChild(ch)
+	if others := ch.peer.children; len(others) > 0 && !slices.ContainsFunc(others, func(o *child) bool { return o.sending }) {
+		c.useOutbound(others[len(others)-1])
 	}
 	c.emit(DelSA{ch.in.Destination, ch.in.SPI, ch.in.Mark})
 	if ch.sending {
@@ -258,6 +256,17 @@ func (c *Core) endChild(now clock.Instant, ch *child, reason string) {
 	c.trace(c.tracing.IPsec, Trace{Event: TraceChildDown, SPI: uint64(ch.sa.spi), Child: ch.in.SPI, Remote: ch.sa.remote, Text: reason})
 	ch.peer.reason = reason
 	c.settle(now, ch.peer)
+}
+
+// forgetChild has a child SA not be known any more.
+func (c *Core) forgetChild(ch *child) {
+	delete(c.children, ch.in.SPI)
+	is := func(o *child) bool { return o == ch }
+	ch.sa.children = slices.DeleteFunc(ch.sa.children, is)
+	ch.peer.children = slices.DeleteFunc(ch.peer.children, is)
+	for _, k := range []timerKind{timerRekey, timerExpire, timerOutbound} {
+		c.timers.Clear(timerKey{kind: k, child: ch})
+	}
 }
 
 // childOf returns the child SA with an SPI in one of its directions.
@@ -277,8 +286,12 @@ func (c *Core) childOf(destination netip.Addr, spi uint32) *child {
 
 // expired takes in that an SA reached a limit.
 func (c *Core) expired(now clock.Instant, in Expired) {
-	ch := c.childOf(in.Destination, in.SPI)
+	ch, l := c.childOf(in.Destination, in.SPI), c.left[leftKey{in.Destination, in.SPI}]
 	switch {
+	case l != nil && in.Hard:
+		c.endLeft(now, l, "lifetime over")
+	case l != nil:
+		c.try(now, l.peer)
 	case ch == nil:
 	case in.Hard:
 		c.withdraw(now, ch, "lifetime over")
@@ -291,6 +304,9 @@ func (c *Core) expired(now clock.Instant, in Expired) {
 func (c *Core) saGone(now clock.Instant, in SAGone) {
 	if ch := c.childOf(in.Destination, in.SPI); ch != nil {
 		c.withdraw(now, ch, "SA removed")
+	}
+	if l := c.left[leftKey{in.Destination, in.SPI}]; l != nil {
+		c.endLeft(now, l, "SA removed")
 	}
 }
 
@@ -305,6 +321,9 @@ func (c *Core) withdraw(now clock.Instant, ch *child, reason string) {
 func (c *Core) mappingChanged(now clock.Instant, in MappingChanged) {
 	if ch := c.childOf(in.Destination, in.SPI); ch != nil && ch.sa.natRemote {
 		c.move(now, ch.sa, ch.sa.local, in.New)
+	}
+	if l := c.left[leftKey{in.Destination, in.SPI}]; l != nil {
+		c.moveLeftovers(l.peer, in.New)
 	}
 }
 

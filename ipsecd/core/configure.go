@@ -124,6 +124,11 @@ func (c *Core) leave(now clock.Instant, d domain) {
 			c.end(now, sa, "protection removed")
 		}
 	}
+	for _, p := range slices.Clone(c.listed) {
+		if p.domain() == d {
+			c.endLeftovers(now, p, true, "protection removed")
+		}
+	}
 }
 
 func (c *Core) tunnel(name string) *tunnel {

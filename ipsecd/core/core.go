@@ -25,9 +25,15 @@ type Core struct {
 	order    []*ikeSA              // the values of sas, as they began
 	half     map[halfKey]*ikeSA    // IKE SAs that others began, until they are authenticated
 	children map[uint32]*child     // by inbound SPI
+	left     map[leftKey]*leftover
 	peers    map[peerKey]*peer
 	listed   []*peer // the values of peers, sorted by key
 	outgoing int     // IKE SAs under negotiation that we began
+
+	known                  []rib.ESP // of an earlier life, until replay
+	dumped, replayed       bool      // known has all of them; they were taken over
+	waiting                bool      // for what an earlier life left: nothing is begun
+	configured, interfaces bool      // all of it is known
 
 	cookies   suite.Cookies
 	cookiesAt clock.Instant // when their secret was made
@@ -36,6 +42,8 @@ type Core struct {
 	counters  Counters
 	logged    int           // messages since window began
 	window    clock.Instant // in which logBurst messages may be logged
+	outside   int           // answers outside of IKE SAs since outsideAt
+	outsideAt clock.Instant
 	now       clock.Instant
 	stopped   bool
 	out       []Effect
@@ -57,6 +65,7 @@ func New(o Options) *Core {
 		sas:      map[packet.SPI]*ikeSA{},
 		half:     map[halfKey]*ikeSA{},
 		children: map[uint32]*child{},
+		left:     map[leftKey]*leftover{},
 		peers:    map[peerKey]*peer{},
 	}
 }
@@ -76,6 +85,8 @@ const (
 	timerExpire                         // child: it must end
 	timerOutbound                       // child: it may be used for sending
 	timerTry                            // peer: negotiate (again)
+	timerLeft                           // left: it must end
+	timerLeave                          // peer: its leftovers are not needed any more
 )
 
 type timerKey struct {
@@ -83,6 +94,7 @@ type timerKey struct {
 	sa    *ikeSA
 	child *child
 	peer  *peer
+	left  *leftover
 }
 
 // Step implements sm.Machine.
@@ -94,6 +106,8 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.receive(now, in)
 	case ConfigSet:
 		c.configure(now, in.Config)
+		c.configured = true
+		c.replay(now)
 	case InterfaceChanged:
 		c.links[in.Interface.Name] = in.Interface
 		c.reconcile(now)
@@ -113,9 +127,15 @@ func (c *Core) Step(now clock.Instant, in Input) {
 	case MappingChanged:
 		c.mappingChanged(now, in)
 	case SAKnown:
-		c.saKnown(now, in)
+		c.saKnown(in)
 	case SAsKnown:
-		c.emit(EndOfReplay{})
+		c.dumped = true
+		c.replay(now)
+	case Attached:
+		c.attached(in)
+	case InterfacesKnown:
+		c.interfaces = true
+		c.replay(now)
 	case Clear:
 		c.clear(now, in)
 	case Query:
@@ -124,7 +144,7 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.tracing = in
 	case Shutdown:
 		c.shutdown(now)
-	case Tick, Attached, InterfacesKnown:
+	case Tick:
 	}
 }
 
@@ -172,6 +192,8 @@ func init() {
 	due[timerExpire] = func(c *Core, now clock.Instant, k timerKey) { c.withdraw(now, k.child, "lifetime over") }
 	due[timerOutbound] = func(c *Core, now clock.Instant, k timerKey) { c.useOutbound(k.child) }
 	due[timerTry] = func(c *Core, now clock.Instant, k timerKey) { c.try(now, k.peer) }
+	due[timerLeft] = func(c *Core, now clock.Instant, k timerKey) { c.endLeft(now, k.left, "lifetime over") }
+	due[timerLeave] = func(c *Core, now clock.Instant, k timerKey) { c.leaveDue(now, k.peer) }
 }
 
 // tick serves the deadlines that have come.
@@ -211,10 +233,19 @@ const reservedSPIs = 256
 func (c *Core) newChildSPI() uint32 {
 	for {
 		spi := binary.BigEndian.Uint32(c.bytes(4))
-		if c.children[spi] == nil && spi >= reservedSPIs {
+		if c.children[spi] == nil && spi >= reservedSPIs && !c.leftSPI(spi) {
 			return spi
 		}
 	}
+}
+
+func (c *Core) leftSPI(spi uint32) bool {
+	for d := range c.served { // unordered: any of them
+		if c.left[leftKey{d.local, spi}] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // jitter returns a duration less up to a tenth of it, so that what began together does

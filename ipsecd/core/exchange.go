@@ -36,6 +36,8 @@ type request struct {
 	messages [][]byte
 	tries    int
 	wait     time.Duration
+	limit    int  // tries after which the IKE SA is given up
+	hurried  bool // always after the same wait
 }
 
 // enqueue puts a task in line and sends its request if it can be sent now.
@@ -56,9 +58,12 @@ func (c *Core) pump(now clock.Instant, sa *ikeSA) {
 		if !ok || !c.alive(sa) {
 			continue
 		}
-		r := &request{task: t, exchange: x, id: sa.nextID, wait: firstResend}
-		if p, ok := t.(*probe); ok {
-			r.wait = p.retry
+		r := &request{task: t, exchange: x, id: sa.nextID, wait: firstResend, limit: maxTries}
+		switch t := t.(type) {
+		case *probe:
+			r.wait, r.limit, r.hurried = t.retry, probeTries, true
+		case *deleteIKE:
+			r.limit = deleteTries
 		}
 		r.messages = c.compose(sa, x, sa.nextID, 0, ps)
 		if r.messages == nil {
@@ -76,21 +81,14 @@ func (c *Core) pump(now clock.Instant, sa *ikeSA) {
 func (c *Core) resend(now clock.Instant, sa *ikeSA) {
 	r := sa.request
 	r.tries++
-	limit := maxTries
-	switch r.task.(type) {
-	case *probe:
-		limit = probeTries
-	case *deleteIKE:
-		limit = deleteTries
-	}
-	if r.tries >= limit {
+	if r.tries >= r.limit {
 		c.lost(now, sa)
 		return
 	}
 	c.counters.Resent++
 	c.trace(c.tracing.Packets, Trace{Event: TraceResent, SPI: uint64(sa.spi), Remote: sa.remote, Text: r.exchange.String()})
 	c.transmit(sa, r.messages)
-	if _, ok := r.task.(*probe); !ok {
+	if !r.hurried {
 		r.wait = min(2*r.wait, maxResend)
 	}
 	c.timers.Set(timerKey{kind: timerResend, sa: sa}, now.Add(r.wait))
@@ -101,6 +99,9 @@ func (c *Core) lost(now clock.Instant, sa *ikeSA) {
 	reason := "no answer"
 	if sa.reason != "" {
 		reason = sa.reason
+	}
+	if sa.doubted && sa.state == StateReady && sa.reason == "" && len(sa.peer.children) == len(sa.children) {
+		c.orphan(now, sa)
 	}
 	c.fail(now, sa, reason)
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -154,19 +155,6 @@ func (c *Core) livenessDue(now clock.Instant, sa *ikeSA) {
 	}
 }
 
-// saKnown takes in what an SA did.
-func (c *Core) saKnown(_ clock.Instant, in SAKnown) {
-	ch := c.childOf(in.SA.Destination, in.SA.SPI)
-	switch {
-	case ch == nil:
-		c.emit(DelSA{in.SA.Destination, in.SA.SPI, in.SA.Mark}) // of an earlier life, whose keys are gone
-	case ch.in.SPI == in.SA.SPI && ch.in.Destination == in.SA.Destination:
-		ch.inCount = in.Count
-	default:
-		ch.outCount = in.Count
-	}
-}
-
 // keepaliveDue has the NAT before us keep its mapping (RFC 3948 section 4).
 func (c *Core) keepaliveDue(now clock.Instant, sa *ikeSA) {
 	if every := c.config.Global.NATKeepalive; every > 0 && sa.natLocal {
@@ -175,13 +163,27 @@ func (c *Core) keepaliveDue(now clock.Instant, sa *ikeSA) {
 	}
 }
 
+// about reports whether a peer is meant.
+func (in *Clear) about(remote netip.Addr, vrf string) bool {
+	return (!in.Remote.IsValid() || in.Remote.Unmap() == remote) && (in.AllVRFs || in.VRF == vrf)
+}
+
+func (c *Core) clearLeftovers(now clock.Instant, in Clear) {
+	for _, p := range slices.Clone(c.listed) {
+		if (in.IKE || in.Children) && in.about(p.remote, p.vrf) {
+			c.endLeftovers(now, p, true, "cleared")
+		}
+	}
+}
+
 // clear ends SAs; those that are wanted are negotiated anew.
 func (c *Core) clear(now clock.Instant, in Clear) {
 	if in.Counters {
 		c.counters = Counters{}
 	}
+	c.clearLeftovers(now, in)
 	for _, sa := range slices.Clone(c.order) {
-		if in.Remote.IsValid() && in.Remote.Unmap() != sa.remote.Addr() || !in.AllVRFs && in.VRF != sa.vrf {
+		if !in.about(sa.remote.Addr(), sa.vrf) {
 			continue
 		}
 		switch {
@@ -201,6 +203,9 @@ func (c *Core) clear(now clock.Instant, in Clear) {
 // shutdown tells all peers that their SAs are gone.
 func (c *Core) shutdown(now clock.Instant) {
 	c.stopped = true
+	for _, p := range slices.Clone(c.listed) {
+		c.endLeftovers(now, p, true, "shutdown")
+	}
 	for _, sa := range slices.Clone(c.order) {
 		if sa.state >= StateReady && sa.request == nil {
 			c.transmit(sa, c.compose(sa, packet.Informational, sa.nextID, 0, []packet.Payload{&packet.Delete{Protocol: packet.ProtocolIKE}}))

@@ -31,6 +31,8 @@ type peer struct {
 	until    clock.Instant // an Acquire wants it
 	nego     *ikeSA        // that we began for it
 	children []*child
+	left     []*leftover
+	insist   bool // the peer refused us while there were leftovers: say INITIAL_CONTACT
 	state    Security
 	since    clock.Instant
 	identity string
@@ -116,8 +118,17 @@ func (c *Core) settle(now clock.Instant, p *peer) {
 	switch {
 	case len(p.children) > 0:
 		c.timers.Clear(k)
-		p.attempts, p.reason = 0, ""
+		p.attempts, p.reason, p.insist = 0, "", false
 		c.become(now, p, SecurityUp)
+		l := timerKey{kind: timerLeave, peer: p}
+		if _, armed := c.timers.Deadline(l); !armed && len(p.left) > 0 {
+			c.timers.Set(l, now.Add(leaveAfter))
+		}
+	case p.kept():
+		c.become(now, p, SecurityUp)
+		if p.needed(now) && p.nego == nil && !armed {
+			c.timers.Set(k, now.Add(c.spread()))
+		}
 	case p.state == SecurityUp:
 		c.become(now, p, SecurityLost)
 		c.timers.Set(k, now.Add(c.jitter(firstTry)))
@@ -125,13 +136,14 @@ func (c *Core) settle(now clock.Instant, p *peer) {
 	case p.nego != nil || armed && p.needed(now):
 	case p.needed(now):
 		c.try(now, p)
-	case !slices.ContainsFunc(c.order, func(sa *ikeSA) bool { return sa.peer == p }):
+	case len(p.left) == 0 && !slices.ContainsFunc(c.order, func(sa *ikeSA) bool { return sa.peer == p }):
 		c.forget(p)
 	}
 }
 
 func (c *Core) forget(p *peer) {
 	c.timers.Clear(timerKey{kind: timerTry, peer: p})
+	c.timers.Clear(timerKey{kind: timerLeave, peer: p})
 	delete(c.peers, p.peerKey)
 	c.listed = slices.DeleteFunc(c.listed, func(o *peer) bool { return o == p })
 }
@@ -160,7 +172,7 @@ func (c *Core) publish(p *peer) {
 func (c *Core) try(now clock.Instant, p *peer) {
 	t := c.tunnelAt(p.domain())
 	switch {
-	case c.stopped || len(p.children) > 0 || p.nego != nil:
+	case c.stopped || c.waiting || len(p.children) > 0 || p.nego != nil:
 		return
 	case !p.needed(now) || t == nil:
 		c.settle(now, p)
@@ -202,7 +214,7 @@ func (c *Core) failedAs(now clock.Instant, p *peer, s Security, reason string) {
 	if len(p.children) > 0 || c.peers[p.peerKey] != p {
 		return
 	}
-	if changed := p.reason != reason || p.state != s; changed {
+	if changed := p.reason != reason || p.state != s; changed && !p.kept() {
 		p.reason = reason
 		if p.state != s {
 			p.state, p.since = s, now
@@ -212,6 +224,11 @@ func (c *Core) failedAs(now clock.Instant, p *peer, s Security, reason string) {
 	p.attempts++
 	wait := min(firstTry<<min(p.attempts-1, 10), maxTry)
 	c.timers.Set(timerKey{kind: timerTry, peer: p}, now.Add(c.jitter(wait)))
+}
+
+// secured reports whether GRE passed both ways before an instant, by what is still there.
+func (p *peer) secured(before clock.Instant) bool {
+	return p.kept() || slices.ContainsFunc(p.children, func(ch *child) bool { return ch.sa.up <= before })
 }
 
 // crossed settles which of two IKE SAs stays where both ends began one at once: the one

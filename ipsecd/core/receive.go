@@ -61,14 +61,7 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 	}
 	m, err := packet.Parse(b)
 	if err != nil {
-		var e *packet.Error
-		if errors.As(err, &e) && e.Reason == packet.ReasonIKEv1 {
-			c.counters.IKEv1++
-			c.drop(in, DropIKEv1)
-			c.log(SeverityWarning, "IKEV1", in.Remote.Addr(), "sends IKEv1, which is not spoken here")
-			return
-		}
-		c.drop(in, DropMalformed)
+		c.refused(now, in, b, err)
 		return
 	}
 	c.trace(c.tracing.Packets, Trace{Event: TraceReceived, Remote: in.Remote, Text: m.Exchange.String()})
@@ -88,11 +81,17 @@ func (c *Core) dispatch(now clock.Instant, in RxPacket, m *packet.Message, b []b
 	}
 	sa := c.sas[own]
 	switch {
-	case sa == nil, sa.initiator == m.FromInitiator(), sa.domain() != domain{in.VRF, in.Local.Addr()}:
+	case sa == nil:
+		c.unknown(now, in, m)
+	case sa.initiator == m.FromInitiator(), sa.domain() != domain{in.VRF, in.Local.Addr()}:
 		c.drop(in, DropUnknownSA)
 	case m.Exchange == packet.IKESAInit:
 		c.initAnswer(now, in, sa, m, b)
-	case sa.peerSPI != peer || sa.in == nil || m.Encrypted == nil:
+	case sa.peerSPI != peer || sa.in == nil:
+		c.drop(in, DropUnknownSA)
+	case m.Encrypted == nil && m.Response():
+		c.hinted(now, in, sa, m)
+	case m.Encrypted == nil:
 		c.drop(in, DropUnknownSA)
 	case m.Response():
 		c.takeAnswer(now, in, sa, m, b)
@@ -120,6 +119,10 @@ func (c *Core) takeAnswer(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.M
 	sa.inAnswer = emptyReassembly
 	if err != nil {
 		c.fail(now, sa, "malformed answer")
+		return
+	}
+	if sa.state >= StateReady && packet.FindNotify(ps, packet.InvalidSyntax) != nil {
+		c.fail(now, sa, "refused: "+packet.InvalidSyntax.String())
 		return
 	}
 	r.task.answered(c, now, sa, ps)
@@ -161,6 +164,9 @@ func (c *Core) takeRequest(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.
 	} else if out = row.handle(c, now, sa, ps); !c.alive(sa) {
 		return
 	}
+	if out.end == "" && fatal(out.payloads, sa.state) {
+		out.end = "malformed request"
+	}
 	sa.answer = c.compose(sa, m.Exchange, m.MessageID, packet.FlagResponse, out.payloads)
 	sa.expectedID++
 	if sa.answer == nil {
@@ -178,8 +184,15 @@ func (c *Core) takeRequest(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.
 	c.pump(now, sa)
 }
 
-// malformed answers a request that cannot be read. Unless it is for a payload that is not
-// known, the IKE SA ends with it (RFC 7296 section 2.21.3).
+// fatal reports whether an answer ends its IKE SA at both ends without a Delete payload:
+// INVALID_SYNTAX always does, a payload that is not known in IKE_AUTH (RFC 7296 sections
+// 2.21.2 and 2.21.3).
+func fatal(ps []packet.Payload, s State) bool {
+	return packet.FindNotify(ps, packet.InvalidSyntax) != nil ||
+		s < StateReady && packet.FindNotify(ps, packet.UnsupportedCriticalPayload) != nil
+}
+
+// malformed answers a request that cannot be read.
 func malformed(err error) reply {
 	var e *packet.Error
 	if !errors.As(err, &e) {
@@ -189,11 +202,7 @@ func malformed(err error) reply {
 	if !ok {
 		return reply{end: "malformed request"}
 	}
-	out := reply{payloads: []packet.Payload{notify(kind, data...)}}
-	if kind == packet.InvalidSyntax {
-		out.end = "malformed request"
-	}
-	return out
+	return reply{payloads: []packet.Payload{notify(kind, data...)}}
 }
 
 // opened is what an encrypted message contained.
@@ -247,7 +256,7 @@ var errHead = errors.New("core: no start of a message")
 // is established it may float to port 4500, afterwards a NAT before the peer may have
 // given it another address (RFC 7296 section 2.23).
 func (c *Core) hear(now clock.Instant, in RxPacket, sa *ikeSA) {
-	sa.heard = now
+	sa.heard, sa.doubted = now, false
 	if in.Remote == sa.remote && in.Local == sa.local || sa.initiator && sa.state < StateReady {
 		return
 	}

@@ -44,7 +44,12 @@ type node struct {
 	*Core
 	name   string
 	addr   netip.Addr
-	sas    map[saKey]rib.ESP
+	sas    map[saKey]rib.ESP // in force, as a kernel has them
+	puts   []saKey           // as they came into force
+	stated map[saKey]bool    // by this life
+	seed   byte
+	lives  byte
+	config Config
 	listen map[netip.Addr]bool
 	states map[string]PeerState
 	events []string // of peers
@@ -65,13 +70,37 @@ func newRig(t testing.TB) *rig { return &rig{t: t} }
 func (r *rig) add(seed byte, cfg Config) *node {
 	i := len(r.nodes)
 	n := &node{
-		Core: New(Options{Random: suite.Repeatable{Reader: rand.NewChaCha8([32]byte{seed, byte(i)})}}), name: string(rune('a' + i)),
-		addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}), sas: map[saKey]rib.ESP{}, listen: map[netip.Addr]bool{}, states: map[string]PeerState{},
+		name: string(rune('a' + i)), addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}),
+		sas: map[saKey]rib.ESP{}, listen: map[netip.Addr]bool{}, states: map[string]PeerState{}, seed: seed, config: cfg,
 	}
 	r.nodes = append(r.nodes, n)
-	r.step(n, ConfigSet{cfg})
-	r.step(n, InterfaceChanged{rib.Interface{Name: "Tunnel0", Tunnel: &rib.Tunnel{Source: n.addr}}})
+	r.live(n)
 	return n
+}
+
+// live begins a life of a node.
+func (r *rig) live(n *node) {
+	n.lives++
+	n.Core = New(Options{Random: suite.Repeatable{Reader: rand.NewChaCha8([32]byte{n.seed, n.name[0] - 'a', n.lives - 1})}})
+	n.stated = map[saKey]bool{}
+	r.step(n, ConfigSet{n.config})
+	r.step(n, InterfaceChanged{interfaceAt(n.addr)})
+}
+
+// restart begins another life of a node, whose kernel goes on; wants are what nhrpd asks
+// for again.
+func (r *rig) restart(n *node, wants ...*node) {
+	old := slices.Clone(n.puts)
+	r.live(n)
+	r.step(n, Attached{Stale: len(old)})
+	for _, p := range wants {
+		r.secure(n, p)
+	}
+	for _, k := range old {
+		r.step(n, SAKnown{SA: keyless(n.sas[k])})
+	}
+	r.step(n, InterfacesKnown{})
+	r.step(n, SAsKnown{})
 }
 
 func (r *rig) step(n *node, in Input) {
@@ -104,12 +133,15 @@ func (r *rig) drain(n *node) {
 				r.flying = append(r.flying, &c)
 			}
 		case PutSA:
-			if err := e.SA.Check(); err != nil || e.SA.Keyless() {
-				r.t.Fatalf("%s: SA %v", n.name, err)
-			}
-			n.sas[saKey{e.SA.Destination, e.SA.SPI}] = e.SA
+			r.putSA(n, e.SA)
 		case DelSA:
-			delete(n.sas, saKey{e.Destination, e.SPI})
+			n.removeSA(saKey{e.Destination, e.SPI})
+		case EndOfReplay:
+			for _, k := range slices.Clone(n.puts) {
+				if !n.stated[k] {
+					n.removeSA(k)
+				}
+			}
 		case Listen:
 			n.listen[e.Local] = true
 		case Unlisten:
@@ -123,6 +155,28 @@ func (r *rig) drain(n *node) {
 			n.report = e.Report
 		}
 	}
+}
+
+// putSA puts an SA in force; one without keys has to be there.
+func (r *rig) putSA(n *node, e rib.ESP) {
+	k := saKey{e.Destination, e.SPI}
+	old, there := n.sas[k]
+	if err := e.Check(); err != nil || e.Keyless() && !there {
+		r.t.Fatalf("%s: SA %v %v", n.name, k, err)
+	}
+	if !there {
+		n.puts = append(n.puts, k)
+	}
+	if e.Keyless() {
+		e.CipherKey, e.IntegrityKey = old.CipherKey, old.IntegrityKey
+	}
+	n.sas[k], n.stated[k] = e, true
+}
+
+func (n *node) removeSA(k saKey) {
+	delete(n.sas, k)
+	delete(n.stated, k)
+	n.puts = slices.DeleteFunc(n.puts, func(o saKey) bool { return o == k })
 }
 
 // next makes the next thing happen that is due by the end; ok is false if there is none.
@@ -252,4 +306,46 @@ func pair(t testing.TB, a, b Config) (*rig, *node, *node) {
 
 func interfaceAt(a netip.Addr) rib.Interface {
 	return rib.Interface{Name: "Tunnel0", Tunnel: &rib.Tunnel{Source: a}}
+}
+
+// traffic has GRE pass both ways every millisecond, for a while, by the newest SA that each
+// end has for sending as the kernel does. It returns how many packets were lost.
+func (r *rig) traffic(a, b *node, d time.Duration) (lost int) {
+	type sent struct {
+		at  clock.Instant
+		to  *node
+		key saKey
+		sa  rib.ESP
+	}
+	var flying []sent
+	end := r.now.Add(d)
+	for r.now.Before(end.Add(delay)) {
+		for _, p := range [][2]*node{{a, b}, {b, a}} {
+			if i := slices.IndexFunc(p[0].puts, func(k saKey) bool { return k.dst == p[1].addr }); r.now.Before(end) && i < 0 {
+				lost++
+			} else if r.now.Before(end) {
+				k := p[0].newest(p[1].addr)
+				flying = append(flying, sent{r.now.Add(delay), p[1], k, p[0].sas[k]})
+			}
+		}
+		r.run(time.Millisecond)
+		for len(flying) > 0 && !r.now.Before(flying[0].at) {
+			f := flying[0]
+			flying = flying[1:]
+			if e, ok := f.to.sas[f.key]; !ok || e.CipherKey != f.sa.CipherKey {
+				lost++
+			}
+		}
+	}
+	return lost
+}
+
+// newest returns the SA to an address that came into force last.
+func (n *node) newest(to netip.Addr) (out saKey) {
+	for _, k := range n.puts {
+		if k.dst == to {
+			out = k
+		}
+	}
+	return out
 }

@@ -48,6 +48,8 @@ type ikeSA struct {
 	answerIn                *suite.Cipher // opens the request that answer is for
 	inRequest, inAnswer     suite.Reassembly
 	heard                   clock.Instant // when something authentic came last
+	doubted                 bool          // the peer may have lost it, and nothing authentic came since
+	nextHint                clock.Instant // until then no hint counts that it has
 	natLocal, natRemote     bool
 	fragments, intermediate bool
 	childless               bool

@@ -38,7 +38,8 @@ func (w witness) see(t testing.TB, f *flight) {
 }
 
 // schedule is one random run of two or three ends: for a while datagrams are lost, late,
-// doubled and changed while SAs are replaced, cleared and asked for. Then there is peace.
+// doubled and changed while SAs are replaced, cleared and asked for and daemons are started
+// again. Then there is peace.
 func schedule(t testing.TB, seed int) {
 	rng := rand.New(rand.NewPCG(uint64(seed), 7))
 	cfg := plain()
@@ -100,7 +101,7 @@ func schedule(t testing.TB, seed int) {
 func (r *rig) disturb(rng *rand.Rand) {
 	i := rng.IntN(len(r.nodes))
 	n, p := r.nodes[i], r.nodes[(i+1+rng.IntN(len(r.nodes)-1))%len(r.nodes)]
-	switch rng.IntN(10) {
+	switch rng.IntN(12) {
 	case 0, 1, 2:
 		r.secure(n, p)
 	case 3:
@@ -113,6 +114,12 @@ func (r *rig) disturb(rng *rand.Rand) {
 		if len(n.order) > 0 {
 			n.lifetimeDue(r.now, n.order[rng.IntN(len(n.order))])
 			r.drain(n)
+		}
+	case 7:
+		if rng.IntN(2) == 0 {
+			r.restart(n, p)
+		} else {
+			r.restart(n)
 		}
 	default:
 		for _, q := range []*node{n, p} {
