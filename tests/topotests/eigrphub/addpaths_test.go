@@ -60,6 +60,10 @@ func TestAddPaths(t *testing.T) {
 		return s.Config(lines + family("", "  eigrp stub connected\n"))
 	})
 	both := []string{left.Tunnel, right.Tunnel}
+	// With both hubs, since either may be asked where a router is, and has to know.
+	for _, hub := range hubs {
+		c.Await(hub.Knows(left, right, far), func() error { return neighbors(hub, 3) })
+	}
 	c.Await(leads(far, both...))
 
 	// The same after the hub told its table again.
