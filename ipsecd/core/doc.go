@@ -56,12 +56,44 @@
 // later (section 2.25). The responder of an exchange sends by a new child SA once the old
 // one is deleted, so that each end always has what the other sends by.
 //
+// # Another life
+//
+// When this daemon dies its SAs go on in the kernel. The next life is told of them, keeps
+// those that a tunnel is for (leftovers), and calls their peers secured at once. It knows no
+// keys of them and has no IKE SA: peers that are wanted are negotiated with anew, not all
+// at the same time, others when they come. Until it is known what there is nothing is
+// begun.
+//
+//	restarted                                peer
+//	sends and takes by the leftovers         by its child SA, of an IKE SA that is dead
+//	IKE_SA_INIT, IKE_AUTH without INITIAL_CONTACT ──▶ takes by the new SA too
+//	sends by the new one                     asks whether the old IKE SA is alive
+//	                                         sends by the new one after outboundWait, or
+//	                                         when it has found that the old one is dead
+//	the leftovers go after leaveAfter
+//
+// The responder waits because the initiator can take packets only once it has the answer;
+// that is so whenever GRE passed before. INITIAL_CONTACT is not said while there are
+// leftovers: our own peer, and strongSwan unless it has `unique = never`, would end the old
+// SAs at once, when nothing has taken their place. Without it strongSwan keeps both IKE SAs
+// (`no`, `never`), or lets the old one go ten seconds later (`replace`). A peer that wants
+// no second one (`keep`) refuses; then it is said. A strongSwan that is the responder sends
+// by the new SA at once: what it sends between its answer and our taking it is lost, which
+// nobody but it can change.
+//
+// The other end: what is sent by an IKE SA that nobody knows any more is answered by
+// INVALID_IKE_SPI, in clear, limited in rate. To who receives that it is a hint and no
+// more: it asks at once whether the peer is alive, every hintEvery at most, and gives the
+// IKE SA up after hintTries. Its child SAs then go on as leftovers for orphanLife, for their
+// other end seems to be there, and a new IKE SA is negotiated. When an IKE SA without a hint
+// gets no answer, its child SAs end with it; the peer is lost if there are no others.
+//
 // # Not here
 //
 // Additional key exchanges when SAs are replaced (IKE_FOLLOWUP_KE): those of a proposal
 // are left out then if they are optional, and an IKE SA that may not be without them ends
 // with its lifetime and is negotiated anew. Certificates, and with them profiles of other methods than pre-shared keys, which are
 // not used; reauthentication; marks for peers behind one NAT; EAP, configuration
-// payloads, IP compression, MOBIKE, redirection; tunnel mode. SAs of an earlier life are
-// not taken over. Notifications are not sent to whom there is no IKE SA with.
+// payloads, IP compression, MOBIKE, redirection; tunnel mode. INVALID_SPI is neither
+// sent nor looked at.
 package core

@@ -30,7 +30,8 @@ type TxPacket struct {
 	Packet []byte // UDP payload, on port 4500 with the marker; the receiver of the effect owns it
 }
 
-// PutSA states an SA; putting it again under its key changes its lifetime or ports.
+// PutSA states an SA; putting it again under its key changes its lifetime or ports. One
+// without keys is of an earlier life, and is to be kept (rib.SA).
 type PutSA struct{ SA rib.ESP }
 
 // DelSA withdraws an SA.
@@ -64,7 +65,8 @@ const (
 	SecurityLost                  // they did, and do no more: what rests on it goes at once
 )
 
-// EndOfReplay says that everything was stated that this life wants.
+// EndOfReplay says that everything was stated that this life wants of what an earlier one
+// left; the rest goes. It follows SAsKnown, ConfigSet and InterfacesKnown.
 type EndOfReplay struct{}
 
 // Severity is a syslog severity (RFC 5424 section 6.2.1).

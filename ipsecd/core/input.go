@@ -34,7 +34,8 @@ type RxPacket struct {
 type Tick struct{}
 
 // Attached says that a session to zebra opened. Stale is the number of objects of an
-// earlier life of this daemon that still protect traffic; SAKnown tells which.
+// earlier life of this daemon that still protect traffic; SAKnown tells which. If there are
+// any, nothing is begun until they are known.
 type Attached struct{ Stale int }
 
 // SAKnown tells of an SA that is in force in the kernel, without its keys, and what it
