@@ -36,6 +36,8 @@ type entry struct {
 	saveKey    string              // of SaveEntry; "" if it was not saved
 	saved      saved               // what was said by that
 	shaped     netip.Addr          // where no more goes than its policy allows; zero if it has none
+	rests      netip.Addr          // where packets have to pass for its sake, on a protected tunnel; zero if nowhere
+	unmet      bool                // a station that packets did not pass to so far
 	multicast  netip.Addr          // where multicast goes for its sake; zero if nowhere
 	told       map[netip.Addr]told // who was told of it, by protocol address
 	ask        *asking             // until it is resolved; nil for what needs no resolution
@@ -153,6 +155,7 @@ func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason
 	c.dropShortcut(e)
 	c.countResolved(e, false)
 	c.unrest(e)
+	c.placePeer(e, true)
 	c.placeMulticast(e, true)
 	c.placeShaper(e, true)
 	c.dropNeighbor(e)
@@ -162,7 +165,7 @@ func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason
 	case e.flags&FlagRegistered != 0:
 		c.logClient(e, "NHRP_NHC_DOWN", "is DOWN", reason)
 		c.stationChanged(now, e.iface, e.target.Addr())
-	case resolved && e.flags&FlagNexthop != 0:
+	case resolved && e.flags&FlagNexthop != 0 && !e.unmet:
 		c.logPeer(e, "NHRP_NHP_DOWN", "is DOWN", reason)
 	}
 }

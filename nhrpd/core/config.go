@@ -49,7 +49,12 @@ type InterfaceConfig struct {
 
 	Holdtime            time.Duration // `ip nhrp holdtime`; 0: DefaultHoldtime
 	RegistrationTimeout time.Duration // `ip nhrp registration timeout`; 0: a third of the holding time
-	RegisterUnique      bool          // register with the uniqueness bit: off in IOS-XE 17 and under `registration no-unique`
+	// Identities say which identity may register which addresses (`ip nhrp registration
+	// identity`); with RequireIdentity no others are registered.
+	Identities      []IdentityBinding
+	RequireIdentity bool
+
+	RegisterUnique bool // register with the uniqueness bit: off in IOS-XE 17 and under `registration no-unique`
 
 	Maps             []StaticMap  // `ip nhrp map ADDR [MASK] NBMA`
 	MulticastMaps    []netip.Addr // `ip nhrp map multicast NBMA`
@@ -142,7 +147,7 @@ func DefaultInterfaceConfig(name string, family rib.Family) InterfaceConfig {
 func (c InterfaceConfig) Equal(o InterfaceConfig) bool {
 	return c.Name == o.Name && c.Family == o.Family && c.NetworkID == o.NetworkID &&
 		c.Authentication == o.Authentication && c.Holdtime == o.Holdtime &&
-		c.RegistrationTimeout == o.RegistrationTimeout && c.RegisterUnique == o.RegisterUnique &&
+		c.RegistrationTimeout == o.RegistrationTimeout && slices.Equal(c.Identities, o.Identities) && c.RequireIdentity == o.RequireIdentity && c.RegisterUnique == o.RegisterUnique &&
 		slices.Equal(c.Maps, o.Maps) && slices.Equal(c.MulticastMaps, o.MulticastMaps) &&
 		c.MulticastDynamic == o.MulticastDynamic && slices.Equal(c.NHSs, o.NHSs) &&
 		slices.Equal(c.Clusters, o.Clusters) && c.Fallback == o.Fallback && c.ServerOnly == o.ServerOnly && c.IfState == o.IfState && c.Group == o.Group && slices.Equal(c.GroupMaps, o.GroupMaps) &&

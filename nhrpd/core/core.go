@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
@@ -37,11 +38,15 @@ type Core struct {
 
 	routes     map[routeKey]*route
 	relays     map[relayKey]*relay
-	nexts      map[nextKey]map[*relay]bool // the relays, by the station that they went to
-	shortcuts  map[rib.Key]*entry          // as stated
-	hairpins   map[hairpinKey]int          // instances that want to hear of hairpins
-	uses       map[string]int              // entries whose use matters, by tunnel
-	redirected map[pair]redirected         // when who was told of it
+	nexts      map[nextKey]map[*relay]bool     // the relays, by the station that they went to
+	shortcuts  map[rib.Key]*entry              // as stated
+	hairpins   map[hairpinKey]int              // instances that want to hear of hairpins
+	uses       map[string]int                  // entries whose use matters, by tunnel
+	peerTable  map[string]map[netip.Addr]*peer // other ends, by tunnel and NBMA address
+	peerCount  int
+	touched    map[*peer]bool      // in this step
+	heldCount  int                 // packets that wait for peers
+	redirected map[pair]redirected // when who was told of it
 	other      Counters
 	tracing    bool           // Tracing: the events of every packet as well
 	in         packet.Message // decoded anew for each packet
@@ -88,6 +93,8 @@ func New(o Options) *Core {
 		shortcuts:  make(map[rib.Key]*entry),
 		hairpins:   make(map[hairpinKey]int),
 		uses:       make(map[string]int),
+		peerTable:  make(map[string]map[netip.Addr]*peer),
+		touched:    make(map[*peer]bool),
 		redirected: make(map[pair]redirected),
 	}
 }
@@ -107,6 +114,8 @@ const (
 	timerRenew                          // entry: a request to renew it was not answered
 	timerKeepalive                      // entry: the station is to be asked whether it is there
 	timerFallback                       // server: enough better ones were connected for long enough
+	timerHeld                           // peer: a packet that waits for it is too old
+	timerSilence                        // peer: nobody speaks for it any more
 )
 
 type timerKey struct {
@@ -115,11 +124,18 @@ type timerKey struct {
 	server *server
 	purge  *purging
 	route  *route
+	peer   *peer
 }
 
 // Step implements sm.Machine.
 func (c *Core) Step(now clock.Instant, in Input) {
 	c.tick(now)
+	c.handle(now, in)
+	c.settlePeers(now)
+}
+
+// handle does what an input asks for.
+func (c *Core) handle(now clock.Instant, in Input) {
 	switch in := in.(type) {
 	case RxPacket:
 		c.receive(now, in)
@@ -147,6 +163,8 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		c.hairpin(now, in)
 	case PeersUsed:
 		c.peersUsed(now, in)
+	case PeerSecured:
+		c.peerSecured(now, in)
 	case NameResolved:
 		c.nameResolved(now, in)
 	case Clear:
@@ -205,6 +223,10 @@ func (c *Core) tick(now clock.Instant) {
 			c.renewDue(now, key.entry)
 		case timerKeepalive:
 			c.keepaliveDue(now, key.entry)
+		case timerHeld:
+			c.heldDue(now, key.peer)
+		case timerSilence:
+			c.silenceDue(now, key.peer)
 		}
 	}
 }

@@ -34,6 +34,7 @@ const (
 	DropErrorLimit                 // error indication not sent: over the limit of its destination
 	DropEncode                     // not sent: cannot be encoded (too long)
 	DropNoShortcut                 // Traffic Indication where shortcuts are off, or have no use
+	DropNotSecured                 // not sent: packets do not pass to the other end of the protected tunnel
 	DropParser                     // the decoder failed on it in a way that it must not
 	numDropReasons
 )
@@ -64,6 +65,7 @@ var dropNames = [numDropReasons]string{
 	DropErrorLimit:      "error indication limit",
 	DropEncode:          "cannot be encoded",
 	DropNoShortcut:      "no shortcuts here",
+	DropNotSecured:      "peer not secured",
 	DropParser:          "fault of the decoder",
 }
 

@@ -83,6 +83,19 @@ type WatchUse struct{ Interface string }
 // UnwatchUse takes a WatchUse back.
 type UnwatchUse struct{ Interface string }
 
+// WantPeer asks for another end of a protected tunnel to be secured, and to be told of
+// that by PeerSecured. It is stated once for a tunnel and address.
+type WantPeer struct {
+	Interface string
+	NBMA      netip.Addr
+}
+
+// UnwantPeer takes a WantPeer back: nothing rests on that end any more.
+type UnwantPeer struct {
+	Interface string
+	NBMA      netip.Addr
+}
+
 // PutShortcut states a next-hop override: a prefix is sent to another station of the
 // cloud directly, whatever the routing protocol's next hop is.
 type PutShortcut struct{ Override rib.Override }
@@ -169,6 +182,8 @@ func (WatchHairpins) effect()    {}
 func (UnwatchHairpins) effect()  {}
 func (WatchUse) effect()         {}
 func (UnwatchUse) effect()       {}
+func (WantPeer) effect()         {}
+func (UnwantPeer) effect()       {}
 func (PutShortcut) effect()      {}
 func (DelShortcut) effect()      {}
 func (SaveEntry) effect()        {}

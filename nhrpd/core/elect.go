@@ -12,10 +12,12 @@ import (
 // that lead by way of one.
 func (c *Core) serversChanged(now clock.Instant, i *iface) {
 	c.elect(now, i)
+	c.placeServers(i)
 	c.syncMulticast(i)
 	c.syncShapers(i)
 	c.placeLine(i.key.name)
 	c.askAgain(now, i)
+	c.restateWays(i)
 }
 
 // elect decides which servers are registered with: all of a cluster, or of one with

@@ -38,6 +38,7 @@ type iface struct {
 
 	cache      cache
 	neighbors  map[netip.Addr]neighbor // stated, by protocol address
+	peers      map[netip.Addr]*peer    // other ends, by NBMA address; both families share them
 	servers    []*server               // sorted by protocol address
 	multicast  multicastBasis          // as stated
 	shapers    shaperBasis             // as stated
@@ -91,7 +92,7 @@ func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConf
 	i := c.ifaces[key]
 	if i == nil {
 		i = &iface{
-			key: key, cfg: cfg, neighbors: make(map[netip.Addr]neighbor), renewals: make(map[uint32]*entry), probes: make(map[uint32]*entry),
+			key: key, cfg: cfg, neighbors: make(map[netip.Addr]neighbor), peers: c.peersOf(key.name), renewals: make(map[uint32]*entry), probes: make(map[uint32]*entry),
 		}
 		c.ifaces[key] = i
 		at, _ := slices.BinarySearchFunc(c.order, key, func(i *iface, k ifaceKey) int { return i.key.compare(k) })
@@ -109,6 +110,9 @@ func (c *Core) configureIface(now clock.Instant, key ifaceKey, cfg InterfaceConf
 		old.RegisterUnique != cfg.RegisterUnique || old.Authentication != cfg.Authentication || old.Group != cfg.Group
 	c.placeResolution(now, i)
 	c.syncServers(now, i, again)
+	if !slices.Equal(old.Identities, cfg.Identities) || old.RequireIdentity != cfg.RequireIdentity {
+		c.dropMisbound(now, i)
+	}
 	if !slices.Equal(old.SummaryMaps, cfg.SummaryMaps) {
 		c.recheckLocal(now, i)
 	}
@@ -134,6 +138,7 @@ func (c *Core) removeIface(now clock.Instant, i *iface) {
 	c.watchMisses(i, false)
 	c.watchUse(i, false)
 	c.dropPurges(i)
+	c.unhold(i)
 	c.dropRelays(i)
 	c.countHairpins(hairpinKey{i.key.name, i.hairpins}, -1)
 	delete(c.ifaces, i.key)
@@ -176,6 +181,9 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 
 	if was.multipoint != i.multipoint || moved {
 		c.restateNeighbors(i)
+	}
+	if was.secures() != i.secures() || was.protected() != i.protected() {
+		c.protectionChanged(now, i, &was)
 	}
 	c.dropOwn(now, i)
 	c.dropLocal(now, i)
@@ -295,13 +303,48 @@ func (e *entry) station() netip.Addr {
 
 // wantNeighbor states the neighbour of an entry, or its new NBMA address.
 func (c *Core) wantNeighbor(e *entry) {
+	c.placePeer(e, false)
 	a := e.station()
 	n := e.iface.neighbors[a]
-	if !a.IsValid() || n.owner != nil && (n.owner != e || n.nbma == e.nbma) {
+	if !a.IsValid() || n.owner != nil && n.owner != e {
 		return
 	}
-	e.iface.neighbors[a] = neighbor{e.nbma, e}
-	c.emit(PutNeighbor{rib.Neighbor{Interface: e.iface.key.name, Addr: a, NBMA: e.nbma}})
+	way := e.way()
+	switch {
+	case way == n.nbma:
+	case !way.IsValid():
+		c.dropNeighbor(e)
+	default:
+		e.iface.neighbors[a] = neighbor{way, e}
+		c.emit(PutNeighbor{rib.Neighbor{Interface: e.iface.key.name, Addr: a, NBMA: way}})
+	}
+}
+
+// way returns where packets to the station of an entry go: to the station. Where that is
+// not secured yet, packets would be lost, so they go by way of a server. Configured
+// stations have no other way.
+func (e *entry) way() netip.Addr {
+	i := e.iface
+	if e.kind == EntryStatic || i.secured(e.nbma) {
+		return e.nbma
+	}
+	if s := i.bestServer(e.nbma); s != nil && e.resolved() && i.secured(s.nbma) {
+		return s.nbma
+	}
+	return netip.Addr{}
+}
+
+// restateWays follows a change of the servers: stations that are not secured yet are
+// reached by way of one.
+func (c *Core) restateWays(i *iface) {
+	if !i.protected() || !i.multipoint {
+		return
+	}
+	for _, e := range i.cache.sorted() {
+		if e.kind != EntryStatic && !i.secured(e.nbma) && e.station().IsValid() {
+			c.wantNeighbor(e)
+		}
+	}
 }
 
 // dropNeighbor takes the neighbour of an entry back.

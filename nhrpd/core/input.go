@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -89,6 +90,15 @@ type PeersUsed struct {
 	NBMA      []netip.Addr
 }
 
+// PeerSecured says how far another end of a protected tunnel is secured (lib/protection).
+// It is heard of after WantPeer, and of peers that began themselves. A State whose
+// Security is 0 takes back what was said.
+type PeerSecured struct {
+	Interface string
+	NBMA      netip.Addr
+	State     protection.State
+}
+
 // Clear removes dynamic entries (`clear ip nhrp`), counters, or both; or it ends
 // sessions with peers (`clear dmvpn session`): what was learnt of them is
 // forgotten, and servers are registered with anew. Static entries stay.
@@ -138,6 +148,7 @@ func (NeighborMiss) input()     {}
 func (NextHopChanged) input()   {}
 func (Hairpin) input()          {}
 func (PeersUsed) input()        {}
+func (PeerSecured) input()      {}
 func (Clear) input()            {}
 func (Query) input()            {}
 func (Tracing) input()          {}

@@ -12,12 +12,14 @@ import (
 
 // Beside its entries, a core has a later life know who believes what it said: the
 // stations that were told of an entry, and those whose requests were passed on. What
-// ceased to be true while nobody was there is then taken back.
+// ceased to be true while nobody was there is then taken back. Of peers on protected
+// tunnels it has it know since when they are secured: entries do not outlive that.
 
 // The first octet of the SaveEntry.Data of memos; that of entries is saveVersion.
 const (
 	memoTold  = 0x11
 	memoRelay = 0x12
+	memoPeer  = 0x13
 )
 
 // memo is a memo that was read. Which fields are in use depends on the kind.

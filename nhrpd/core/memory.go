@@ -25,6 +25,7 @@ type replay struct {
 
 	restored map[ifaceKey][]restored // entries that wait for their interface
 	memos    map[ifaceKey][]memo     // what goes with them
+	peers    map[peerKey]uint32      // with which generation peers were secured
 	count    int                     // of both
 }
 
@@ -92,8 +93,9 @@ func (c *Core) endReplay(clock.Instant) {
 	for _, key := range keys {
 		c.emit(ForgetEntry{key})
 	}
-	r.memos = nil
+	r.memos, r.peers = nil, nil
 	r.restored, r.count = nil, 0
+	c.touchPeers()
 	c.trace(Trace{Event: TraceReplayEnded})
 	c.emit(EndOfReplay{})
 }
@@ -167,7 +169,11 @@ func appendString(b []byte, s string) []byte {
 // restore takes an entry of an earlier life. It is put back when its interface
 // is known and configured; at once, if it is.
 func (c *Core) restore(now clock.Instant, in RestoreEntry) {
-	if len(in.Data) > 0 && in.Data[0] != saveVersion {
+	switch {
+	case len(in.Data) > 0 && in.Data[0] == memoPeer:
+		c.restorePeer(now, in)
+		return
+	case len(in.Data) > 0 && in.Data[0] != saveVersion:
 		c.restoreMemo(now, in)
 		return
 	}
@@ -239,7 +245,7 @@ func (c *Core) restorePending(now clock.Instant, i *iface) {
 		if n, ok := i.neighbors[e.target.Addr()]; have == nil && ok && e.target.IsSingleIP() {
 			have = n.owner // the station of a map with a mask
 		}
-		if x.expires <= now || have != nil || i.own(e.nextHop) || !i.carries(e.nbma) || i.cache.dynamic >= MaxEntries {
+		if x.expires <= now || have != nil || i.own(e.nextHop) || !i.carries(e.nbma) || i.cache.dynamic >= MaxEntries || c.outlived(i, e.nbma) {
 			if have == nil || have.saveKey == "" {
 				c.emit(ForgetEntry{x.key})
 			}

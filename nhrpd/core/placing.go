@@ -139,6 +139,7 @@ func mapped(maps []StaticMap, a netip.Addr) (nbma netip.Addr) {
 // removeServer takes the registration back and forgets the server.
 func (c *Core) removeServer(now clock.Instant, s *server) {
 	c.deregister(now, s)
+	c.usePeer(s.iface, &s.rests, netip.Addr{})
 	c.timers.Clear(timerKey{kind: timerSend, server: s})
 	c.timers.Clear(timerKey{kind: timerResolve, server: s})
 	c.timers.Clear(timerKey{kind: timerFallback, server: s})

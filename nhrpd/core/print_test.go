@@ -62,6 +62,10 @@ func (w *world) effect(e core.Effect) {
 		w.Printf("put shortcut vrf=%q %v %s %s distance %d", o.VRF, o.Prefix, hop, o.NextHop.Interface, o.Distance)
 	case core.DelShortcut:
 		w.Printf("del shortcut vrf=%q %v", e.Key.VRF, e.Key.Prefix)
+	case core.WantPeer:
+		w.Printf("want peer %s %v", e.Interface, e.NBMA)
+	case core.UnwantPeer:
+		w.Printf("unwant peer %s %v", e.Interface, e.NBMA)
 	case core.SaveEntry:
 		w.saved[e.Key] = saved{e.Data, w.Now}
 		w.Printf("save %s", e.Key)
@@ -235,6 +239,9 @@ func (w *world) report(r core.Report) {
 		for _, i := range r.Interfaces {
 			w.Printf("%s/%d %v up=%v addr %s source %s multipoint=%v nbma-peers %d", i.Interface, i.Family, i.Role, i.Up, addr(i.Addr),
 				addr(i.Source), i.Mode == rib.TunnelGREMultipoint, i.NBMAPeers)
+			for _, s := range i.Sessions {
+				w.Printf("  session %v %v %v generation %d identity %q reason %q wanted=%v held %d", s.NBMA, s.Security, s.Since, s.Generation, s.Identity, s.Reason, s.Wanted, s.Held)
+			}
 			for _, p := range i.Peers {
 				group := ""
 				if p.Group != "" {

@@ -92,6 +92,7 @@ type purging struct {
 	id      uint32
 	retry   time.Duration // nominal interval that is armed
 	until   clock.Instant // nothing is left to be purged from then on
+	rests   netip.Addr    // where packets have to pass for its sake, on a protected tunnel; zero if nowhere
 }
 
 // purge takes back what others were told of an entry that is not true any more
@@ -125,6 +126,7 @@ func (c *Core) startPurge(now clock.Instant, i *iface, station, nbma netip.Addr,
 		i.purges = make(map[uint32]*purging)
 	}
 	i.purges[p.id] = p
+	c.usePeer(i, &p.rests, nbma)
 	c.sendPurge(now, p)
 	c.timers.Set(timerKey{kind: timerPurge, purge: p}, now.Add(c.jitter(p.retry)))
 }
@@ -143,7 +145,7 @@ func (c *Core) sendPurge(now clock.Instant, p *purging) {
 // the same Request ID until the information is over anyway.
 func (c *Core) purgeDue(now clock.Instant, p *purging) {
 	if p.retry >= lastPurge || p.until <= now || !p.iface.ready {
-		delete(p.iface.purges, p.id)
+		c.endPurge(p)
 		return
 	}
 	p.retry *= 2
@@ -160,7 +162,7 @@ func (c *Core) farewell(now clock.Instant, i *iface) {
 	}
 	own := hostPrefix(i.addr.Addr())
 	for _, e := range i.cache.sorted() {
-		if e.resolved() && e.flags&FlagNexthop != 0 && !i.serverBehind(e.nbma) && !i.purgesFrom(e.target.Addr(), own) {
+		if e.resolved() && e.flags&FlagNexthop != 0 && i.secured(e.nbma) && !i.serverBehind(e.nbma) && !i.purgesFrom(e.target.Addr(), own) {
 			c.startPurge(now, i, e.target.Addr(), e.nbma, own, e.expires)
 		}
 	}
@@ -181,7 +183,7 @@ func (i *iface) purgesFrom(station netip.Addr, p netip.Prefix) bool {
 func (c *Core) dropPurges(i *iface) {
 	// unordered: nothing is emitted
 	for _, p := range i.purges {
-		c.timers.Clear(timerKey{kind: timerPurge, purge: p})
+		c.endPurge(p)
 	}
 	i.purges = nil
 }
@@ -199,8 +201,14 @@ func (c *Core) purgeReply(now clock.Instant, i *iface, in RxPacket) {
 		c.drop(i, in, DropUnexpectedReply)
 		return
 	}
+	c.endPurge(p)
+}
+
+// endPurge forgets a Purge Request.
+func (c *Core) endPurge(p *purging) {
 	c.timers.Clear(timerKey{kind: timerPurge, purge: p})
-	delete(i.purges, p.id)
+	c.usePeer(p.iface, &p.rests, netip.Addr{})
+	delete(p.iface.purges, p.id)
 }
 
 // purgeRequest discards what a station takes back, and confirms it unless the N

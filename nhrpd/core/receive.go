@@ -91,7 +91,7 @@ func (c *Core) dispatch(now clock.Instant, i *iface, in RxPacket) {
 		}
 		if m.Type == packet.PurgeRequest {
 			c.purgeRequest(now, i, in)
-		} else {
+		} else if !i.bound() || !i.protected() || i.secured(in.NBMA) || !c.unsecuredRegistration(now, i, in) {
 			c.registrationRequest(now, i, in)
 		}
 	case packet.ResolutionRequest:

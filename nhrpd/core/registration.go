@@ -30,15 +30,21 @@ func (c *Core) registrationRequest(now clock.Instant, i *iface, in RxPacket) {
 	client := i.clientNBMA(m, in.NBMA)
 	for k := range m.CIEs {
 		cie := &m.CIEs[k]
-		cie.Code = c.registerCIE(now, i, client, cie, unique)
+		why := i.misbound(client, registrant(cie.Protocol, m.SrcProtocol))
+		if cie.Code = packet.CodeAdministrativelyProhibited; why == "" {
+			cie.Code = c.registerCIE(now, i, client, cie, unique)
+		}
 		if cie.Code != packet.CodeSuccess {
 			cie.HoldingTime = 0 // MUST be 0 on a NAK (section 5.2.0.1)
 			i.counters.Drops[refusalReason(cie.Code)]++
 			c.trace(Trace{
 				Event: TraceRefused, Interface: i.key.name, Peer: m.SrcProtocol, NBMA: client, Code: uint16(cie.Code),
-				RequestID: m.RequestID,
+				RequestID: m.RequestID, Reason: why,
 			})
-			c.logError(now, i, client, m.Type, cie.Code.String(), uint16(cie.Code))
+			if why == "" {
+				why = cie.Code.String()
+			}
+			c.logError(now, i, client, m.Type, why, uint16(cie.Code))
 		}
 	}
 	m.Type, m.HopCount = packet.RegistrationReply, replyHops

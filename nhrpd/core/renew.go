@@ -165,6 +165,10 @@ func (c *Core) keepaliveDue(now clock.Instant, e *entry) {
 	if i.cfg.Keepalive <= 0 || !i.ready || !i.resolves() {
 		return
 	}
+	if !i.secured(e.nbma) {
+		c.timers.Set(timerKey{kind: timerKeepalive, entry: e}, now.Add(i.cfg.Keepalive))
+		return // nothing leads there yet
+	}
 	if e.probe != 0 {
 		delete(i.probes, e.probe)
 		e.probe = 0

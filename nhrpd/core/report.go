@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -368,6 +369,20 @@ type InterfacePeers struct {
 	NBMAPeers    int // distinct NBMA addresses
 	Peers        []Peer
 	Servers      []NHSEntry
+	Protection   string    // IPsec profile that protects the tunnel; "" for none
+	Sessions     []Session // other ends that are to be secured, or are; by NBMA address
+}
+
+// Session is what is known of how another end of a protected tunnel is secured.
+type Session struct {
+	NBMA       netip.Addr
+	Security   protection.Security // 0: nothing is known
+	Since      time.Duration       // in this state
+	Generation uint32              // how often it came up
+	Identity   string              // of the peer; "" if it is not authenticated
+	Reason     string              // why it is not up
+	Wanted     bool                // something rests on it
+	Held       int                 // packets that wait for it
 }
 
 // PeerReport is the DMVPN view.

@@ -123,6 +123,7 @@ func (c *Core) ask(now clock.Instant, e *entry) {
 		e.troubled(now, "No Next Hop Server responds")
 		e.kind, e.flags = EntryIncomplete, FlagNegative
 		e.nextHop, e.nbma, e.since = netip.Addr{}, netip.Addr{}, now
+		c.placePeer(e, false)
 		c.dropNeighbor(e)
 		c.live(now, e, negativeLife)
 		return
@@ -334,8 +335,15 @@ func (c *Core) resolved(now clock.Instant, e *entry, b binding) {
 	c.placed(now, e)
 	c.trace(Trace{Event: TraceResolved, Interface: e.iface.key.name, Peer: e.target.Addr(), NBMA: e.nbma, RequestID: e.requestID})
 	if fresh {
-		c.logPeer(e, "NHRP_NHP_UP", "is UP", "Resolution Reply")
+		c.peerFound(e, "Resolution Reply")
 		c.keepAlive(now, e)
+	}
+}
+
+// peerFound tells of a station that was resolved: once packets pass to it.
+func (c *Core) peerFound(e *entry, reason string) {
+	if e.unmet = !e.iface.secured(e.nbma); !e.unmet {
+		c.logPeer(e, "NHRP_NHP_UP", "is UP", reason)
 	}
 }
 

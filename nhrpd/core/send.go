@@ -16,7 +16,7 @@ const (
 )
 
 // send fills in what every packet of an instance has, encodes it and emits it,
-// unless that would exceed max-send.
+// unless that would exceed max-send. To who is not secured it is sent later, if at all.
 func (c *Core) send(now clock.Instant, i *iface, to netip.Addr, m *packet.Message, o origin) {
 	m.Protocol = i.protocol()
 	if o == sendOwn {
@@ -24,6 +24,10 @@ func (c *Core) send(now clock.Instant, i *iface, to netip.Addr, m *packet.Messag
 		if !m.Type.IsReply() {
 			m.SrcNBMA = i.source
 		}
+	}
+	if !i.secured(to) {
+		c.hold(now, i, to, m, o)
+		return
 	}
 	if !i.take(now) {
 		c.unsent(i, to, m, DropMaxSend)
@@ -34,6 +38,12 @@ func (c *Core) send(now clock.Instant, i *iface, to netip.Addr, m *packet.Messag
 		c.unsent(i, to, m, DropEncode)
 		return
 	}
+	c.transmit(i, to, m, b, o)
+}
+
+// transmit emits a packet that was encoded. Of the message only its type, its Request ID
+// and its addresses need be there.
+func (c *Core) transmit(i *iface, to netip.Addr, m *packet.Message, b []byte, o origin) {
 	if o == sendForwarded {
 		i.counters.Forwarded[m.Type]++
 		c.tracePacket(TraceForwarded, i, to, m)

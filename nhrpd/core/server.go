@@ -39,9 +39,11 @@ type server struct {
 	served    bool          // it accepted a registration at this NBMA address, and refused none since
 	surplus   bool          // connected, though enough better ones are
 	surplusAt clock.Instant // since when
+	rests     netip.Addr    // where packets have to pass for its sake, on a protected tunnel; zero if nowhere
 
 	requestID uint32
 	pending   bool          // requestID has no answer of any kind yet
+	unsent    bool          // requestID waits for the server to be secured
 	retry     time.Duration // nominal interval that is armed; 0: the period is armed, or nothing
 
 	sent, failed, received uint64
@@ -73,9 +75,13 @@ func (c *Core) stopServer(now clock.Instant, s *server, reason string) {
 	s.announced = false
 }
 
-// register sends a new request at once.
+// register sends a new request at once, or the one that waits for the server to be
+// secured.
 func (c *Core) register(now clock.Instant, s *server) {
-	s.requestID, s.pending, s.retry = c.nextRequestID(), true, firstRetry
+	if !s.pending || !s.unsent {
+		s.requestID = c.nextRequestID()
+	}
+	s.pending, s.retry = true, firstRetry
 	c.sendRegistration(now, s)
 	c.armRetry(now, s)
 }
@@ -88,7 +94,9 @@ func (c *Core) serverDue(now clock.Instant, s *server) {
 		return
 	}
 	if s.pending {
-		s.failed++ // a refusal was counted when it came
+		if !s.unsent {
+			s.failed++ // a refusal was counted when it came
+		}
 	} else {
 		s.requestID, s.pending = c.nextRequestID(), true
 	}
@@ -127,6 +135,9 @@ func (c *Core) jitter(d time.Duration) time.Duration {
 // with the server's own binding, to which the server adds how it sees the client.
 func (c *Core) sendRegistration(now clock.Instant, s *server) {
 	i := s.iface
+	if s.unsent = !i.secured(s.nbma); s.unsent {
+		return // as soon as it is
+	}
 	own := i.addr.Addr()
 	cie := packet.CIE{PrefixLength: uint8(own.BitLen()), MTU: uint16(min(i.link.MTU, 0xffff)), HoldingTime: seconds(i.cfg.Holdtime)}
 	m := packet.Message{
@@ -296,7 +307,7 @@ func (c *Core) deregister(now clock.Instant, s *server) {
 	i := s.iface
 	client := s.registered
 	s.registered = netip.Addr{}
-	if !client.IsValid() || !i.ready {
+	if !client.IsValid() || !i.ready || !i.secured(s.nbma) {
 		return
 	}
 	m := packet.Message{

@@ -225,7 +225,7 @@ func (c *Core) learnPeer(now clock.Instant, i *iface, station, nbma, claimed net
 	}
 	c.placed(now, e)
 	if up {
-		c.logPeer(e, "NHRP_NHP_UP", "is UP", "Resolution")
+		c.peerFound(e, "Resolution")
 		c.keepAlive(now, e)
 	}
 	return true
@@ -242,7 +242,7 @@ func window(holdtime time.Duration) time.Duration {
 func (c *Core) stateShortcut(e *entry) {
 	i := e.iface
 	e.flags &^= FlagRIB | FlagNHO
-	if !i.cfg.Shortcut || !i.multipoint || !e.resolved() || e.target.Addr().IsLinkLocalUnicast() || e.asked.IsValid() && (e.route == nil || !e.route.known) {
+	if !i.cfg.Shortcut || !i.multipoint || !e.resolved() || !i.secured(e.nbma) || e.target.Addr().IsLinkLocalUnicast() || e.asked.IsValid() && (e.route == nil || !e.route.known) {
 		c.dropShortcut(e)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/protection"
 )
 
 // answer makes the report that a query asks for.
@@ -144,9 +145,10 @@ func (c *Core) peers(now clock.Instant, i *iface) InterfacePeers {
 	r := InterfacePeers{
 		Interface: i.key.name, Family: i.key.family, NetworkID: i.cfg.NetworkID, Known: i.linked, Up: i.ready, Subnet: i.addr,
 		AdminUp: i.link.AdminUp, LineUp: i.link.Up, LineControl: i.cfg.IfState, Addr: i.addr.Addr(), VRF: i.link.VRF,
-		Source: i.source, Destination: i.dest, Servers: c.serverEntries(now, i),
+		Source: i.source, Destination: i.dest, Servers: c.serverEntries(now, i), Sessions: i.sessions(now),
 	}
 	if t := i.link.Tunnel; t != nil {
+		r.Protection = t.Protection
 		r.Mode, r.TransportVRF, r.SourceFrom, r.HasKey, r.Key = t.Mode, t.VRF, t.SourceInterface, t.HasKey, t.Key
 	}
 	registered := false
@@ -207,9 +209,45 @@ func (i *iface) peer(now clock.Instant, e *entry) Peer {
 	case e.flags&FlagRIB != 0:
 		p.Attributes += "T1"
 	}
+	i.secureState(now, e, &p)
 	if !i.ready {
 		p.State = PeerInterface
 	}
 	p.Since = max(p.Since, time.Duration(0))
 	return p
+}
+
+// secureState has a row name the layer below NHRP that is stuck, where one is.
+func (i *iface) secureState(now clock.Instant, e *entry, row *Peer) {
+	if !i.protected() || e.kind == EntryLocal {
+		return
+	}
+	p := i.peers[e.nbma]
+	switch {
+	case p == nil || p.said.Security == 0:
+		row.State = PeerIKE
+	case p.said.Security == protection.Up && p.up:
+		return
+	case p.said.Security == protection.IPsec:
+		row.State, row.Since = PeerIPsec, now.Sub(p.since)
+	default:
+		row.State, row.Since = PeerIKE, now.Sub(p.since)
+	}
+}
+
+// sessions lists the other ends of a protected tunnel.
+func (i *iface) sessions(now clock.Instant) []Session {
+	if !i.protected() {
+		return nil
+	}
+	var all []Session
+	// unordered: sorted below
+	for _, p := range i.peers {
+		if p.wanted || p.said.Security != 0 {
+			all = append(all, Session{NBMA: p.key.nbma, Security: p.said.Security, Since: now.Sub(p.since), Generation: p.said.Generation,
+				Identity: p.said.Identity, Reason: p.said.Reason, Wanted: p.wanted, Held: len(p.waiting)})
+		}
+	}
+	slices.SortFunc(all, func(a, b Session) int { return a.NBMA.Compare(b.NBMA) })
+	return all
 }

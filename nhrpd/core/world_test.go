@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/nhrpd/core"
@@ -86,6 +87,14 @@ func (w *world) Command(line string) {
 			in.NBMA = append(in.NBMA, netip.MustParseAddr(s))
 		}
 		w.Step(in)
+	case "secured": // secured IF NBMA {ike|ipsec|up|lost|silent} [generation=N] [id=IDENTITY] [why=REASON]
+		in := core.PeerSecured{Interface: a.Word(1), NBMA: netip.MustParseAddr(a.Word(2))}
+		in.State = protection.State{Generation: uint32(a.Number("generation", 1)), Identity: a.Get("id", ""), Reason: strings.ReplaceAll(a.Get("why", ""), "_", " ")}
+		in.State.Security = map[string]protection.Security{"ike": protection.IKE, "ipsec": protection.IPsec, "up": protection.Up, "lost": protection.Lost}[a.Word(3)]
+		if in.State.Security == 0 {
+			in.State = protection.State{}
+		}
+		w.Step(in)
 	case "traces":
 		w.traces = a.Word(1) == "on"
 		w.Step(core.Tracing{On: w.traces})
@@ -154,6 +163,11 @@ func (w *world) configLine(a scripttest.Args) {
 		group, policy, _ := strings.Cut(v, ",")
 		c.GroupMaps = append(c.GroupMaps, core.GroupMap{Group: group, Policy: policy})
 	}
+	for _, v := range a.Pairs["identity"] { // IDENTITY,PREFIX
+		identity, prefix, _ := strings.Cut(v, ",")
+		c.Identities = append(c.Identities, core.IdentityBinding{Identity: identity, Prefix: netip.MustParsePrefix(prefix)})
+	}
+	c.RequireIdentity = a.Has("require-identity")
 	for _, v := range a.Pairs["multicast"] {
 		c.MulticastMaps = append(c.MulticastMaps, netip.MustParseAddr(v))
 	}
@@ -276,6 +290,7 @@ func (w *world) link(a scripttest.Args) {
 	if k := a.Get("key", ""); k != "" {
 		t.HasKey, t.Key = true, uint32(scripttest.Must(strconv.Atoi(k)))
 	}
+	t.Protection = a.Get("protect", "")
 	if d := a.Get("dest", ""); d != "" {
 		t.Mode, t.Destination = rib.TunnelGRE, netip.MustParseAddr(d)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
@@ -60,6 +61,10 @@ func New(log *slog.Logger, network rawsock.Network, resolver Resolver) *Edge {
 	e.debug = plugin.NewDebug(cli.Facilities, e.client, func() { e.driver.Post(e.tracing()) })
 	e.memory = memory{publish: e.client.Publish, mine: map[string]bool{}}
 	e.sockets = sockets{log: log, network: network, receive: e.receive, life: e.life, open: map[string]*socket{}}
+	// How peers are secured is told before what rests on them.
+	if err := e.client.Watch(rib.Watch{Kind: rib.WatchTopic, Topic: protection.TopicState}); err != nil {
+		log.Error("no peer of a protected tunnel will be heard of", "error", err)
+	}
 	if err := e.client.Watch(rib.Watch{Kind: rib.WatchTopic, Topic: memoryTopic}); err != nil {
 		log.Error("the cache will not outlive the daemon", "error", err)
 	}
@@ -134,7 +139,9 @@ func (e *Edge) event(ev rib.Event) {
 	case rib.PeersUsed:
 		e.driver.Post(core.PeersUsed{Interface: ev.Interface, NBMA: ev.NBMA})
 	case rib.TopicMessage:
-		if in, ok := e.memory.recall(ev, time.Now()); ok {
+		if in, ok := e.secured(ev); ok {
+			e.driver.Post(in)
+		} else if in, ok := e.memory.recall(ev, time.Now()); ok {
 			e.driver.Post(in)
 		}
 	case rib.Ack:
@@ -222,6 +229,10 @@ func (e *Edge) handle(effects []core.Effect) {
 			}
 		case core.UnwatchMisses, core.UnwatchNextHop, core.UnwatchHairpins, core.UnwatchUse:
 			e.unwatch(watchOf(eff))
+		case core.WantPeer:
+			e.want(protection.Peer{Tunnel: eff.Interface, NBMA: eff.NBMA}, []byte{wantedVersion})
+		case core.UnwantPeer:
+			e.want(protection.Peer{Tunnel: eff.Interface, NBMA: eff.NBMA}, nil)
 		case core.SaveEntry:
 			if err := e.memory.save(eff, time.Now()); err != nil {
 				e.log.Warn("entry will not outlive the daemon", "entry", eff.Key, "error", err)
