@@ -56,10 +56,13 @@ func Start(g packet.Group, random io.Reader) (*Exchange, error) {
 }
 
 // Respond is the responder's half: from the initiator's Key Exchange Data it makes its
-// own, and the secret.
+// own, and the secret. What is no public value costs next to nothing.
 func Respond(g packet.Group, peer []byte, random io.Reader) (public, secret []byte, err error) {
 	if kemSizes(g) != nil {
 		return encapsulate(g, peer, random)
+	}
+	if !plausible(g, peer) {
+		return nil, nil, ErrPublicValue
 	}
 	x, err := Start(g, random)
 	if err != nil {
@@ -69,6 +72,28 @@ func Respond(g packet.Group, peer []byte, random io.Reader) (public, secret []by
 		return nil, nil, err
 	}
 	return x.public, secret, nil
+}
+
+// plausible reports whether a public value can be one, before a private key is made for
+// it: anybody may have sent it. Of groups that are not ours it says nothing.
+func plausible(g packet.Group, peer []byte) bool {
+	if m := modpGroups[g]; m != nil {
+		_, err := m.value(peer)
+		return err == nil
+	}
+	if c := curve(g); c != nil {
+		_, err := point(g, c, peer)
+		return err == nil
+	}
+	return true
+}
+
+// point reads a public value, which has to be on the curve.
+func point(g packet.Group, c ecdh.Curve, peer []byte) (*ecdh.PublicKey, error) {
+	if g != packet.Curve25519 {
+		peer = append([]byte{uncompressed}, peer...)
+	}
+	return c.NewPublicKey(peer)
 }
 
 // curve returns the curve of a group, nil if it has none of ours.
@@ -130,16 +155,11 @@ func ecdhExchange(g packet.Group, c ecdh.Curve, key *ecdh.PrivateKey) *Exchange 
 		public = public[1:]
 	}
 	return &Exchange{public: public, secret: func(peer []byte) ([]byte, error) {
-		if g != packet.Curve25519 {
-			peer = append([]byte{uncompressed}, peer...)
-		}
-		// The point has to be on the curve; ECDH refuses a Curve25519 secret of zeros
-		// (RFC 8031 section 3.2).
-		pub, err := c.NewPublicKey(peer)
+		pub, err := point(g, c, peer)
 		if err != nil {
 			return nil, ErrPublicValue
 		}
-		s, err := key.ECDH(pub)
+		s, err := key.ECDH(pub) // refuses a Curve25519 secret of zeros (RFC 8031 section 3.2)
 		if err != nil {
 			return nil, ErrPublicValue
 		}

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -86,6 +87,7 @@ type Reassembly struct {
 	First packet.PayloadType // that of the first fragment, once it is there
 	// Head is the first fragment up to its contents, as received: what IntAuth needs.
 	Head   []byte
+	header [offLength - offVersion]byte // version to Message ID, the same in all
 	chunks [][]byte
 	have   int
 	octets int
@@ -94,18 +96,18 @@ type Reassembly struct {
 // Add takes in a fragment: message b with its Encrypted payload e, and what that
 // contained. It returns the contents of the whole once all are there. A fragment that is
 // there already changes nothing, and so does one of fewer fragments than were
-// announced before; one of more starts all over, since the peer sends in smaller pieces
-// now (RFC 7383 section 2.6). What would be larger than packet.MaxMessageSize is
-// dropped.
+// announced before, or of another exchange; one of more starts all over, since the peer
+// sends in smaller pieces now (RFC 7383 section 2.6). What would be larger than
+// packet.MaxMessageSize is dropped.
 func (r *Reassembly) Add(b []byte, e *packet.Encrypted, plain []byte) (whole []byte, done bool) {
 	switch total := int(e.Total); {
 	case total < len(r.chunks):
 		return nil, false
 	case total > len(r.chunks):
-		*r = Reassembly{chunks: make([][]byte, total)}
+		*r = Reassembly{chunks: make([][]byte, total), header: [offLength - offVersion]byte(b[offVersion:offLength])}
 	}
 	i := int(e.Number) - 1
-	if i < 0 || i >= len(r.chunks) || r.chunks[i] != nil || len(plain) == 0 || r.octets+len(plain) > packet.MaxMessageSize {
+	if !bytes.Equal(r.header[:], b[offVersion:offLength]) || i < 0 || i >= len(r.chunks) || r.chunks[i] != nil || len(plain) == 0 || r.octets+len(plain) > packet.MaxMessageSize {
 		return nil, false
 	}
 	r.chunks[i] = append([]byte(nil), plain...)
@@ -125,11 +127,12 @@ func (r *Reassembly) Add(b []byte, e *packet.Encrypted, plain []byte) (whole []b
 	return whole, true
 }
 
-// offNext and offLength are where a message has the type of its first payload and its
-// length (RFC 7296 section 3.1).
+// offNext, offVersion and offLength are where a message has the type of its first payload,
+// its version and its length (RFC 7296 section 3.1).
 const (
-	offNext   = 16
-	offLength = 24
+	offNext    = 16
+	offVersion = 17
+	offLength  = 24
 )
 
 // wholeHead turns the start of a message, up to the contents of its Encrypted payload,

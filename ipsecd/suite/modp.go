@@ -51,6 +51,14 @@ func (g *modp) start(random io.Reader) (*Exchange, error) {
 // secret checks that the peer's value y is as long as the modulus (RFC 7296 section
 // 3.4) and 1 < y < p-1 (RFC 6989 section 2.1).
 func (g *modp) secret(private, peer []byte) ([]byte, error) {
+	y, err := g.value(peer)
+	if err != nil {
+		return nil, err
+	}
+	return bigmod.NewNat().Exp(y, private, g.m).Bytes(g.m), nil
+}
+
+func (g *modp) value(peer []byte) (*bigmod.Nat, error) {
 	if len(peer) != g.m.Size() {
 		return nil, ErrPublicValue
 	}
@@ -58,7 +66,7 @@ func (g *modp) secret(private, peer []byte) ([]byte, error) {
 	if err != nil || y.IsZero()|y.IsOne()|y.IsMinusOne(g.m) != 0 {
 		return nil, ErrPublicValue
 	}
-	return bigmod.NewNat().Exp(y, private, g.m).Bytes(g.m), nil
+	return y, nil
 }
 
 // The primes of RFC 3526 sections 3, 4 and 5.
