@@ -144,6 +144,9 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 	if len(key) == 0 {
 		return refuse("no pre-shared key")
 	}
+	if c.full() {
+		return refuse("too many IKE SAs")
+	}
 	sa.peerID, sa.profile = who, prof.Name
 	sa.id = c.ownIdentity(sa, prof)
 	id := sa.id.payload(true)

@@ -107,6 +107,9 @@ func (c *Core) readChild(sa *ikeSA, offer *packet.SA, ke packet.Group, ps []pack
 		return nil, "peer wants tunnel mode"
 	}
 	choice, err := proposal.Accept(offer, answer, ke)
+	if err == nil && sa.peer.sends(binary.BigEndian.Uint32(choice.SPI)) {
+		return nil, "SPI of another SA"
+	}
 	local, ok1 := narrow(tsi, sa.local.Addr(), false)
 	remote, ok2 := narrow(tsr, sa.remote.Addr(), false)
 	if err != nil || !ok1 || !ok2 {
@@ -141,6 +144,9 @@ func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, n
 	if wrong, ok := err.(*proposal.WrongGroup); ok {
 		return refuse(packet.NewInvalidKE(wrong.Want))
 	} else if err != nil || len(choice.Additional) > 0 {
+		return refuse(notify(packet.NoProposalChosen))
+	}
+	if sa.peer.sends(binary.BigEndian.Uint32(choice.SPI)) {
 		return refuse(notify(packet.NoProposalChosen))
 	}
 	remote, ok1 := narrow(tsi, sa.remote.Addr(), sa.natRemote)
@@ -208,6 +214,12 @@ func (c *Core) makeChild(now clock.Instant, sa *ikeSA, t *childTerms) *child {
 	c.crossed(now, ch)
 	c.settle(now, ch.peer)
 	return ch
+}
+
+// sends reports whether packets to a peer go by this SPI already: a second SA with it would
+// be the end of the first (RFC 4301 section 4.1).
+func (p *peer) sends(spi uint32) bool {
+	return slices.ContainsFunc(p.children, func(ch *child) bool { return ch.out.SPI == spi })
 }
 
 // encapsulate has ESP go in UDP where there is a NAT (RFC 7296 section 2.23).

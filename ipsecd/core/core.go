@@ -37,6 +37,7 @@ type Core struct {
 
 	cookies   suite.Cookies
 	cookiesAt clock.Instant // when their secret was made
+	alert     clock.Instant // until then cookies are wanted, however few are half-open
 	timers    clock.Heap[timerKey]
 	tracing   Tracing
 	counters  Counters

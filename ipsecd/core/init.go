@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
@@ -18,6 +19,13 @@ const (
 	maxWrong   = 3 // other groups
 	nonceLen   = 32
 )
+
+// alertTime is how long cookies are wanted after an invalid public value.
+const alertTime = 10 * time.Second
+
+// childlessLen are the octets of CHILDLESS_IKEV2_SUPPORTED (RFC 6023 section 3), which an
+// answer leaves out where there is no room.
+const childlessLen = 8
 
 var emptyReassembly suite.Reassembly
 
@@ -49,9 +57,10 @@ func (c *Core) begin(now clock.Instant, p *peer) {
 	c.enqueue(now, sa, initTask{})
 }
 
-// full reports whether there are as many IKE SAs as there may be.
+// full reports whether there are as many IKE SAs as there may be. Those that others began
+// count once they are authenticated: else who is nobody could use the number up.
 func (c *Core) full() bool {
-	return c.config.Global.MaxSAs > 0 && len(c.sas) >= c.config.Global.MaxSAs
+	return c.config.Global.MaxSAs > 0 && len(c.sas)-len(c.half) >= c.config.Global.MaxSAs
 }
 
 // initTask is the request of IKE_SA_INIT (RFC 7296 section 1.2). Its answer goes to
@@ -134,10 +143,16 @@ func (c *Core) initRequest(now clock.Instant, in RxPacket, m *packet.Message, b 
 		c.drop(in, DropState)
 		return
 	}
+	if own := c.sas[m.SPIi]; own != nil && own.initiator { // our own, reflected
+		c.drop(in, DropState)
+		return
+	}
 	if sa := c.half[halfKey{in.Remote, m.SPIi}]; sa != nil {
-		if sa.nego != nil && bytes.Equal(sa.nego.init[0], b) {
-			c.sendTo(in.VRF, in.Local, in.Remote, sa.nego.init[1])
+		if sa.nego == nil || !bytes.Equal(sa.nego.init[0], b) {
+			c.drop(in, DropState)
+			return
 		}
+		c.sendTo(in.VRF, in.Local, in.Remote, sa.nego.init[1])
 		return
 	}
 	offer, _ := packet.Find(m.Payloads, packet.TypeSA).(*packet.SA)
@@ -147,10 +162,11 @@ func (c *Core) initRequest(now clock.Instant, in RxPacket, m *packet.Message, b 
 		c.drop(in, DropMalformed)
 		return
 	}
-	if len(c.half) >= c.config.Global.CookieChallenge && !c.cookie(now, in, m, nonce.Data) {
+	wary := c.wary(now)
+	if wary && !c.cookie(now, in, m, nonce.Data) {
 		return
 	}
-	if len(c.half) >= c.config.Global.MaxIncoming || c.full() {
+	if len(c.half) >= c.config.Global.MaxIncoming || c.full() || wary && c.crowded(in.Remote.Addr()) {
 		c.drop(in, DropLimit)
 		return
 	}
@@ -165,12 +181,47 @@ func (c *Core) initRequest(now clock.Instant, in RxPacket, m *packet.Message, b 
 		c.refuse(in, m, notify(packet.NoProposalChosen))
 		return
 	}
+	// Who has not shown that it is where it says gets no more octets than it sent.
+	room := len(b) - c.answerLen(in, choice, ke, intermediate)
+	if room < 0 && !wary && !c.cookie(now, in, m, nonce.Data) {
+		return
+	}
 	public, secret, err := suite.Respond(choice.Group, ke.Data, c.random)
 	if err != nil {
+		c.alert = now.Add(alertTime)
 		c.drop(in, DropMalformed)
 		return
 	}
-	c.accept(now, in, m, b, &accepted{choice, nonce.Data, public, secret})
+	c.accept(now, in, m, b, &accepted{choice, nonce.Data, public, secret, wary || room < 0 || room >= childlessLen})
+}
+
+// wary reports whether cookies are wanted: where many are half-open, at the latest with
+// half of those that may be, and for a while after a public value that was none, since
+// such cost work and leave no trace.
+func (c *Core) wary(now clock.Instant) bool {
+	return len(c.half) >= min(c.config.Global.CookieChallenge, c.config.Global.MaxIncoming/2) || now < c.alert
+}
+
+// crowded reports whether an address has its share of half-open IKE SAs: a quarter of all.
+func (c *Core) crowded(a netip.Addr) bool {
+	n := 0
+	for k := range c.half { // unordered: a count
+		if k.remote.Addr() == a {
+			n++
+		}
+	}
+	return n > c.config.Global.MaxIncoming/4
+}
+
+// answerLen returns the octets of the answer to a request to begin an IKE SA, without
+// what may be left out.
+func (c *Core) answerLen(in RxPacket, choice *proposal.Choice, ke *packet.KE, intermediate bool) int {
+	ps := []packet.Payload{&packet.SA{Proposals: []packet.Proposal{choice.Answer}}, ke, &packet.Nonce{Data: make([]byte, nonceLen)}}
+	b, err := packet.AppendPayloads(nil, append(ps, c.features(&ikeSA{local: in.Local, remote: in.Remote}, intermediate)...))
+	if err != nil {
+		return packet.MaxMessageSize
+	}
+	return packet.HeaderLen + len(b)
 }
 
 // cookie reports whether a request has the cookie that is wanted; else it asks for it.
@@ -199,7 +250,11 @@ func (c *Core) cookie(now clock.Instant, in RxPacket, m *packet.Message, nonce [
 func (c *Core) refuse(in RxPacket, m *packet.Message, n *packet.Notify) {
 	out := packet.Message{Header: packet.Header{SPIi: m.SPIi, Exchange: packet.IKESAInit, Flags: packet.FlagResponse}, Payloads: []packet.Payload{n}}
 	b, err := out.AppendBinary(nil)
-	if err != nil || len(b) > len(in.Packet) {
+	size := len(in.Packet)
+	if in.Local.Port() == packet.PortNAT {
+		size -= packet.MarkerLen
+	}
+	if err != nil || len(b) > size {
 		return
 	}
 	c.count(&c.counters.Sent, packet.IKESAInit)
@@ -210,6 +265,7 @@ func (c *Core) refuse(in RxPacket, m *packet.Message, n *packet.Notify) {
 type accepted struct {
 	*proposal.Choice
 	nonce, public, secret []byte
+	childless             bool // there is room to say that there may be no child SA
 }
 
 // accept makes the half-open IKE SA of a responder and answers.
@@ -224,7 +280,9 @@ func (c *Core) accept(now clock.Instant, in RxPacket, m *packet.Message, b []byt
 	}
 	ps := []packet.Payload{&packet.SA{Proposals: []packet.Proposal{a.Answer}}, &packet.KE{Group: a.Group, Data: a.public}, &packet.Nonce{Data: sa.nonces.Nr}}
 	ps = append(ps, c.features(sa, sa.intermediate)...)
-	ps = append(ps, notify(packet.ChildlessSupported))
+	if a.childless {
+		ps = append(ps, notify(packet.ChildlessSupported))
+	}
 	out := c.compose(sa, packet.IKESAInit, 0, packet.FlagResponse, ps)
 	if out == nil {
 		return
@@ -284,7 +342,7 @@ func (c *Core) initAnswer(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.M
 		c.drop(in, DropMalformed)
 		return
 	}
-	c.initDone(now, sa, m, b, &accepted{choice, nonce.Data, nil, secret})
+	c.initDone(now, sa, m, b, &accepted{Choice: choice, nonce: nonce.Data, secret: secret})
 }
 
 // initRefused follows INVALID_KE_PAYLOAD to another group that we offered, and notes all

@@ -87,7 +87,7 @@ func (c *Core) unknown(now clock.Instant, in RxPacket, m *packet.Message) {
 // which waits for its answer is sent again sooner, and given up sooner.
 func (c *Core) hinted(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.Message) {
 	if packet.FindNotify(m.Payloads, packet.InvalidIKESPI) == nil || sa.state < StateReady || in.Remote != sa.remote || sa.nextHint > now {
-		c.drop(in, DropUnknownSA)
+		c.drop(in, DropIntegrity)
 		return
 	}
 	c.doubt(now, sa)

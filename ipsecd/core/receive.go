@@ -91,8 +91,8 @@ func (c *Core) dispatch(now clock.Instant, in RxPacket, m *packet.Message, b []b
 		c.drop(in, DropUnknownSA)
 	case m.Encrypted == nil && m.Response():
 		c.hinted(now, in, sa, m)
-	case m.Encrypted == nil:
-		c.drop(in, DropUnknownSA)
+	case m.Encrypted == nil: // nothing that is not protected is believed (RFC 7296 section 2.21)
+		c.drop(in, DropIntegrity)
 	case m.Response():
 		c.takeAnswer(now, in, sa, m, b)
 	default:

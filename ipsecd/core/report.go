@@ -136,7 +136,7 @@ const (
 	DropMalformed DropReason = 1 + iota // packet.Parse refused it
 	DropIKEv1                           // it is of IKEv1
 	DropUnknownSA                       // it is of no IKE SA
-	DropIntegrity                       // its checksum is wrong
+	DropIntegrity                       // its checksum is wrong, or it has none
 	DropMessageID                       // it is neither the next request nor the answer to ours
 	DropState                           // its exchange has no place in this state
 	DropAddress                         // nobody listens there

@@ -98,7 +98,7 @@ func (c *Core) showStats() *StatsReport {
 	g := c.config.Global
 	out := &StatsReport{
 		Incoming: len(c.half), Outgoing: c.outgoing, Children: len(c.children), MaxIncoming: g.MaxIncoming, MaxOutgoing: g.MaxOutgoing,
-		MaxSAs: g.MaxSAs, Cookies: len(c.half) >= g.CookieChallenge, Counters: c.counters,
+		MaxSAs: g.MaxSAs, Cookies: c.wary(c.now), Counters: c.counters,
 	}
 	for _, sa := range c.order {
 		if sa.state >= StateReady {
