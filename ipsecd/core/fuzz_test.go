@@ -60,7 +60,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Fuzz(func(t *testing.T, at uint8, b []byte) {
 		r, x, y := moment(t, int(at)%moments)
 		for _, n := range []*node{x, y} {
-			before, sas := len(n.Core.sas), maps(n.sas)
+			before, sas := len(n.Core.sas), spisOf(n.sas)
 			for _, fl := range r.flying {
 				if slices.Equal(fl.tx.Packet, b) {
 					return
@@ -73,7 +73,7 @@ func FuzzDatagram(f *testing.F) {
 			for _, port := range []uint16{packet.Port, packet.PortNAT} {
 				r.step(n, RxPacket{Local: netip.AddrPortFrom(n.addr, port), Remote: netip.AddrPortFrom(other, port), Packet: slices.Clone(b)})
 			}
-			if len(n.Core.sas) < before || !slices.Equal(sas, maps(n.sas)) {
+			if len(n.Core.sas) < before || !slices.Equal(sas, spisOf(n.sas)) {
 				t.Fatalf("%x changed what is in force", b)
 			}
 		}
@@ -126,7 +126,7 @@ func FuzzContents(f *testing.F) {
 	})
 }
 
-func maps(sas map[saKey]rib.ESP) (out []uint32) {
+func spisOf(sas map[saKey]rib.ESP) (out []uint32) {
 	for k := range sas { // unordered: sorted below
 		out = append(out, k.spi)
 	}
