@@ -8,7 +8,7 @@
 // goes, and learns from which one it came.
 //
 // An IPConn carries an IP protocol of IPv4 or IPv6 (EIGRP 88, OSPF 89) or a UDP port
-// (RIP 520) on all interfaces of a VRF. A daemon says by which interface, with which
+// (RIP 520, IKE 500) on all interfaces of a VRF. A daemon says by which interface, with which
 // source address and which TTL a packet goes, joins multicast groups on interfaces,
 // and learns where a packet came in, what it was addressed to, and with which TTL.
 //

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ipv6Socket is a raw IPv6 socket.
+// ipv6Socket is an IPv6 socket.
 type ipv6Socket struct{ c *ipv6.PacketConn }
 
 func (s ipv6Socket) configure(cfg IPConfig) error {
@@ -52,7 +52,8 @@ func (ipv6Socket) to(m Meta) (unix.Sockaddr, []byte, error) {
 	if m.TTL != 0 {
 		control = appendControl(control, unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT, m.TTL)
 	}
-	return &unix.SockaddrInet6{Addr: dst.As16(), ZoneId: uint32(m.Index)}, control, nil
+	// a raw socket wants no port, and Meta has none then
+	return &unix.SockaddrInet6{Addr: dst.As16(), Port: int(m.Dst.Port()), ZoneId: uint32(m.Index)}, control, nil
 }
 
 func is6(a netip.Addr) bool { return a.Is6() && !a.Is4In6() }

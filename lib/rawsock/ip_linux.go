@@ -46,10 +46,12 @@ func (Kernel) ListenIP(cfg IPConfig) (IPConn, error) {
 // place returns what package net calls the socket.
 func place(cfg IPConfig) (network, address string, err error) {
 	switch {
-	case cfg.Port != 0 && cfg.IPv6:
-		return "", "", errors.New("there is no UDP over IPv6 here")
 	case cfg.Port != 0 && cfg.Protocol != 0 && cfg.Protocol != protocolUDP:
 		return "", "", fmt.Errorf("IP protocol %d has no ports here", cfg.Protocol)
+	case cfg.ESPinUDP && cfg.Port == 0:
+		return "", "", errors.New("ESP in UDP needs a port")
+	case cfg.Port != 0 && cfg.IPv6:
+		return "udp6", net.JoinHostPort("::", strconv.Itoa(int(cfg.Port))), nil
 	case cfg.Port != 0:
 		return "udp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(int(cfg.Port))), nil
 	case cfg.Protocol < 1 || cfg.Protocol > 255:
@@ -78,6 +80,15 @@ func prepare(rc syscall.RawConn, cfg IPConfig) error {
 			set(unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0)
 		} else {
 			set(unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
+		}
+		if cfg.ESPinUDP {
+			set(unix.IPPROTO_UDP, unix.UDP_ENCAP, unix.UDP_ENCAP_ESPINUDP)
+		}
+		switch {
+		case cfg.Fragment && cfg.IPv6:
+			set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT)
+		case cfg.Fragment:
+			set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
 		}
 		if cfg.ReceiveBuffer != 0 {
 			set(unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.ReceiveBuffer)
@@ -180,7 +191,7 @@ func addrPortOf(a net.Addr) netip.AddrPort {
 	switch a := a.(type) {
 	case *net.UDPAddr:
 		ap := a.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	case *net.IPAddr:
 		ip, _ := netip.AddrFromSlice(a.IP) // without its zone
 		return netip.AddrPortFrom(ip.Unmap(), 0)

@@ -60,7 +60,7 @@ type PacketConn interface {
 
 // IPConfig says what an IPConn carries.
 type IPConfig struct {
-	IPv6     bool   // IPv6 in place of IPv4; for IP protocols only
+	IPv6     bool   // IPv6 in place of IPv4
 	Protocol int    // IP protocol number; UDP (17) if Port is given
 	Port     uint16 // UDP port to listen on
 	Device   string // kernel name of the VRF or interface to be bound to; "" for the default VRF
@@ -72,6 +72,13 @@ type IPConfig struct {
 	// than its length, against twice this number, and takes no number above
 	// net.core.rmem_max (socket(7)) without saying so.
 	ReceiveBuffer int
+
+	// ESPinUDP has the kernel take ESP that comes to a UDP port (RFC 3948 section 2.1),
+	// and keepalives: the socket gets the rest, which begins with four octets of zero.
+	ESPinUDP bool
+	// Fragment lets what is longer than a path takes be fragmented by whoever is there:
+	// packets go without DF.
+	Fragment bool
 }
 
 // Meta is what is known of a packet beside its payload.

@@ -1,6 +1,7 @@
 package memnet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -35,8 +36,8 @@ func (h *Host) ListenIP(cfg rawsock.IPConfig) (rawsock.IPConn, error) {
 	switch {
 	case cfg.Protocol < 1 || cfg.Protocol > 255:
 		return nil, fmt.Errorf("no IP protocol: %d", cfg.Protocol)
-	case cfg.Port != 0 && cfg.IPv6:
-		return nil, errors.New("there is no UDP over IPv6 here")
+	case cfg.ESPinUDP && cfg.Port == 0:
+		return nil, errors.New("ESP in UDP needs a port")
 	case cfg.Port != 0 && cfg.Protocol != 17:
 		return nil, fmt.Errorf("IP protocol %d has no ports here", cfg.Protocol)
 	case cfg.Device != "" && !slices.ContainsFunc(h.devices, func(d *Device) bool { return d.bound(cfg.Device) }):
@@ -130,13 +131,19 @@ func (d *Device) receiveIP(sent rawsock.IPConfig, b []byte, src, dst netip.AddrP
 		group := dst.Addr().IsMulticast()
 		switch {
 		case c.cfg.IPv6 != sent.IPv6, c.cfg.Protocol != sent.Protocol, c.cfg.Port != 0 && c.cfg.Port != dst.Port(),
-			!d.bound(c.cfg.Device), group && !c.joined[membership{dst.Addr(), d.spec.Index}]:
+			!d.bound(c.cfg.Device), c.cfg.ESPinUDP && kernels(b), group && !c.joined[membership{dst.Addr(), d.spec.Index}]:
 			continue
 		}
 		c.queue.put(b, rawsock.Meta{
 			Src: src, Dst: netip.AddrPortFrom(dst.Addr(), 0), Index: d.spec.Index, TTL: sent.TTL,
 		})
 	}
+}
+
+// kernels reports whether a datagram to a port for ESP in UDP is a keepalive or ESP,
+// which begins with an SPI and has a sequence number after it.
+func kernels(b []byte) bool {
+	return len(b) == 1 && b[0] == 0xff || len(b) > 8 && !bytes.Equal(b[:4], make([]byte, 4))
 }
 
 func (c *ipConn) Join(group netip.Addr, index int) error  { return c.change(group, index, true) }
