@@ -102,10 +102,12 @@ func (c *Core) reconcile(now clock.Instant) {
 	}
 	c.served = want
 	for _, p := range slices.Clone(c.listed) {
-		p.wanted = slices.DeleteFunc(p.wanted, func(n string) bool {
+		elsewhere := func(n string) bool {
 			t := c.tunnel(n)
 			return t == nil || t.domain != p.domain()
-		})
+		}
+		p.wanted = slices.DeleteFunc(p.wanted, elsewhere)
+		c.unpublish(p, elsewhere)
 		c.settle(now, p)
 	}
 	for _, s := range c.wants {

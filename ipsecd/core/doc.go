@@ -1,6 +1,5 @@
 // Package core decides what an IKEv2 peer does (RFC 7296): IKE SAs and child SAs, for
-// tunnels that are to be protected. The cryptography is behind ipsecd/suite. Nothing uses
-// it yet.
+// tunnels that are to be protected. The cryptography is behind ipsecd/suite.
 //
 // # Structures
 //

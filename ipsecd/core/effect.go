@@ -54,6 +54,12 @@ type PeerState struct {
 	Reason   string // why it is not secured, in a few words
 }
 
+// PeerGone takes a PeerState back: there is no such peer any more.
+type PeerGone struct {
+	Tunnel string
+	Peer   netip.Addr
+}
+
 // Security is how far a peer is secured.
 type Security uint8
 
@@ -133,6 +139,7 @@ func (PutSA) effect()       {}
 func (DelSA) effect()       {}
 func (WatchSAs) effect()    {}
 func (PeerState) effect()   {}
+func (PeerGone) effect()    {}
 func (EndOfReplay) effect() {}
 func (Log) effect()         {}
 func (Trace) effect()       {}

@@ -72,7 +72,8 @@ type Unsecure struct {
 	Peer   netip.Addr
 }
 
-// Acquire tells of a packet that was held back since there is no SA for it.
+// Acquire tells of a packet that was held back since there is no SA for it. Local may be
+// unspecified where it is of IPv6.
 type Acquire struct{ Local, Remote netip.Addr }
 
 // Expired tells that an SA reached a limit of its lifetime; at a hard one it is gone.

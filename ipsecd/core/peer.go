@@ -28,6 +28,7 @@ func (k peerKey) domain() domain { return domain{k.vrf, k.local} }
 type peer struct {
 	peerKey
 	wanted   []string      // by nhrpd, for these tunnels; sorted
+	told     []string      // tunnels for which its state was published
 	until    clock.Instant // an Acquire wants it
 	nego     *ikeSA        // that we began for it
 	children []*child
@@ -96,8 +97,10 @@ func (c *Core) unsecure(now clock.Instant, in Unsecure) {
 }
 
 func (c *Core) acquire(now clock.Instant, in Acquire) {
+	in.Local = in.Local.Unmap()
 	for _, t := range c.tunnels {
-		if t.local != in.Local.Unmap() {
+		// The source of a multipoint tunnel over IPv6 is not told.
+		if t.local != in.Local && !(in.Local.IsUnspecified() && t.local.Is6() && in.Remote.Is6()) {
 			continue
 		}
 		p := c.getPeer(now, peerKey{t.vrf, t.local, in.Remote.Unmap()})
@@ -145,6 +148,7 @@ func (c *Core) forget(p *peer) {
 	c.timers.Clear(timerKey{kind: timerTry, peer: p})
 	c.timers.Clear(timerKey{kind: timerLeave, peer: p})
 	delete(c.peers, p.peerKey)
+	c.unpublish(p, func(string) bool { return true })
 	c.listed = slices.DeleteFunc(c.listed, func(o *peer) bool { return o == p })
 }
 
@@ -162,9 +166,23 @@ func (c *Core) publish(p *peer) {
 	for _, t := range c.tunnels {
 		if t.domain == p.domain() {
 			c.emit(PeerState{t.name, p.remote, p.state, p.identity, p.reason})
+			if !slices.Contains(p.told, t.name) {
+				p.told = append(p.told, t.name)
+			}
 			c.trace(c.tracing.Socket, Trace{Event: TracePublished, Text: t.name + " " + p.remote.String()})
 		}
 	}
+}
+
+// unpublish takes back what was told of a peer, for the tunnels that it is not behind.
+func (c *Core) unpublish(p *peer, gone func(tunnel string) bool) {
+	p.told = slices.DeleteFunc(p.told, func(name string) bool {
+		out := gone(name)
+		if out {
+			c.emit(PeerGone{name, p.remote})
+		}
+		return out
+	})
 }
 
 // try negotiates with a peer that has no child SA: by an IKE SA that there is, or by a new

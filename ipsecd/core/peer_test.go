@@ -46,3 +46,27 @@ func TestDPDConfigured(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What was told of a peer is taken back once there is no such peer, or no such tunnel.
+func TestPeerGone(t *testing.T) {
+	for name, end := range map[string]func(r *rig, a *node, peer netip.Addr){
+		"unwanted": func(r *rig, a *node, peer netip.Addr) {
+			r.step(a, Unsecure{"Tunnel0", peer})
+			r.step(a, Clear{IKE: true, AllVRFs: true})
+		},
+		"no protection": func(r *rig, a *node, _ netip.Addr) {
+			cfg := plain()
+			cfg.Tunnels = nil
+			r.step(a, ConfigSet{cfg})
+		},
+	} {
+		r, a, b := pair(t, plain(), plain())
+		r.secure(a, b)
+		r.run(time.Second)
+		end(r, a, b.addr)
+		r.run(time.Minute)
+		if got := a.events[len(a.events)-1]; got != "192.0.2.2 gone from Tunnel0" {
+			t.Errorf("%s: %q", name, a.events)
+		}
+	}
+}

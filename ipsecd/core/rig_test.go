@@ -149,6 +149,8 @@ func (r *rig) drain(n *node) {
 		case PeerState:
 			n.states[e.Peer.String()] = e
 			n.events = append(n.events, fmt.Sprintf("%v %d %s", e.Peer, e.State, e.Reason))
+		case PeerGone:
+			n.events = append(n.events, fmt.Sprintf("%v gone from %s", e.Peer, e.Tunnel))
 		case Log:
 			n.logs = append(n.logs, e.Text)
 		case Answer:

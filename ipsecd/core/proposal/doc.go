@@ -1,7 +1,7 @@
 // Package proposal settles which algorithms two ends use: it writes what an initiator
 // offers, chooses from an offer what a responder accepts, and checks what the initiator
 // gets back (RFC 7296 sections 2.7, 3.3 and 3.3.6, RFC 9370 section 2.2.1). Everything is
-// a pure function. No daemon uses it yet.
+// a pure function.
 //
 //	initiator                                responder
 //	OfferIKE(policy)  ── SA payload ──▶      ChooseIKE(offer, policy)
