@@ -88,7 +88,8 @@ func newRouter(o options, b Builtin, log *telemetry.Log) (*router, error) {
 		return nil, errors.Join(err, r.provider.Close(), r.socket.Close())
 	}
 	r.store = confstore.New(confstore.Options{Grammar: grammar, Owners: r, Self: zcli.Owner, Daemon: zcli.CmdDaemon,
-		Forced: o.enable, Shared: append(policy.SharedIDs(), zcli.CmdLogLevel), Startup: o.config})
+		Forced: o.enable, Shared: append(policy.SharedIDs(), zcli.CmdLogLevel, zcli.CmdTunIPsec),
+		Needs: map[string]string{zcli.CmdTunIPsec: zcli.ProtectionDaemon}, Startup: o.config})
 	r.server, err = ctl.New(ctl.Options{Store: r.store, Trees: trees, Zebra: r, Build: b.Build, Log: r.log})
 	return r, err
 }

@@ -52,13 +52,12 @@ const (
 	CmdTunTOS    = "tunnel.tos"
 	CmdTunPMTU   = "tunnel.path-mtu-discovery"
 	CmdTunIPsec  = "tunnel.protection"
+	cmdTunIKEv1  = "tunnel.protection-isakmp" // refused
 )
 
-// TunnelProtection says whether `tunnel protection` is understood. It is off as long as
-// no daemon negotiates security associations, since what is guarded and has none carries
-// nothing. Who brings that daemon (ipsecd) turns it on in the same step, and gives the
-// command its place in docs/configuration.md; all that is behind it works.
-const TunnelProtection = false
+// ProtectionDaemon is the daemon without which `tunnel protection` (CmdTunIPsec) lets
+// nothing pass: it negotiates.
+const ProtectionDaemon = "ipsecd"
 
 // Print order of lines, by mode. Daemons place their interface lines between
 // weightIPDaemons and weightMSS.
@@ -175,11 +174,13 @@ func tunnelCommands() []cli.Command {
 	mode := line(CmdTunMode, "tunnel mode gre mode:{ip|ipv6|multipoint [ipv6]}", 92, cli.Help{"mode": "Encapsulation",
 		"gre": "Generic Routing Encapsulation", "ip": "Point to point over IP", "ipv6": "Over IPv6", "multipoint": "Multipoint over IP"})
 	mode.Default = "tunnel mode gre ip"
-	var protection []cli.Command
-	if TunnelProtection {
-		protection = append(protection, protectionCommand())
-	}
-	return append(protection,
+	protection := line(CmdTunIPsec, "tunnel protection ipsec profile profile:WORD(64) [shared] [ikev2-profile ikev2:WORD(64)]", 96,
+		cli.Help{"protection": "Let the tunnel's packets pass encrypted only", "ipsec": "By IPsec", "profile": "How to secure it",
+			"profile:": "Name of a crypto ipsec profile", "shared": "Other tunnels of this source share its associations",
+			"ikev2-profile": "How peers are authenticated, in place of what the IPsec profile says", "ikev2": "Name of a crypto ikev2 profile"})
+	ikev1 := line(cmdTunIKEv1, "tunnel protection ipsec profile profile:WORD(64) [shared] isakmp-profile isakmp:WORD(64)", 96, nil)
+	ikev1.Hidden, ikev1.NoForm = true, cli.NoRefused
+	return []cli.Command{protection, ikev1,
 		line(CmdTunSource, "tunnel source {addr:ADDR|ifname:IFNAME}", 90, cli.Help{"source": "Source of tunnel packets", "addr": "Address", "ifname": "Interface whose address to use"}),
 		line(CmdTunDest, "tunnel destination addr:ADDR", 91, cli.Help{"destination": "Destination of tunnel packets", "addr": "Address of the far end"}),
 		mode,
@@ -188,12 +189,5 @@ func tunnelCommands() []cli.Command {
 		line(CmdTunTTL, "tunnel ttl hops:<1-255>", 95, cli.Help{"ttl": "Time to live of tunnel packets", "hops": "Hops"}),
 		line(CmdTunTOS, "tunnel tos tos:<0-255>", 95, cli.Help{"tos": "Type of service of tunnel packets", "tos:": "TOS byte"}),
 		line(CmdTunPMTU, "tunnel path-mtu-discovery", 95, cli.Help{"path-mtu-discovery": "Copy the DF bit and learn the path's MTU"}),
-	)
-}
-
-// protectionCommand is that of TunnelProtection.
-func protectionCommand() cli.Command {
-	return cli.Command{ID: CmdTunIPsec, Mode: ModeInterface, Pattern: "tunnel protection ipsec profile profile:WORD(64) [shared]", Weight: 96,
-		Help: cli.Help{"protection": "Let the tunnel's packets pass encrypted only", "ipsec": "By IPsec", "profile": "How to secure it",
-			"profile:": "Name of a crypto ipsec profile", "shared": "Other tunnels of this source share its associations"}}
+	}
 }

@@ -249,6 +249,8 @@ func (r *reader) tunnelLine(name string, t *iface.Tunnel, n *conf.Node) {
 		t.PathMTU = true
 	case CmdTunIPsec:
 		t.Protection, t.Shared = a.String("profile"), a.Has("shared")
+	case cmdTunIKEv1:
+		r.refuse(n, "not supported: IKEv1 is not spoken: ikev2-profile")
 	}
 }
 

@@ -33,6 +33,9 @@ type Options struct {
 	Self    string   // the owner that is no daemon: zebra
 	Daemon  string   // ID of the line "daemon NAME"
 	Forced  []string // daemons that run whatever the configuration says
+	// Needs has for IDs of Self's lines, at whatever depth, the daemon without which they
+	// do nothing.
+	Needs   map[string]string
 	Shared  []string // IDs of commands that every daemon gets beside its own
 	Startup string   // path of the startup configuration
 }
@@ -86,6 +89,9 @@ func (s *Store) Daemons(tree *conf.Tree) []string {
 	for _, owner := range tree.Owners() {
 		on[owner] = true
 	}
+	for id, name := range s.opts.Needs {
+		on[name] = on[name] || hasLine(tree.Nodes, id)
+	}
 	for _, n := range tree.All(s.opts.Self, s.opts.Daemon) {
 		on[n.Args.String("name")] = !n.No
 	}
@@ -101,6 +107,11 @@ func (s *Store) Daemons(tree *conf.Tree) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// hasLine reports whether a line is there, in its "no" form or not, at whatever depth.
+func hasLine(nodes []*conf.Node, id string) bool {
+	return slices.ContainsFunc(nodes, func(n *conf.Node) bool { return n.ID == id || hasLine(n.Nodes, id) })
 }
 
 // Load makes a text the running configuration, wholly or not at all. The errors

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
@@ -75,7 +76,7 @@ func newStoreAt(t *testing.T) (s *confstore.Store, o *owners, startup string) {
 	g, err := cli.Merge(
 		cli.Owned{Owner: "z", Tree: cli.Tree{
 			Modes:    []cli.Mode{{Name: "if", Parent: "config", Prompt: "(config-if)#"}},
-			Commands: []cli.Command{block, daemon, line("z.mtu", "if", "mtu n:WORD"), line("z.list", "config", "list name:WORD", "name")},
+			Commands: []cli.Command{block, daemon, line("z.mtu", "if", "mtu n:WORD"), line("z.guard", "if", "guard n:WORD"), line("z.list", "config", "list name:WORD", "name")},
 		}},
 		cli.Owned{Owner: "d", Tree: cli.Tree{Commands: []cli.Command{line("d.x", "if", "dee x:WORD", "x")}}},
 		cli.Owned{Owner: "e", Tree: cli.Tree{Commands: []cli.Command{line("e.x", "if", "eee x:WORD", "x")}}},
@@ -85,7 +86,7 @@ func newStoreAt(t *testing.T) (s *confstore.Store, o *owners, startup string) {
 	}
 	o, startup = &owners{}, filepath.Join(t.TempDir(), "startup")
 	return confstore.New(confstore.Options{Grammar: g, Owners: o, Self: "z", Daemon: "z.daemon",
-		Shared: []string{"z.list"}, Startup: startup}), o, startup
+		Shared: []string{"z.list"}, Needs: map[string]string{"z.guard": "e"}, Startup: startup}), o, startup
 }
 
 func load(t *testing.T, s *confstore.Store, text string) []conf.LineError {
@@ -134,6 +135,27 @@ func TestOnlyTheAffectedAreAsked(t *testing.T) {
 		"check z 4", "check d 4", "check e 4", "commit z 4", "commit d 4", "commit e 4"}
 	if diff := cmp.Diff(want, o.log); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// A line of zebra's that does nothing without a daemon has it run.
+func TestNeededDaemon(t *testing.T) {
+	s, o := newStore(t)
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"interface a\n guard 1\n", []string{"e"}},
+		{"interface a\n guard 1\n dee 1\n", []string{"d", "e"}},
+		{"interface a\n guard 1\n!\nno daemon e\n", nil},
+		{"interface a\n mtu 1\n", nil},
+	} {
+		if errs := load(t, s, c.text); len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		if diff := cmp.Diff(c.want, o.running, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%q: daemons (-want +got):\n%s", c.text, diff)
+		}
 	}
 }
 
