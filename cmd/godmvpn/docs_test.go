@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	eigrpcli "github.com/godmvpn/godmvpn/eigrpd/cli"
+	ipseccli "github.com/godmvpn/godmvpn/ipsecd/cli"
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
@@ -99,7 +100,8 @@ func refusals(tree *conf.Tree) []plugin.LineError {
 	_, more := nhrpcli.Read(tree)
 	_, rip := ripcli.Read(tree)
 	_, eigrp := eigrpcli.Read(tree)
-	return slices.Concat(errs, more, rip, eigrp)
+	_, _, ipsec := ipseccli.Read(tree)
+	return slices.Concat(errs, more, rip, eigrp, ipsec)
 }
 
 // TestExamplesLoad loads every configuration that a document shows, alone, as

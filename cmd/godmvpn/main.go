@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/godmvpn/godmvpn/eigrpd"
+	"github.com/godmvpn/godmvpn/ipsecd"
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/nhrpd"
 	"github.com/godmvpn/godmvpn/ripd"
@@ -28,6 +29,7 @@ var daemons = []struct {
 }{
 	{nhrpd.Name, nhrpd.Grammar, nhrpd.Main},
 	{eigrpd.Name, eigrpd.Grammar, eigrpd.Main},
+	{ipsecd.Name, ipsecd.Grammar, ipsecd.Main},
 	{ripd.Name, ripd.Grammar, ripd.Main},
 }
 

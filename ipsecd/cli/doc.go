@@ -2,9 +2,6 @@
 // reading of the configuration into a core.Config, and the outputs of the commands that
 // show something, for people and as JSON.
 //
-// No daemon has this grammar yet: nothing of it reaches users until ipsecd is one of the
-// list in cmd/godmvpn.
-//
 // It is pure: it turns a configuration tree into a core.Config and reports of the core
 // into text. The files that trust points name are read by the edge: [Files] says which,
 // and what of a Trustpoint becomes of them.

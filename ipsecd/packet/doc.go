@@ -1,8 +1,7 @@
 // Package packet is the codec of IKEv2, the Internet Key Exchange (RFC 7296 section
 // 3), with fragments (RFC 7383), signatures that name their algorithm (RFC 7427), the
 // numbers of the intermediate exchange (RFC 9242) and of several key exchanges (RFC
-// 9370), and the marker that tells IKE from ESP on port 4500 (RFC 3948). No daemon
-// uses it yet.
+// 9370), and the marker that tells IKE from ESP on port 4500 (RFC 3948).
 //
 // A message is a header of 28 octets and a chain of payloads, each of which names the
 // type of the next:

@@ -1,7 +1,6 @@
 // Package suite is the cryptography of ipsecd's core, which knows no algorithm itself:
 // the keys of IKE and child SAs, the key exchanges they come from, the Encrypted payload
-// and its fragments, the AUTH payloads, the hashes of NAT detection, and cookies. No
-// daemon uses it yet.
+// and its fragments, the AUTH payloads, the hashes of NAT detection, and cookies.
 //
 //	IKE, ESP              what was agreed on, and the keys that follow from it
 //	Start, Respond        the two halves of a key exchange
