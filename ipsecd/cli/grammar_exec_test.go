@@ -13,16 +13,9 @@ import (
 	zcli "github.com/godmvpn/godmvpn/zebra/cli"
 )
 
-// merged is the grammar of all whose lines stand beside ipsecd's. zebra's line `tunnel
-// protection` is off as long as ipsecd does not run; here it is on, with a word for the
-// IKEv2 profile.
+// merged is the grammar of all whose lines stand beside ipsecd's.
 var merged = sync.OnceValues(func() (*libcli.Grammar, error) {
-	zebra := zcli.Grammar()
-	if !zcli.TunnelProtection {
-		zebra.Commands = append(zebra.Commands, libcli.Command{ID: zcli.CmdTunIPsec, Mode: zcli.ModeInterface, Weight: 96,
-			Pattern: "tunnel protection ipsec profile profile:WORD(64) [shared] [ikev2-profile ikev2:WORD(64)]"})
-	}
-	return libcli.Merge(libcli.Owned{Owner: zcli.Owner, Tree: zebra}, libcli.Owned{Owner: nhrpcli.Owner, Tree: nhrpcli.Grammar()},
+	return libcli.Merge(libcli.Owned{Owner: zcli.Owner, Tree: zcli.Grammar()}, libcli.Owned{Owner: nhrpcli.Owner, Tree: nhrpcli.Grammar()},
 		libcli.Owned{Owner: cli.Owner, Tree: cli.Grammar()})
 })
 
