@@ -91,7 +91,7 @@ func targets(f Facts, peer netip.Addr) []target {
 			same := func(s target) bool { return s.tunnel == t.tunnel }
 			if at := slices.IndexFunc(found, same); at >= 0 {
 				found[at].entry = e
-			} else if peer.IsValid() && (t.tunnel == peer || t.nbma == peer) || !peer.IsValid() && (stuck(e) || mute) {
+			} else if peer.IsValid() && (t.tunnel == peer || t.nbma == peer) || !peer.IsValid() && (stuck(e) || mute || t.unsecured()) {
 				found = append(found, t)
 			}
 		}
@@ -158,7 +158,13 @@ func Diagnose(f Facts, peer netip.Addr) []Diagnosis {
 		d := Diagnosis{Interface: t.iface.Interface, Peer: text(t.tunnel), NBMA: text(t.nbma)}
 		d.Layers = []Layer{t.interfaceLayer()}
 		if t.tunnel.IsValid() || t.nbma.IsValid() {
-			d.Layers = append(d.Layers, t.transportLayer(f), t.greLayer(f), Layer{"IPsec", VerdictNone, "not configured"}, t.nhrpLayer(f), t.routingLayer(f))
+			d.Layers = append(d.Layers, t.transportLayer(f))
+			if t.iface.Protection != "" { // GRE passes in ESP
+				d.Layers = append(d.Layers, t.ikeLayer(), t.ipsecLayer(), t.greLayer(f))
+			} else {
+				d.Layers = append(d.Layers, t.greLayer(f), Layer{"IPsec", VerdictNone, "not configured"})
+			}
+			d.Layers = append(d.Layers, t.nhrpLayer(f), t.routingLayer(f))
 		} else if t.iface.Up {
 			d.Layers = append(d.Layers, Layer{"NHRP", VerdictOK, t.quiet(f)})
 		}
@@ -304,6 +310,8 @@ func (t target) greLayer(f Facts) Layer {
 	const name = "GRE"
 	r, lost := f.unmatched(t)
 	switch s, e := t.server, t.entry; {
+	case t.unsecured():
+		return Layer{name, VerdictUnknown, "waits for IPsec: nothing is sent or taken in clear"}
 	case lost && (s == nil || s.State != core.NHSResponding) && (e == nil || e.Flags&core.FlagRegistered == 0):
 		return Layer{name, VerdictFails, fmt.Sprintf("packets come from %v with %s, for no tunnel: %s (%d so far)", r.Source, keyOf(r), r.Why, r.Packets)}
 	case s != nil && s.LastHeard != core.NoExpiry && (s.State == core.NHSResponding || s.LastHeard <= min(s.Since+declared, recently)):
@@ -317,8 +325,8 @@ func (t target) greLayer(f Facts) Layer {
 		if s.LastHeard != core.NoExpiry {
 			heard = fmt.Sprintf("the last packet came %s ago", cli.Duration(s.LastHeard))
 		}
-		return Layer{name, VerdictFails, fmt.Sprintf("%s from %v: is IP protocol 47 let through both ways, has the other end %s, and does a tunnel with NHRP run there?",
-			heard, t.nbma, t.greKey())}
+		return Layer{name, VerdictFails, fmt.Sprintf("%s from %v: is %s let through both ways, has the other end %s, and does a tunnel with NHRP run there?",
+			heard, t.nbma, t.carrier(), t.greKey())}
 	case e != nil && e.Flags&core.FlagRegistered != 0:
 		return Layer{name, VerdictOK, fmt.Sprintf("NHRP packets come from %v", t.nbma)}
 	}
@@ -366,12 +374,16 @@ func (t target) registration(f Facts) Layer {
 			as = fmt.Sprintf(", which sees this router as %v behind a NAT", s.Translated)
 		}
 		return Layer{name, VerdictOK, fmt.Sprintf("registered with %v for %s%s", s.Addr, cli.Duration(s.Since), as)}
+	case t.unsecured() && s.State != core.NHSStandby && s.State != core.NHSWaiting:
+		return Layer{name, VerdictUnknown, "registration waits for IPsec, and follows at once"}
 	case s.State == core.NHSStandby:
 		return Layer{name, VerdictNone, "not registered with: enough better servers of its cluster respond"}
 	case trouble.Error && trouble.Code == uint16(packet.ErrAuthenticationFailure):
 		return fails("authentication: the hub reports %s since %s: \"ip nhrp authentication\" must be the same on both ends", trouble.Text, since)
 	case trouble.Error && (trouble.Code == uint16(packet.ErrProtocolUnreachable) || trouble.Code == uint16(packet.ErrProtocolError)):
 		return fails("NHS %v is unknown at %v: it reports %s since %s", s.Addr, t.nbma, trouble.Text, since)
+	case !trouble.Error && trouble.Code == uint16(packet.CodeAdministrativelyProhibited) && t.iface.Protection != "":
+		return fails("%s since %s: has the hub a map for %v, or is that bound to another identity (\"ip nhrp registration identity\")?", trouble.Text, since, t.iface.Addr)
 	case !trouble.Error && trouble.Code == uint16(packet.CodeUniqueAddressAlreadyPresent):
 		return fails("unique: the hub has another NBMA address for %v: %s since %s", t.iface.Addr, trouble.Text, since)
 	case trouble.Error:

@@ -25,6 +25,8 @@ const (
 	CmdIfState     = "nhrp.if-state"
 	CmdRegTimeout  = "nhrp.registration-timeout"
 	CmdRegNoUnique = "nhrp.registration-no-unique"
+	CmdRegIdentity = "nhrp.registration-identity"
+	CmdRegRequire  = "nhrp.registration-require-identity"
 	CmdMaxSend     = "nhrp.max-send"
 	CmdRedirect    = "nhrp.redirect"
 	CmdShortcut    = "nhrp.shortcut"
@@ -95,6 +97,9 @@ func configCommands() []cli.Command {
 		line(CmdServerOnly, "server-only [non-caching]", cli.Help{"server-only": "Never resolve addresses, only answer and forward", "non-caching": "Keep nothing of replies that are forwarded, as is always so"}),
 		line(CmdRegTimeout, "registration timeout seconds:<1-65535>", cli.Help{"timeout": "Time between registrations", "seconds": "Seconds"}),
 		noUnique,
+		line(CmdRegIdentity, "registration identity identity:WORD(128) addr:A.B.C.D [mask:MASK]", cli.Help{"identity": "Who may register an address, and no others",
+			"mask": "Any address of a network"}, "identity", "addr", "mask"),
+		line(CmdRegRequire, "registration require-identity", cli.Help{"require-identity": "Refuse addresses that are bound to no identity"}),
 		line(CmdRedirect, "redirect [timeout seconds:<2-30>]", cli.Help{"redirect": "Tell who sends through this router of shorter ways",
 			"timeout": "Time until the same is told again", "seconds": "Seconds"}),
 		shortcut,

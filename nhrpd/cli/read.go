@@ -136,6 +136,10 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.RegistrationTimeout = seconds()
 	case CmdRegNoUnique:
 		c.RegisterUnique = n.No
+	case CmdRegIdentity:
+		return readIdentity(c, n)
+	case CmdRegRequire:
+		c.RequireIdentity = true
 	case CmdRedirect:
 		c.Redirect = true
 		if a.Has("seconds") {
@@ -180,14 +184,7 @@ func readLine(c *core.InterfaceConfig, n *conf.Node) string {
 	case CmdRecord:
 		c.NoRecord = n.No
 	case CmdSummaryMap:
-		m := core.StaticMap{Prefix: a.Prefix("network"), NBMA: a.Addr("nbma")}
-		if m.Prefix.Bits() == 0 || m.Prefix.Addr().IsMulticast() {
-			return m.Prefix.String() + " is not a network behind a router"
-		}
-		if !unicast(m.NBMA) {
-			return m.NBMA.String() + " is not the NBMA address of a station"
-		}
-		c.SummaryMaps = append(c.SummaryMaps, m)
+		return readSummary(c, n)
 	case CmdResponder:
 		c.Responder = a.String("ifname")
 	default:
@@ -206,6 +203,27 @@ func readMap(c *core.InterfaceConfig, n *conf.Node) string {
 		return nbma.String() + " is not the NBMA address of a station"
 	}
 	c.Maps = append(c.Maps, core.StaticMap{Prefix: p, NBMA: nbma})
+	return ""
+}
+
+func readSummary(c *core.InterfaceConfig, n *conf.Node) string {
+	m := core.StaticMap{Prefix: n.Args.Prefix("network"), NBMA: n.Args.Addr("nbma")}
+	if m.Prefix.Bits() == 0 || m.Prefix.Addr().IsMulticast() {
+		return m.Prefix.String() + " is not a network behind a router"
+	}
+	if !unicast(m.NBMA) {
+		return m.NBMA.String() + " is not the NBMA address of a station"
+	}
+	c.SummaryMaps = append(c.SummaryMaps, m)
+	return ""
+}
+
+func readIdentity(c *core.InterfaceConfig, n *conf.Node) string {
+	p, _ := Target(n.Args)
+	if p = p.Masked(); p.Bits() == 0 || p.Addr().IsMulticast() || p.Addr().IsUnspecified() {
+		return "not the protocol address of a station, nor a network of such"
+	}
+	c.Identities = append(c.Identities, core.IdentityBinding{Identity: n.Args.String("identity"), Prefix: p})
 	return ""
 }
 

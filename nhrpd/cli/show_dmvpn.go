@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/godmvpn/godmvpn/lib/cli"
@@ -36,6 +37,9 @@ type dmvpnJSON struct {
 	PeerCount   int        `json:"nbmaPeers"`
 	Peers       []peerJSON `json:"peers"`
 	Servers     []nhsJSON  `json:"servers"`
+	Protection  string     `json:"protection,omitempty"`
+
+	Sessions []sessionJSON `json:"cryptoSessions,omitempty"`
 }
 
 // PeerView selects what `show dmvpn` shows.
@@ -84,7 +88,8 @@ func (v PeerView) choose(r *core.PeerReport) []core.InterfacePeers {
 				at[p.NBMA] = true
 			}
 		}
-		if i.NBMAPeers = len(at); len(i.Peers) > 0 {
+		i.Sessions = slices.DeleteFunc(slices.Clone(i.Sessions), func(s core.Session) bool { return !at[s.NBMA] && s.NBMA != v.NBMA })
+		if i.NBMAPeers = len(at); len(i.Peers)+len(i.Sessions) > 0 {
 			out = append(out, i)
 		}
 	}
@@ -98,7 +103,7 @@ func ShowDMVPN(r *core.PeerReport, v PeerView) cli.Output {
 	for _, i := range chosen {
 		d := dmvpnJSON{Interface: i.Interface, Family: strings.ToLower(familyName(i.Family)), Type: i.Role.String(), Up: i.Up, Address: text(i.Addr), VRF: i.VRF,
 			Source: text(i.Source), Destination: text(i.Destination), NetworkID: i.NetworkID, PeerCount: i.NBMAPeers,
-			Peers: []peerJSON{}, Servers: []nhsJSON{}}
+			Peers: []peerJSON{}, Servers: []nhsJSON{}, Protection: i.Protection, Sessions: sessionsOf(i.Sessions)}
 		for _, p := range i.Peers {
 			d.Peers = append(d.Peers, peerJSON{text(p.NBMA), text(p.Tunnel), p.Target.String(), p.State.String(), p.Since.Seconds(), p.Attributes, p.Group, p.Policy})
 		}
@@ -133,8 +138,8 @@ func ShowDMVPN(r *core.PeerReport, v PeerView) cli.Output {
 			printPeers(w, i.Family, peers, false)
 			fmt.Fprintln(w)
 		}
-		if v.Detail { // there is no IPsec
-			fmt.Fprintf(w, "Crypto Session Details: \n%s\n\nPending DMVPN Sessions:\n\n", strings.Repeat("-", 80))
+		if v.Detail {
+			printSessions(w, chosen)
 			printUnmatched(w, unmatched)
 		}
 	}}
@@ -226,7 +231,11 @@ func detailHead(w io.Writer, i core.InterfacePeers) {
 		protocol += "v6"
 	}
 	fmt.Fprintf(w, "   Tunnel Src./Dest. addr: %s/%s, Tunnel VRF %q\n", text(i.Source), destination, vrfName(i.TransportVRF))
-	fmt.Fprintf(w, "   Protocol/Transport: %q, Protect \"\"\n", protocol)
+	protect := `""`
+	if i.Protection != "" {
+		protect = strconv.Quote(i.Protection) + " "
+	}
+	fmt.Fprintf(w, "   Protocol/Transport: %q, Protect %s\n", protocol, protect)
 	control := "Disabled"
 	if i.LineControl {
 		control = "Enabled"
