@@ -252,7 +252,7 @@ func (c *Core) limits(sa *ikeSA) (time.Duration, rib.Lifetime, uint32) {
 	return life, rib.Lifetime{HardTime: uint64(life / time.Second), SoftBytes: octets / 10 * 9, HardBytes: octets}, window
 }
 
-// endChild takes a child SA out of force.
+// endChild takes a child SA out of force; one that replaces it is sent by from now on.
 func (c *Core) endChild(now clock.Instant, ch *child, reason string) {
 	if c.children[ch.in.SPI] != ch {
 		return
@@ -272,6 +272,9 @@ func (c *Core) endChild(now clock.Instant, ch *child, reason string) {
 
 // forgetChild has a child SA not be known any more.
 func (c *Core) forgetChild(ch *child) {
+	if ch.successor != nil {
+		c.useOutbound(ch.successor)
+	}
 	delete(c.children, ch.in.SPI)
 	is := func(o *child) bool { return o == ch }
 	ch.sa.children = slices.DeleteFunc(ch.sa.children, is)
@@ -316,9 +319,24 @@ func (c *Core) expired(now clock.Instant, in Expired) {
 func (c *Core) saGone(now clock.Instant, in SAGone) {
 	if ch := c.childOf(in.Destination, in.SPI); ch != nil {
 		c.withdraw(now, ch, "SA removed")
+		c.shun(now, ch)
 	}
 	if l := c.left[leftKey{in.Destination, in.SPI}]; l != nil {
 		c.endLeft(now, l, "SA removed")
+	}
+}
+
+// shun has a peer be negotiated with ever more slowly where its child SAs do not last: the
+// kernel does not take them.
+func (c *Core) shun(now clock.Instant, ch *child) {
+	p, k := ch.peer, timerKey{kind: timerTry, peer: ch.peer}
+	if now.Sub(ch.up) >= maxTry {
+		p.shortLived = 0
+		return
+	}
+	p.shortLived++
+	if _, armed := c.timers.Deadline(k); armed {
+		c.timers.Set(k, now.Add(c.jitter(min(firstTry<<min(p.shortLived-1, 10), maxTry))))
 	}
 }
 

@@ -56,7 +56,9 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 	if reflect.DeepEqual(cfg, c.config) {
 		return
 	}
+	before := c.config
 	c.config = cfg
+	c.warn(before)
 	c.reconcile(now)
 	for _, sa := range c.order {
 		if _, watched := c.timers.Deadline(timerKey{kind: timerLiveness, sa: sa}); !watched && sa.state == StateReady {

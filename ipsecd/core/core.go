@@ -82,6 +82,7 @@ const (
 	timerLiveness                       // sa: look whether the peer is alive
 	timerKeepalive                      // sa: the NAT before us may forget us
 	timerReap                           // sa: a duplicate, or one that was replaced, goes
+	timerFragments                      // sa: fragments of a request that wait for others go
 	timerRekey                          // child: it is to be replaced
 	timerExpire                         // child: it must end
 	timerOutbound                       // child: it may be used for sending
@@ -188,6 +189,7 @@ func init() {
 	due[timerEnd] = func(c *Core, now clock.Instant, k timerKey) { c.enqueue(now, k.sa, &deleteIKE{}) }
 	due[timerLiveness] = func(c *Core, now clock.Instant, k timerKey) { c.livenessDue(now, k.sa) }
 	due[timerKeepalive] = func(c *Core, now clock.Instant, k timerKey) { c.keepaliveDue(now, k.sa) }
+	due[timerFragments] = func(c *Core, _ clock.Instant, k timerKey) { k.sa.inRequest = suite.Reassembly{} }
 	due[timerReap] = func(c *Core, now clock.Instant, k timerKey) { c.enqueue(now, k.sa, &deleteIKE{}) }
 	due[timerRekey] = func(c *Core, now clock.Instant, k timerKey) { c.rekeyDue(now, k.child) }
 	due[timerExpire] = func(c *Core, now clock.Instant, k timerKey) { c.withdraw(now, k.child, "lifetime over") }

@@ -41,6 +41,10 @@
 // answered again with the same octets, if it is authentic, or for IKE_SA_INIT the very
 // same datagram.
 //
+// A stranger gets no more octets than it sent until it has shown by a cookie that it is
+// where it says, and cannot use up what others need: cookies are wanted before the number
+// of half-open IKE SAs is used up, and each address then has its share of them.
+//
 // # Policies
 //
 // That GRE of a protected tunnel passes as ESP only is zebra's concern, and holds without

@@ -49,9 +49,6 @@ func (c *Core) deleted(now clock.Instant, sa *ikeSA, spis []uint32) (gone []uint
 		if !ch.deleting {
 			gone = append(gone, ch.in.SPI)
 		}
-		if ch.successor != nil {
-			c.useOutbound(ch.successor)
-		}
 		c.endChild(now, ch, "deleted by the peer")
 	}
 	return gone

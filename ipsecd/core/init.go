@@ -27,8 +27,6 @@ const alertTime = 10 * time.Second
 // answer leaves out where there is no room.
 const childlessLen = 8
 
-var emptyReassembly suite.Reassembly
-
 // begin begins an IKE SA with a peer.
 func (c *Core) begin(now clock.Instant, p *peer) {
 	t := c.tunnelAt(p.domain())

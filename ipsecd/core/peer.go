@@ -39,6 +39,8 @@ type peer struct {
 	identity string
 	reason   string
 	attempts int
+	// shortLived counts child SAs, one after the other, that went as soon as they came.
+	shortLived int
 }
 
 func (c *Core) getPeer(now clock.Instant, k peerKey) *peer {

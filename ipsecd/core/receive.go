@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
+	"github.com/godmvpn/godmvpn/ipsecd/suite"
 	"github.com/godmvpn/godmvpn/lib/clock"
 )
 
@@ -116,7 +118,7 @@ func (c *Core) takeAnswer(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.M
 	c.timers.Clear(timerKey{kind: timerResend, sa: sa})
 	sa.request = nil
 	sa.nextID++
-	sa.inAnswer = emptyReassembly
+	sa.inAnswer = suite.Reassembly{}
 	if err != nil {
 		c.fail(now, sa, "malformed answer")
 		return
@@ -157,7 +159,8 @@ func (c *Core) takeRequest(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.
 	}
 	c.hear(now, in, sa)
 	ps, err := got.payloads(c, sa, m)
-	sa.inRequest, sa.answerIn = emptyReassembly, sa.in
+	sa.inRequest, sa.answerIn = suite.Reassembly{}, sa.in
+	c.timers.Clear(timerKey{kind: timerFragments, sa: sa})
 	var out reply
 	if err != nil {
 		out = malformed(err)
@@ -234,10 +237,18 @@ func (c *Core) open(in RxPacket, sa *ikeSA, m *packet.Message, b []byte) *opened
 	}
 	whole, done := r.Add(b, e, plain)
 	if !done {
+		k := timerKey{kind: timerFragments, sa: sa}
+		if _, armed := c.timers.Deadline(k); !armed && !m.Response() {
+			c.timers.Set(k, c.now.Add(reassemblyTime))
+		}
 		return nil
 	}
 	return &opened{r.First, whole, r.Head, true}
 }
+
+// reassemblyTime is how long fragments of a request wait for the others: as long as a peer
+// goes on to send it (RFC 7383 section 2.6). Those of an answer wait as long as we ask.
+const reassemblyTime = time.Minute
 
 // payloads reads what was opened, and takes in messages of IKE_INTERMEDIATE for the AUTH
 // payloads.

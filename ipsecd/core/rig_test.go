@@ -56,6 +56,9 @@ type node struct {
 	logs   []string
 	sends  []*flight
 	report Report
+	// broken says which SAs the kernel does not take; nil: it takes all.
+	broken func(rib.ESP) bool
+	gone   []SAGone // what it did not take, and did not say yet
 }
 
 type saKey struct {
@@ -157,6 +160,11 @@ func (r *rig) drain(n *node) {
 			n.report = e.Report
 		}
 	}
+	if len(n.gone) > 0 {
+		g := n.gone[0]
+		n.gone = n.gone[1:]
+		r.step(n, g)
+	}
 }
 
 // putSA puts an SA in force; one without keys has to be there.
@@ -165,6 +173,11 @@ func (r *rig) putSA(n *node, e rib.ESP) {
 	old, there := n.sas[k]
 	if err := e.Check(); err != nil || e.Keyless() && !there {
 		r.t.Fatalf("%s: SA %v %v", n.name, k, err)
+	}
+	if n.broken != nil && n.broken(e) {
+		n.removeSA(k)
+		n.gone = append(n.gone, SAGone{e.Destination, e.SPI})
+		return
 	}
 	if !there {
 		n.puts = append(n.puts, k)

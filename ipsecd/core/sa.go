@@ -127,7 +127,7 @@ func (c *Core) end(now clock.Instant, sa *ikeSA, reason string) {
 	c.settled(sa)
 	delete(c.sas, sa.spi)
 	c.order = slices.DeleteFunc(c.order, func(o *ikeSA) bool { return o == sa })
-	for _, k := range []timerKind{timerResend, timerHalf, timerLife, timerEnd, timerLiveness, timerKeepalive, timerReap} {
+	for _, k := range []timerKind{timerResend, timerHalf, timerLife, timerEnd, timerLiveness, timerKeepalive, timerReap, timerFragments} {
 		c.timers.Clear(timerKey{kind: k, sa: sa})
 	}
 	for _, ch := range slices.Clone(sa.children) {

@@ -31,6 +31,6 @@
 //
 // F1 to F4, F6 to F10, F15, F16, F18 and F19 are faults here; F5 and F17 are looked at
 // with each of them. F11 to F14 are in the tests of certificates, and F20 has no remedy but
-// keys that are long. Behind the classes come the lists of what the fault injectors of
+// keys that are long, so that short ones are warned of. Behind the classes come the lists of what the fault injectors of
 // strongSwan and libreswan do besides.
 package ikefault

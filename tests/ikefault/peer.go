@@ -365,3 +365,8 @@ func Notifies(ps []packet.Payload) (out []packet.NotifyType) {
 	}
 	return out
 }
+
+// Forget has the next Init begin another IKE SA.
+func (p *Peer) Forget() {
+	*p = Peer{Local: p.Local, Remote: p.Remote, Key: p.Key, Identity: p.Identity, CBC: p.CBC, MLKEM: p.MLKEM, Random: p.Random}
+}
