@@ -224,6 +224,14 @@ func (z *zebra) takeLogs() string {
 	return out
 }
 
+// ends returns how many ends of replay there were.
+func (z *zebra) ends() int {
+	synctest.Wait()
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.ended
+}
+
 // sas returns the SAs that are in force.
 func (z *zebra) sas() map[rib.Key]rib.ESP {
 	synctest.Wait()

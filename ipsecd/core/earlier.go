@@ -68,10 +68,10 @@ func (c *Core) replay(now clock.Instant) {
 		c.takeOver(now, e)
 	}
 	c.known, c.dumped, c.waiting, c.replayed = nil, false, false, true
-	c.emit(EndOfReplay{})
 	for _, p := range slices.Clone(c.listed) {
-		c.settle(now, p)
+		c.settle(now, p) // that a peer is up still is said before the end of the replay
 	}
+	c.emit(EndOfReplay{})
 }
 
 func (c *Core) takeOver(now clock.Instant, e rib.ESP) {

@@ -34,11 +34,16 @@ type topics struct {
 	complete  bool                       // this life's picture is
 }
 
+// lostHold is how long it is told that a peer is lost that there is not any more, so that
+// nhrpd hears of it.
+const lostHold = time.Minute
+
 // told is what was told of a peer.
 type told struct {
 	state protection.State
-	mine  bool   // this life told it; otherwise an earlier one did
-	seq   uint64 // of the SAs that it waits for
+	mine  bool      // this life told it; otherwise an earlier one did
+	seq   uint64    // of the SAs that it waits for
+	gone  time.Time // since when there is no such peer; the zero Time if there is
 }
 
 func newTopics(publish func(topic, key string, payload []byte) error) topics {
@@ -141,21 +146,39 @@ func (t *topics) inForce(seq uint64) {
 	}
 }
 
-// forget withdraws what was told of a peer that is gone.
+// forget withdraws what was told of a peer that is gone; that it was lost, a little later.
 func (t *topics) forget(g core.PeerGone) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := protection.Peer{Tunnel: g.Tunnel, NBMA: g.Peer}
-	v := t.states[p]
-	if v == nil {
-		return
+	switch v := t.states[p]; {
+	case v == nil:
+	case v.state.Security == protection.Lost:
+		v.gone = time.Now()
+	default:
+		t.withdraw(p, v)
 	}
+}
+
+// withdraw takes back what was told of a peer. t.mu is held.
+func (t *topics) withdraw(p protection.Peer, v *told) {
 	delete(t.states, p)
 	delete(t.holding, p)
 	if len(t.forgotten) < maxForgotten {
 		t.forgotten[p] = v.state.Generation
 	}
 	_ = t.publish(protection.TopicState, p.Key(), nil)
+}
+
+// expire withdraws what was told of peers that were lost and are gone.
+func (t *topics) expire(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p, v := range t.states {
+		if !v.gone.IsZero() && now.Sub(v.gone) >= lostHold {
+			t.withdraw(p, v)
+		}
+	}
 }
 
 // whole says that this life's picture is complete: what an earlier one had up and this
@@ -171,7 +194,7 @@ func (t *topics) whole() {
 		switch {
 		case v.mine:
 		case v.state.Security == protection.Up:
-			v.mine, v.state.Security, v.state.Reason = true, protection.Lost, "ipsecd was started again"
+			v.mine, v.gone, v.state.Security, v.state.Reason = true, time.Now(), protection.Lost, "ipsecd was started again"
 			t.send(p, v)
 		default:
 			delete(t.states, p)

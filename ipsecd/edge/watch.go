@@ -33,6 +33,7 @@ func (e *Edge) look() {
 		if now, set := c.look(e.wall(), time.Now()); set {
 			e.driver.Post(core.WallClock{Now: now})
 		}
+		e.topics.expire(time.Now())
 		for _, u := range e.topics.unwanted(time.Now()) {
 			e.driver.Post(u)
 		}
