@@ -25,7 +25,7 @@
 //   - `limit max-in-negotation-sa` without a direction is for both; a line with one goes
 //     before it.
 //   - `no pre-shared-key local` wants the key behind it, since "local" may be a key.
-//   - Additional key exchanges are for IKE SAs: `set pfs` has none.
+//   - `set pfs` has additional key exchanges behind its group: `pqc mlkem768 optional`.
 //   - Algorithms that are weak are refused by name: DES, 3DES, MD5, the groups 1, 2, 5,
 //     22, 23 and 24. So is IKEv1.
 //

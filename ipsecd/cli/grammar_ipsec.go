@@ -53,8 +53,8 @@ func ipsecCommands() []cli.Command {
 	l.add(11, CmdSetLifetimeVolume, sa+"lifetime kilobytes kilobytes:<2560-4294967295>", help)
 	l.add(12, CmdSetReplayWindow, sa+"replay window-size "+windowOf, with(windowHelp, help))
 	l.add(20, CmdSetTransform, "set transform-set name:WORD(64)...", with(help, cli.Help{"transform-set": "Algorithms of ESP; of several sets the first that the peer has", "name": "Transform set"}))
-	group := l.add(21, CmdSetPFS, "set pfs group:{"+strings.Join(pfsWords(), "|")+"}",
-		with(help, cli.Help{"pfs": "A key exchange of its own for each security association"}))
+	group := l.add(21, CmdSetPFS, "set pfs group:{"+strings.Join(pfsWords(), "|")+"} ["+pqcOf+"]",
+		with(pqcHelp(), help, cli.Help{"pfs": "A key exchange of its own for each security association"}))
 	for _, g := range groups {
 		group.Help["group"+g.word] = g.help
 	}

@@ -70,7 +70,7 @@ func TestLines(t *testing.T) {
 		{inTransform, "esn", ""},
 		{inIPsec, "set transform-set A B", ""},
 		{inIPsec, "set pfs group19", ""},
-		{inIPsec, "set pfs group21 pqc mlkem1024", ""}, // refused by Read
+		{inIPsec, "set pfs group21 pqc mlkem1024 opt", "set pfs group21 pqc mlkem1024 optional"},
 		{inIPsec, "set security lifetime sec 3600", "set security-association lifetime seconds 3600"},
 		{inIPsec, "set ikev2-profile P", ""},
 		{inIPsec, "responder-only", ""},
@@ -162,6 +162,7 @@ func TestNo(t *testing.T) {
 		{trust, "revocation-check none", "no revocation-check", ""},
 		{ipsec, "set transform-set A", "set transform-set B", "set transform-set B"},
 		{ipsec, "set pfs group19", "no set pfs", ""},
+		{ipsec, "set pfs group19 pqc mlkem768 optional", "no set pfs", ""},
 		{ipsec, "responder-only", "no responder-only", ""},
 		{trust, "revocation-check none", "revocation-check crl", ""},
 		{trust, "ca-certificate file /a", "ca-certificate file /b", "ca-certificate file /a; ca-certificate file /b"},

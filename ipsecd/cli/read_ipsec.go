@@ -62,6 +62,8 @@ func (r *reader) ipsec(block *conf.Node) {
 			p.Profile = a.String("name")
 		case CmdSetPFS:
 			p.PFS = []packet.Group{value(groups, strings.TrimPrefix(a.String("group"), "group"))}
+			p.Additional = readPQC(a)
+			return twice(a.Strings("kem"))
 		case CmdSetLifetimeSeconds:
 			p.Lifetime = seconds(a)
 		case CmdSetLifetimeVolume:

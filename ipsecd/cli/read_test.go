@@ -158,7 +158,7 @@ func full() core.Config {
 		Transforms: []core.Transform{
 			{Name: "CBC", ESP: proposal.ESP{Encryption: []packet.Transform{cbc(128)}, Integrity: []uint16{packet.AuthHMACSHA512}, ESN: []bool{true}}},
 			{Name: "CHACHA", ESP: proposal.ESP{Encryption: []packet.Transform{chacha}}}, {Name: "GCM", ESP: proposal.ESP{Encryption: []packet.Transform{gcm(256)}}}},
-		IPsec: []core.IPsec{{Name: "DMVPN", Transforms: []string{"GCM", "CHACHA", "CBC"}, Profile: "PSK", PFS: []packet.Group{packet.ECP256},
+		IPsec: []core.IPsec{{Name: "DMVPN", Transforms: []string{"GCM", "CHACHA", "CBC"}, Profile: "PSK", PFS: []packet.Group{packet.ECP256}, Additional: []proposal.Additional{{Groups: []packet.Group{packet.MLKEM1024, packet.MLKEM768}, Optional: true}},
 			Lifetime: 30 * time.Minute, LifetimeBytes: 50000 * 1024, ReplayWindow: 512, ResponderOnly: true}},
 		Trustpoints: []core.Trustpoint{{Name: "TP", Revocation: true}, {Name: "TP2"}},
 		Tunnels:     []core.Protection{{Interface: "Tunnel1", Profile: "DMVPN", Shared: true, IKEv2: "CERT"}, {Interface: "Tunnel2", Profile: "DMVPN"}},
@@ -238,7 +238,6 @@ func TestAllFieldsAreRead(t *testing.T) {
 	for name := range all {
 		switch name {
 		case "ESP.Groups", "ESP.Additional": // of the profile: IPsec.PFS, IPsec.Additional
-		case "IPsec.Additional": // refused, since the core makes none with PFS
 		case "Transform.Type": // always Encryption
 		case "Transform.Attributes": // of transforms that were received
 		default:

@@ -162,7 +162,10 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 	if packet.Find(ps, packet.TypeSA) == nil { // RFC 6023
 		return reply{payloads: out}
 	}
-	child, _ := c.respondChild(now, sa, ps, nil, nil)
+	child, terms := c.respondChild(sa, ps, nil, nil)
+	if terms != nil {
+		c.responded(now, sa, terms)
+	}
 	return reply{payloads: append(out, child...)}
 }
 

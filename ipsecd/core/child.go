@@ -23,6 +23,7 @@ type child struct {
 	in, out           rib.ESP
 	sending           bool // out is in force
 	group             packet.Group
+	additional        []packet.Group
 	up                clock.Instant
 	life              time.Duration
 	localTS, remoteTS []packet.Selector
@@ -76,6 +77,7 @@ type childTerms struct {
 	initiator     bool   // of the exchange
 	nonces        suite.Nonces
 	secret        []byte
+	more          [][]byte // secrets of additional key exchanges
 	local, remote packet.Selector
 	keepOutbound  bool // do not send by it yet
 }
@@ -118,11 +120,11 @@ func (c *Core) readChild(sa *ikeSA, offer *packet.SA, ke packet.Group, ps []pack
 	return &childTerms{Choice: choice, initiator: true, local: local, remote: remote}, ""
 }
 
-// respondChild answers an offer of a child SA, in place of old if that is not nil, and
-// makes it; it is nil if there is none. nonces are nil in IKE_AUTH, where those of the IKE
+// respondChild answers an offer of a child SA, in place of old if that is not nil; there are
+// no terms if it is refused. nonces are nil in IKE_AUTH, where those of the IKE
 // SA are used and there is no key exchange.
-func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, nonces *suite.Nonces, old *child) ([]packet.Payload, *child) {
-	refuse := func(n *packet.Notify) ([]packet.Payload, *child) {
+func (c *Core) respondChild(sa *ikeSA, ps []packet.Payload, nonces *suite.Nonces, old *child) ([]packet.Payload, *childTerms) {
+	refuse := func(n *packet.Notify) ([]packet.Payload, *childTerms) {
 		c.trace(c.tracing.IPsec, Trace{Event: TraceRefused, SPI: uint64(sa.spi), Remote: sa.remote, Text: n.Kind.String()})
 		return []packet.Payload{n}, nil
 	}
@@ -143,7 +145,7 @@ func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, n
 	choice, err := proposal.ChooseESP(offer, c.transforms(c.ipsec(t)), ke.Group, nonces == nil)
 	if wrong, ok := err.(*proposal.WrongGroup); ok {
 		return refuse(packet.NewInvalidKE(wrong.Want))
-	} else if err != nil || len(choice.Additional) > 0 {
+	} else if err != nil {
 		return refuse(notify(packet.NoProposalChosen))
 	}
 	if sa.peer.sends(binary.BigEndian.Uint32(choice.SPI)) {
@@ -168,11 +170,16 @@ func (c *Core) respondChild(now clock.Instant, sa *ikeSA, ps []packet.Payload, n
 		terms.secret = secret
 		out = append(out, &packet.KE{Group: choice.Group, Data: public})
 	}
+	return append(out, &packet.TS{Selectors: []packet.Selector{remote}}, &packet.TS{Responder: true, Selectors: []packet.Selector{local}}), terms
+}
+
+// responded makes a child SA that the peer asked for.
+func (c *Core) responded(now clock.Instant, sa *ikeSA, terms *childTerms) *child {
 	ch := c.makeChild(now, sa, terms)
 	if terms.keepOutbound {
 		c.timers.Set(timerKey{kind: timerOutbound, child: ch}, now.Add(outboundWait))
 	}
-	return append(out, &packet.TS{Selectors: []packet.Selector{remote}}, &packet.TS{Responder: true, Selectors: []packet.Selector{local}}), ch
+	return ch
 }
 
 // ciphers and integrities are the names of algorithms for the kernel.
@@ -186,13 +193,13 @@ var (
 
 // makeChild makes a child SA and puts it in force.
 func (c *Core) makeChild(now clock.Instant, sa *ikeSA, t *childTerms) *child {
-	keys := t.ESP.Derive(sa.suite.PRF, sa.keys.D, t.nonces, t.secret)
+	keys := t.ESP.Derive(sa.suite.PRF, sa.keys.D, t.nonces, t.secret, t.more...)
 	defer keys.Wipe()
 	ours, ourInt, theirs, theirInt := keys.Ei, keys.Ai, keys.Er, keys.Ar
 	if !t.initiator {
 		ours, ourInt, theirs, theirInt = theirs, theirInt, ours, ourInt
 	}
-	ch := &child{sa: sa, peer: sa.peer, up: now, group: t.Group, localTS: []packet.Selector{t.local}, remoteTS: []packet.Selector{t.remote}}
+	ch := &child{sa: sa, peer: sa.peer, up: now, group: t.Group, additional: t.Additional, localTS: []packet.Selector{t.local}, remoteTS: []packet.Selector{t.remote}}
 	esp := rib.ESP{Protocol: protocolGRE, Cipher: ciphers[t.ESP.Encryption.ID], Integrity: integrities[t.ESP.Integrity], ESN: t.ESN}
 	ch.life, esp.Lifetime, esp.Window = c.limits(sa)
 	ch.in, ch.out = esp, esp

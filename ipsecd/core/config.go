@@ -155,7 +155,7 @@ type IPsec struct {
 	Transforms    []string              // the first that the peer has is chosen
 	Profile       string                // `set ikev2-profile`; "": the first whose match fits
 	PFS           []packet.Group        // `set pfs`; none: no key exchange of its own
-	Additional    []proposal.Additional // with PFS only; not made yet: a profile that may not be without them is not used
+	Additional    []proposal.Additional // with PFS only
 	Lifetime      time.Duration         // 0: Global's
 	LifetimeBytes uint64                // octets; 0: Global's
 	ReplayWindow  uint32                // 0: Global's

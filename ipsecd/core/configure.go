@@ -206,16 +206,14 @@ func (c *Core) ipsec(t *tunnel) *IPsec {
 	return find(c.config.IPsec, func(p *IPsec) bool { return p.Name == t.protection.Profile })
 }
 
-// transforms returns what may be used for child SAs: nothing, if additional key exchanges
-// are wanted with PFS, of which there are none.
+// transforms returns what may be used for child SAs.
 func (c *Core) transforms(p *IPsec) (out []proposal.ESP) {
-	if slices.ContainsFunc(p.Additional, func(a proposal.Additional) bool { return !a.Optional }) {
-		return nil
-	}
 	for _, name := range p.Transforms {
 		if t := find(c.config.Transforms, func(t *Transform) bool { return t.Name == name }); t != nil {
 			e := t.ESP
-			e.Groups, e.Additional = p.PFS, nil
+			if e.Groups, e.Additional = p.PFS, nil; len(p.PFS) > 0 {
+				e.Additional = p.Additional
+			}
 			out = append(out, e)
 		}
 	}

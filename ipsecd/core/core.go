@@ -87,6 +87,7 @@ const (
 	timerExpire                         // child: it must end
 	timerOutbound                       // child: it may be used for sending
 	timerTry                            // peer: negotiate (again)
+	timerFollow                         // sa: the peer did not go on with additional key exchanges
 	timerLeft                           // left: it must end
 	timerLeave                          // peer: its leftovers are not needed any more
 )
@@ -195,6 +196,7 @@ func init() {
 	due[timerExpire] = func(c *Core, now clock.Instant, k timerKey) { c.withdraw(now, k.child, "lifetime over") }
 	due[timerOutbound] = func(c *Core, now clock.Instant, k timerKey) { c.useOutbound(k.child) }
 	due[timerTry] = func(c *Core, now clock.Instant, k timerKey) { c.try(now, k.peer) }
+	due[timerFollow] = func(c *Core, now clock.Instant, k timerKey) { c.followDue(now, k.sa) }
 	due[timerLeft] = func(c *Core, now clock.Instant, k timerKey) { c.endLeft(now, k.left, "lifetime over") }
 	due[timerLeave] = func(c *Core, now clock.Instant, k timerKey) { c.leaveDue(now, k.peer) }
 }

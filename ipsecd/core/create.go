@@ -30,8 +30,9 @@ type createTask struct {
 	spi    uint32
 	offer  *packet.SA
 	nonce  []byte
-	// rival is what the peer made meanwhile for the same purpose, and lowest the lower of
-	// its nonces.
+	terms  *childTerms
+	// rival is what the peer made meanwhile for the same purpose, nil if that waits for
+	// additional key exchanges, and lowest the lower of its nonces, nil if it did not begin.
 	rival  *child
 	lowest []byte
 }
@@ -99,12 +100,38 @@ func (t *createTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet
 		return
 	}
 	terms.spi, terms.nonces = t.spi, suite.Nonces{Ni: t.nonce, Nr: nonce.Data}
-	ch := c.makeChild(now, sa, terms)
+	t.terms = terms
+	switch {
+	case len(terms.Additional) == 0:
+		t.completed(c, now, sa, [][]byte{terms.secret})
+	case t.lost(c): // nothing was made yet that could go (RFC 9370 section 2.2.4)
+		t.failed(c, now, sa, "")
+	case !c.follow(sa, t, terms.Additional, terms.secret, ps):
+		t.failed(c, now, sa, "malformed answer")
+	}
+}
+
+// lost reports whether the peer asked for the same, and ours has the lowest nonce (section
+// 2.8.1).
+func (t *createTask) lost(c *Core) bool {
+	return t.lowest != nil && (t.rival == nil || c.children[t.rival.in.SPI] == t.rival) &&
+		bytes.Compare(lower(t.terms.nonces.Ni, t.terms.nonces.Nr), t.lowest) < 0
+}
+
+func (t *createTask) completed(c *Core, now clock.Instant, sa *ikeSA, secrets [][]byte) {
+	if c.children[t.spi] != nil {
+		return
+	}
+	t.terms.secret, t.terms.more = secrets[0], secrets[1:]
+	ch := c.makeChild(now, sa, t.terms)
 	if t.old != nil {
 		c.counters.ChildRekeyed++
 	}
-	if t.rival != nil && c.children[t.rival.in.SPI] == t.rival && bytes.Compare(lower(t.nonce, nonce.Data), t.lowest) < 0 {
-		c.remove(now, ch) // ours has the lowest nonce: it goes (section 2.8.1)
+	if t.lost(c) {
+		c.remove(now, ch)
+		if t.rival == nil {
+			t.failed(c, now, sa, "")
+		}
 		return
 	}
 	if t.old != nil && c.children[t.old.in.SPI] == t.old {
@@ -190,10 +217,9 @@ func (c *Core) createRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) 
 	if offer.Proposals[0].Protocol == packet.ProtocolIKE {
 		return c.rekeyRequest(now, sa, offer, ps)
 	}
-	if sa.request != nil && sa.request.exchange == packet.CreateChildSA {
-		if _, ok := sa.request.task.(*rekeyTask); ok {
-			return refusal(packet.TemporaryFailure)
-		}
+	own, following := sa.asked()
+	if _, ok := own.(*rekeyTask); ok {
+		return refusal(packet.TemporaryFailure)
 	}
 	var old *child
 	if n := packet.FindNotify(ps, packet.RekeySA); n != nil {
@@ -208,6 +234,9 @@ func (c *Core) createRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) 
 		case old.deleting || old.successor != nil:
 			return refusal(packet.TemporaryFailure)
 		}
+	}
+	if t, ok := own.(*createTask); ok && following && t.old == old { // RFC 9370 section 2.2.4
+		return refusal(packet.TemporaryFailure)
 	}
 	if len(sa.children) >= maxChildren {
 		return refusal(packet.NoAdditionalSAs)
@@ -227,19 +256,37 @@ func (c *Core) answerCreate(now clock.Instant, sa *ikeSA, old *child, ps []packe
 		return refusal(packet.InvalidSyntax)
 	}
 	own := c.bytes(nonceLen)
-	out, ch := c.respondChild(now, sa, ps, &suite.Nonces{Ni: nonce.Data, Nr: own}, old)
-	if ch == nil {
+	out, terms := c.respondChild(sa, ps, &suite.Nonces{Ni: nonce.Data, Nr: own}, old)
+	if terms == nil {
 		return reply{payloads: out}
 	}
-	if old != nil {
+	out = append(out, &packet.Nonce{Data: own})
+	var ch *child
+	if len(terms.Additional) > 0 {
+		out = append(out, c.awaitChild(now, sa, terms, old))
+	} else if ch = c.responded(now, sa, terms); old != nil {
 		old.successor = ch
 	}
-	if r := sa.request; r != nil {
-		if t, ok := r.task.(*createTask); ok && t.old == old {
-			t.rival, t.lowest = ch, lower(nonce.Data, own)
-		}
+	asked, _ := sa.asked()
+	if t, ok := asked.(*createTask); ok && t.old == old {
+		t.rival, t.lowest = ch, lower(nonce.Data, own)
 	}
-	return reply{payloads: append(out, &packet.Nonce{Data: own})}
+	return reply{payloads: out}
+}
+
+// awaitChild keeps the terms of a child SA until its additional key exchanges are done.
+func (c *Core) awaitChild(now clock.Instant, sa *ikeSA, terms *childTerms, old *child) *packet.Notify {
+	return c.await(now, sa, &followup{groups: terms.Additional, secrets: [][]byte{terms.secret}, old: old, finish: func(now clock.Instant, secrets [][]byte) reply {
+		if c.children[terms.spi] != nil || old != nil && (c.children[old.in.SPI] != old || old.deleting || old.successor != nil) {
+			return refusal(packet.TemporaryFailure)
+		}
+		terms.secret, terms.more = secrets[0], secrets[1:]
+		ch := c.responded(now, sa, terms)
+		if old != nil {
+			old.successor = ch
+		}
+		return reply{}
+	}})
 }
 
 // lifetimeDue replaces an IKE SA before its lifetime is over, if its peer is still wanted

@@ -59,6 +59,12 @@
 // later (section 2.25). The responder of an exchange sends by a new child SA once the old
 // one is deleted, so that each end always has what the other sends by.
 //
+// With additional key exchanges a CREATE_CHILD_SA makes nothing yet: IKE_FOLLOWUP_KE follow,
+// one for each, and the SA comes with the last (RFC 9370 section 2.2.4). The responder keeps
+// what there is until then for followWait, for a few at a time. If both ends begin at once,
+// who has the lowest nonce goes no further; who comes too late for that is told
+// TEMPORARY_FAILURE.
+//
 // # Another life
 //
 // When this daemon dies its SAs go on in the kernel. The next life is told of them, keeps
@@ -93,9 +99,7 @@
 //
 // # Not here
 //
-// Additional key exchanges when SAs are replaced (IKE_FOLLOWUP_KE): those of a proposal
-// are left out then if they are optional, and an IKE SA that may not be without them ends
-// with its lifetime and is negotiated anew. Certificates, and with them profiles of other methods than pre-shared keys, which are
+// Certificates, and with them profiles of other methods than pre-shared keys, which are
 // not used; reauthentication; marks for peers behind one NAT; EAP, configuration
 // payloads, IP compression, MOBIKE, redirection; tunnel mode. INVALID_SPI is neither
 // sent nor looked at.

@@ -19,10 +19,9 @@ func (c *Core) informationRequest(now clock.Instant, sa *ikeSA, ps []packet.Payl
 			continue
 		}
 		if d.Protocol == packet.ProtocolIKE {
-			if r := sa.request; r != nil {
-				if t, ok := r.task.(*rekeyTask); ok && t.rival != nil && c.alive(t.rival) {
-					c.adopt(now, sa, t.rival) // RFC 7296 section 2.25.2
-				}
+			asked, _ := sa.asked()
+			if t, ok := asked.(*rekeyTask); ok && t.rival != nil && c.alive(t.rival) {
+				c.adopt(now, sa, t.rival) // RFC 7296 section 2.25.2
 			}
 			return reply{end: sa.why("deleted by the peer")}
 		}

@@ -35,6 +35,7 @@ func init() {
 	requests[packet.IKEIntermediate] = row{[]State{StateInitAnswered, StateIntermediate}, (*Core).intermediateRequest}
 	requests[packet.IKEAuth] = row{[]State{StateInitAnswered, StateIntermediate}, (*Core).authRequest}
 	requests[packet.CreateChildSA] = row{[]State{StateReady, StateRekeyed, StateDeleting}, (*Core).createRequest}
+	requests[packet.IKEFollowupKE] = row{[]State{StateReady, StateRekeyed, StateDeleting}, (*Core).followupRequest}
 	requests[packet.Informational] = row{[]State{StateReady, StateRekeyed, StateDeleting}, (*Core).informationRequest}
 }
 

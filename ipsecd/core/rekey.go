@@ -3,7 +3,6 @@ package core
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
@@ -24,21 +23,13 @@ type rekeyTask struct {
 	spi   packet.SPI
 	offer *packet.SA
 	nonce []byte
-	// rival is what the peer made meanwhile, and lowest the lower of its nonces.
+	// choice and nonces are what both ends agreed on.
+	choice *proposal.Choice
+	nonces suite.Nonces
+	// rival is what the peer made meanwhile, nil if that waits for additional key exchanges,
+	// and lowest the lower of its nonces, nil if it did not begin.
 	rival  *ikeSA
 	lowest []byte
-}
-
-// withoutMore are proposals without additional key exchanges, which are made in
-// IKE_INTERMEDIATE only. Those that cannot do without are left out.
-func withoutMore(in []proposal.IKE) (out []proposal.IKE) {
-	for _, p := range in {
-		if !slices.ContainsFunc(p.Additional, func(a proposal.Additional) bool { return !a.Optional }) {
-			p.Additional = nil
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 func (t *rekeyTask) request(c *Core, _ clock.Instant, sa *ikeSA) (packet.ExchangeType, []packet.Payload, bool) {
@@ -46,7 +37,7 @@ func (t *rekeyTask) request(c *Core, _ clock.Instant, sa *ikeSA) (packet.Exchang
 		return 0, nil, false
 	}
 	if t.offer == nil {
-		policy := withoutMore(c.proposals(sa.domain()))
+		policy := c.proposals(sa.domain())
 		if len(policy) == 0 || len(policy[0].Groups) == 0 {
 			return 0, nil, false
 		}
@@ -83,13 +74,39 @@ func (t *rekeyTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.
 		t.again(c, now, sa, retryRefused)
 		return
 	}
+	t.choice, t.nonces = choice, suite.Nonces{Ni: t.nonce, Nr: nonce.Data, SPIi: t.spi, SPIr: spiOf(choice.SPI)}
+	switch {
+	case len(choice.Additional) == 0:
+		t.completed(c, now, sa, [][]byte{secret})
+	case t.lost(c) && t.rival != nil:
+		c.adopt(now, sa, t.rival)
+	case t.lost(c): // nothing was made yet that could go (RFC 9370 section 2.2.4)
+		t.again(c, now, sa, retryRekey)
+	case !c.follow(sa, t, choice.Additional, secret, ps):
+		t.again(c, now, sa, retryRefused)
+	}
+}
+
+// lost reports whether the peer asked for the same, and ours has the lowest nonce (section
+// 2.8.2).
+func (t *rekeyTask) lost(c *Core) bool {
+	return t.lowest != nil && (t.rival == nil || c.alive(t.rival)) && bytes.Compare(lower(t.nonces.Ni, t.nonces.Nr), t.lowest) < 0
+}
+
+func (t *rekeyTask) completed(c *Core, now clock.Instant, sa *ikeSA, secrets [][]byte) {
+	if c.sas[t.spi] != nil || sa.state != StateReady {
+		return
+	}
 	c.counters.Rekeyed++
-	n := suite.Nonces{Ni: t.nonce, Nr: nonce.Data, SPIi: t.spi, SPIr: spiOf(choice.SPI)}
-	next := c.replacement(now, sa, choice, n, secret, true)
+	next := c.replacement(now, sa, t.choice, t.nonces, true, secrets)
 	switch {
 	case next == nil:
 		t.again(c, now, sa, retryRefused)
-	case t.rival != nil && c.alive(t.rival) && bytes.Compare(lower(t.nonce, nonce.Data), t.lowest) < 0:
+	case t.lost(c) && t.rival == nil:
+		next.reason = "redundant"
+		c.enqueue(now, next, &deleteIKE{})
+		t.again(c, now, sa, retryRekey)
+	case t.lost(c):
 		c.adopt(now, sa, t.rival) // ours has the lowest nonce: it goes (section 2.8.2)
 		next.reason = "redundant"
 		c.enqueue(now, next, &deleteIKE{})
@@ -122,6 +139,14 @@ func (t *rekeyTask) refused(c *Core, now clock.Instant, sa *ikeSA, f *packet.Not
 	t.again(c, now, sa, wait)
 }
 
+func (t *rekeyTask) failed(c *Core, now clock.Instant, sa *ikeSA, why string) {
+	if why == "" {
+		t.again(c, now, sa, retryRekey)
+		return
+	}
+	t.again(c, now, sa, retryRefused)
+}
+
 // again tries later, with everything new.
 func (t *rekeyTask) again(c *Core, now clock.Instant, sa *ikeSA, wait time.Duration) {
 	c.timers.Set(timerKey{kind: timerLife, sa: sa}, now.Add(c.jitter(wait)))
@@ -130,16 +155,13 @@ func (t *rekeyTask) again(c *Core, now clock.Instant, sa *ikeSA, wait time.Durat
 // rekeyRequest answers a request to replace an IKE SA. One that comes while we ask for the
 // same is answered as usual, and the nonces decide (RFC 7296 section 2.25.2).
 func (c *Core) rekeyRequest(now clock.Instant, sa *ikeSA, offer *packet.SA, ps []packet.Payload) reply {
-	var own *rekeyTask
-	if sa.request != nil {
-		switch t := sa.request.task.(type) {
-		case *rekeyTask:
-			own = t
-		case *createTask, *deleteChild:
-			return refusal(packet.TemporaryFailure)
-		}
+	asked, following := sa.asked()
+	own, _ := asked.(*rekeyTask)
+	switch asked.(type) {
+	case *createTask, *deleteChild:
+		return refusal(packet.TemporaryFailure)
 	}
-	if sa.successor != nil || own != nil && own.rival != nil {
+	if sa.successor != nil || own != nil && (following || own.rival != nil) {
 		return refusal(packet.TemporaryFailure)
 	}
 	nonce, _ := packet.Find(ps, packet.TypeNonce).(*packet.Nonce)
@@ -147,7 +169,7 @@ func (c *Core) rekeyRequest(now clock.Instant, sa *ikeSA, offer *packet.SA, ps [
 	if nonce == nil || ke == nil {
 		return refusal(packet.InvalidSyntax)
 	}
-	choice, err := proposal.ChooseIKE(offer, withoutMore(c.proposals(sa.domain())), ke.Group, true, false)
+	choice, err := proposal.ChooseIKE(offer, c.proposals(sa.domain()), ke.Group, true, true)
 	if wrong, ok := err.(*proposal.WrongGroup); ok {
 		return reply{payloads: []packet.Payload{packet.NewInvalidKE(wrong.Want)}}
 	} else if err != nil {
@@ -158,31 +180,51 @@ func (c *Core) rekeyRequest(now clock.Instant, sa *ikeSA, offer *packet.SA, ps [
 		return refusal(packet.InvalidSyntax)
 	}
 	n := suite.Nonces{Ni: nonce.Data, Nr: c.bytes(nonceLen), SPIi: spiOf(choice.SPI), SPIr: c.newSPI()}
-	next := c.replacement(now, sa, choice, n, secret, false)
+	choice.Answer.SPI = binary.BigEndian.AppendUint64(nil, uint64(n.SPIr))
+	out := []packet.Payload{&packet.SA{Proposals: []packet.Proposal{choice.Answer}}, &packet.Nonce{Data: n.Nr}, &packet.KE{Group: choice.Group, Data: public}}
+	finish := func(now clock.Instant, secrets [][]byte) reply { return c.replaced(now, sa, choice, n, secrets) }
+	if len(choice.Additional) > 0 {
+		if own != nil {
+			own.lowest = lower(n.Ni, n.Nr)
+		}
+		return reply{payloads: append(out, c.await(now, sa, &followup{groups: choice.Additional, secrets: [][]byte{secret}, ike: true, finish: finish}))}
+	}
+	last := finish(now, [][]byte{secret})
+	if failure(last.payloads) == nil {
+		last.payloads = out
+	}
+	return last
+}
+
+// replaced makes an IKE SA that the peer asked for. If we asked for the same, the nonces
+// decide when our answer is there.
+func (c *Core) replaced(now clock.Instant, sa *ikeSA, choice *proposal.Choice, n suite.Nonces, secrets [][]byte) reply {
+	if sa.successor != nil || c.sas[n.SPIr] != nil {
+		return refusal(packet.TemporaryFailure)
+	}
+	next := c.replacement(now, sa, choice, n, false, secrets)
 	if next == nil {
 		return refusal(packet.NoProposalChosen)
 	}
-	choice.Answer.SPI = binary.BigEndian.AppendUint64(nil, uint64(next.spi))
-	out := reply{payloads: []packet.Payload{&packet.SA{Proposals: []packet.Proposal{choice.Answer}}, &packet.Nonce{Data: n.Nr}, &packet.KE{Group: choice.Group, Data: public}}}
-	if own != nil {
+	asked, _ := sa.asked()
+	if own, ok := asked.(*rekeyTask); ok {
 		own.rival, own.lowest = next, lower(n.Ni, n.Nr)
-	} else {
-		out.after = func(now clock.Instant) { c.adopt(now, sa, next) }
+		return reply{}
 	}
-	return out
+	return reply{after: func(now clock.Instant) { c.adopt(now, sa, next) }}
 }
 
 // replacement makes an IKE SA that has the ends of another, and keys of its own.
-func (c *Core) replacement(now clock.Instant, old *ikeSA, choice *proposal.Choice, n suite.Nonces, secret []byte, initiator bool) *ikeSA {
+func (c *Core) replacement(now clock.Instant, old *ikeSA, choice *proposal.Choice, n suite.Nonces, initiator bool, secrets [][]byte) *ikeSA {
 	sa := &ikeSA{
 		initiator: initiator, vrf: old.vrf, local: old.local, remote: old.remote, peer: old.peer, profile: old.profile, id: old.id, peerID: old.peerID,
-		spi: n.SPIr, peerSPI: n.SPIi, suite: choice.IKE, group: choice.Group, nonces: n, natLocal: old.natLocal, natRemote: old.natRemote,
+		spi: n.SPIr, peerSPI: n.SPIi, suite: choice.IKE, group: choice.Group, additional: choice.Additional, nonces: n, natLocal: old.natLocal, natRemote: old.natRemote,
 		fragments: old.fragments, intermediate: old.intermediate, childless: old.childless,
 	}
 	if initiator {
 		sa.spi, sa.peerSPI = n.SPIi, n.SPIr
 	}
-	sa.keys = sa.suite.Rekey(old.suite.PRF, old.keys.D, n, secret)
+	sa.keys = sa.suite.Rekey(old.suite.PRF, old.keys.D, n, secrets[0], secrets[1:]...)
 	if sa.derive() != nil {
 		return nil
 	}
@@ -205,6 +247,7 @@ func (c *Core) adopt(now clock.Instant, old, next *ikeSA) {
 	}
 	next.children = append(next.children, old.children...)
 	old.children = nil
+	old.drop(func(*followup) bool { return true })
 	tasks := old.queue
 	old.queue = nil
 	for _, t := range tasks {

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
 )
 
@@ -236,20 +235,6 @@ func TestLifetimes(t *testing.T) {
 	r.agree(a, b, 1)
 	if s := r.ready(a, 1)[0]; s.SPI == first.SPI || len(a.events) > 2 || len(b.events) > 2 {
 		t.Errorf("%v %v", a.events, b.events)
-	}
-}
-
-// Additional key exchanges are made in IKE_INTERMEDIATE only: a profile that wants them
-// with PFS is not used, and says so.
-func TestAdditionalWithPFS(t *testing.T) {
-	cfg := withPFS()
-	cfg.IPsec[0].Additional = []proposal.Additional{{Groups: []packet.Group{packet.MLKEM768}}}
-	r, a, b := pair(t, cfg, plain())
-	r.secure(a, b)
-	r.run(time.Second)
-	r.agree(a, b, 0)
-	if s := a.states[b.addr.String()]; s.Reason != "no transform set" {
-		t.Errorf("%+v", s)
 	}
 }
 

@@ -75,12 +75,14 @@ type ChildStatus struct {
 	InCount  rib.SACount
 	OutCount rib.SACount
 	Group    packet.Group // of PFS, 0 for none
-	Age      time.Duration
-	Lifetime time.Duration
-	RekeyIn  time.Duration // until it is replaced
-	Rekeyed  bool          // replaced already
-	LocalTS  []packet.Selector
-	RemoteTS []packet.Selector
+	// Additional are the methods of additional key exchanges (RFC 9370).
+	Additional []packet.Group
+	Age        time.Duration
+	Lifetime   time.Duration
+	RekeyIn    time.Duration // until it is replaced
+	Rekeyed    bool          // replaced already
+	LocalTS    []packet.Selector
+	RemoteTS   []packet.Selector
 }
 
 // PeerReport are the peers that are to be secured, by tunnel and address.

@@ -54,6 +54,7 @@ type ikeSA struct {
 	fragments, intermediate bool
 	childless               bool
 	children                []*child
+	followups               []*followup   // of the peer
 	probed                  bool          // an answer is waited for to know that the peer is alive
 	seenIn, seenOut         uint64        // packets of the children when that was looked at
 	successor               *ikeSA        // that replaces it
@@ -127,12 +128,13 @@ func (c *Core) end(now clock.Instant, sa *ikeSA, reason string) {
 	c.settled(sa)
 	delete(c.sas, sa.spi)
 	c.order = slices.DeleteFunc(c.order, func(o *ikeSA) bool { return o == sa })
-	for _, k := range []timerKind{timerResend, timerHalf, timerLife, timerEnd, timerLiveness, timerKeepalive, timerReap, timerFragments} {
+	for _, k := range []timerKind{timerResend, timerHalf, timerLife, timerEnd, timerLiveness, timerKeepalive, timerReap, timerFragments, timerFollow} {
 		c.timers.Clear(timerKey{kind: k, sa: sa})
 	}
 	for _, ch := range slices.Clone(sa.children) {
 		c.endChild(now, ch, reason)
 	}
+	sa.drop(func(*followup) bool { return true })
 	if sa.keys != nil {
 		sa.keys.Wipe()
 	}

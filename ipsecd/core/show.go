@@ -57,7 +57,7 @@ func keyless(e rib.ESP) rib.ESP {
 
 func (c *Core) showChild(now clock.Instant, ch *child) ChildStatus {
 	s := ChildStatus{
-		In: keyless(ch.in), Out: keyless(ch.out), InCount: ch.inCount, OutCount: ch.outCount, Group: ch.group,
+		In: keyless(ch.in), Out: keyless(ch.out), InCount: ch.inCount, OutCount: ch.outCount, Group: ch.group, Additional: slices.Clone(ch.additional),
 		Age: now.Sub(ch.up), Lifetime: ch.life, Rekeyed: ch.successor != nil,
 		LocalTS: slices.Clone(ch.localTS), RemoteTS: slices.Clone(ch.remoteTS),
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
 	"github.com/godmvpn/godmvpn/lib/clock"
 )
@@ -54,8 +55,13 @@ func schedule(t testing.TB, seed int) {
 		cfg.Policies, cfg.Proposals = nil, nil
 	}
 	r := newRig(t)
+	more, optional := rng.IntN(4) == 0, rng.IntN(2) == 0
 	for range 2 + rng.IntN(2) {
-		r.add(byte(seed), cfg)
+		n := cfg
+		if more && (!optional || rng.IntN(3) > 0) {
+			n = additional(cfg, optional)
+		}
+		r.add(byte(seed), n)
 	}
 	w := witness{}
 	loss, dup, late := rng.IntN(30), rng.IntN(20), rng.IntN(30)
@@ -95,6 +101,17 @@ func schedule(t testing.TB, seed int) {
 	r.run(4 * time.Minute)
 	r.quiet()
 	r.peace(seed)
+}
+
+// additional is a configuration with additional key exchanges for all SAs.
+func additional(cfg Config, optional bool) Config {
+	more := []proposal.Additional{{Groups: []packet.Group{packet.MLKEM768}, Optional: optional}}
+	cfg.Proposals, cfg.IPsec = slices.Clone(cfg.Proposals), slices.Clone(cfg.IPsec)
+	for i := range cfg.Proposals {
+		cfg.Proposals[i].Additional = more
+	}
+	cfg.IPsec[0].PFS, cfg.IPsec[0].Additional = []packet.Group{packet.Curve25519}, more
+	return cfg
 }
 
 // disturb does something that happens.

@@ -2,6 +2,7 @@ package proposal
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
 	"github.com/godmvpn/godmvpn/ipsecd/suite"
@@ -56,9 +57,8 @@ func DefaultESP() ESP {
 // packet.MaxProposals.
 func OfferIKE(policy []IKE, spi packet.SPI) *packet.SA {
 	sa := &packet.SA{}
-	for i := range policy {
-		p := &policy[i]
-		out := packet.Proposal{Number: uint8(i + 1), Protocol: packet.ProtocolIKE}
+	for _, p := range apart(policy, func(p *IKE) *[]Additional { return &p.Additional }) {
+		out := packet.Proposal{Number: uint8(len(sa.Proposals) + 1), Protocol: packet.ProtocolIKE}
 		if spi != 0 {
 			out.SPI = binary.BigEndian.AppendUint64(nil, uint64(spi))
 		}
@@ -76,9 +76,12 @@ func OfferIKE(policy []IKE, spi packet.SPI) *packet.SA {
 // for IKE_AUTH, where there is no key exchange.
 func OfferESP(policy []ESP, spi uint32, auth bool) *packet.SA {
 	sa := &packet.SA{}
-	for i := range policy {
-		p := &policy[i]
-		out := packet.Proposal{Number: uint8(i + 1), Protocol: packet.ProtocolESP, SPI: binary.BigEndian.AppendUint32(nil, spi)}
+	more := func(p *ESP) *[]Additional { return &p.Additional }
+	if auth {
+		more = func(*ESP) *[]Additional { return new([]Additional) }
+	}
+	for _, p := range apart(policy, more) {
+		out := packet.Proposal{Number: uint8(len(sa.Proposals) + 1), Protocol: packet.ProtocolESP, SPI: binary.BigEndian.AppendUint32(nil, spi)}
 		out.Transforms = appendIDs(ciphers(p.Encryption), packet.Integrity, p.Integrity)
 		if !auth && len(p.Groups) > 0 {
 			out.Transforms = appendIDs(out.Transforms, packet.KeyExchange, p.Groups)
@@ -88,6 +91,23 @@ func OfferESP(policy []ESP, spi uint32, auth bool) *packet.SA {
 		sa.Proposals = append(sa.Proposals, out)
 	}
 	return sa
+}
+
+// apart puts behind each part of a policy with additional key exchanges that are all
+// optional one without them: a peer that does not know their types passes over a proposal
+// that has one (RFC 7296 section 3.3.6).
+func apart[T any](policy []T, more func(*T) *[]Additional) (out []T) {
+	room := packet.MaxProposals - len(policy)
+	for _, p := range policy {
+		out = append(out, p)
+		as := *more(&p)
+		if len(as) > 0 && room > 0 && !slices.ContainsFunc(as, func(a Additional) bool { return !a.Optional }) {
+			room--
+			*more(&p) = nil
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // esn returns the transforms of extended sequence numbers.

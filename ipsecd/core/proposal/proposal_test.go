@@ -222,7 +222,9 @@ func TestChooseIKEVariants(t *testing.T) {
 		{"no IKE_INTERMEDIATE", nil, false, false, "#1 cbc256 prf512 sha512 g19 add1:none"},
 	} {
 		offer := OfferIKE(policy, 0)
-		offer.Proposals[0].SPI = c.spi
+		for i := range offer.Proposals {
+			offer.Proposals[i].SPI = c.spi
+		}
 		choice, err := ChooseIKE(offer, policy, packet.ECP256, c.rekey, c.additional)
 		if got := show(choice, err); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -318,7 +320,7 @@ func TestChooseESP(t *testing.T) {
 // router of before ML-KEM.
 func TestCiscoDefaults(t *testing.T) {
 	offer := OfferIKE([]IKE{DefaultIKE()}, 0)
-	want := sa(t, packet.ProtocolIKE, nil, "cbc256 prf512 prf384 sha512 sha384 g19 g14 g21 add1:768 add1:1024 add1:none")
+	want := sa(t, packet.ProtocolIKE, nil, "cbc256 prf512 prf384 sha512 sha384 g19 g14 g21 add1:768 add1:1024 add1:none|cbc256 prf512 prf384 sha512 sha384 g19 g14 g21")
 	if d := cmp.Diff(want, offer); d != "" {
 		t.Errorf("offer (-want +got):\n%s", d)
 	}
@@ -329,6 +331,14 @@ func TestCiscoDefaults(t *testing.T) {
 	if got := show(choice, err); got != "#1 cbc256 prf512 sha512 g19 add1:768" {
 		t.Error(got)
 	}
+	// What a router that knows no additional key exchanges makes of it (RFC 7296 section
+	// 3.3.6): the first proposal has types that it does not know.
+	legacy := &packet.SA{Proposals: offer.Proposals[1:]}
+	choice, err = ChooseIKE(legacy, []IKE{DefaultIKE()}, packet.ECP256, false, false)
+	if got := show(choice, err); got != "#2 cbc256 prf512 sha512 g19" {
+		t.Error(got)
+	}
+	agrees(t, offer, choice, packet.ECP256, nil)
 	old := sa(t, packet.ProtocolIKE, nil, "cbc256 prf512 prf384 sha512 sha384 g19 g14 g21 g2")
 	choice, err = ChooseIKE(old, []IKE{DefaultIKE()}, packet.ECP256, false, false)
 	if got := show(choice, err); got != "#1 cbc256 prf512 sha512 g19" {
