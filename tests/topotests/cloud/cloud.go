@@ -177,9 +177,12 @@ var starting sync.Mutex
 func (s *Site) Restart() { s.Zebra = s.RestartZebra() }
 
 // Await waits until all that is said is so.
-func (c *Cloud) Await(all ...func() error) {
+func (c *Cloud) Await(all ...func() error) { c.T.Helper(); c.Within(Converge, all...) }
+
+// Within is Await with a limit of its own.
+func (c *Cloud) Within(limit time.Duration, all ...func() error) {
 	c.T.Helper()
-	harness.Eventually(c.T, Converge, func() error {
+	harness.Eventually(c.T, limit, func() error {
 		for _, f := range all {
 			if err := f(); err != nil {
 				return err
