@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -26,6 +27,7 @@ import (
 	"github.com/godmvpn/godmvpn/zebra/engine"
 	"github.com/godmvpn/godmvpn/zebra/fib"
 	"github.com/godmvpn/godmvpn/zebra/hub"
+	"github.com/godmvpn/godmvpn/zebra/masterkey"
 )
 
 // router is everything that runs.
@@ -87,11 +89,33 @@ func newRouter(o options, b Builtin, log *telemetry.Log) (*router, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.provider.Close(), r.socket.Close())
 	}
-	r.store = confstore.New(confstore.Options{Grammar: grammar, Owners: r, Self: zcli.Owner, Daemon: zcli.CmdDaemon,
-		Forced: o.enable, Shared: append(policy.SharedIDs(), zcli.CmdLogLevel, zcli.CmdTunIPsec),
-		Needs: map[string]string{zcli.CmdTunIPsec: zcli.ProtectionDaemon}, Startup: o.config})
+	r.store = confstore.New(r.storeOptions(grammar))
 	r.server, err = ctl.New(ctl.Options{Store: r.store, Trees: trees, Zebra: r, Build: b.Build, Log: r.log})
 	return r, err
+}
+
+func (r *router) storeOptions(grammar *cli.Grammar) confstore.Options {
+	return confstore.Options{Grammar: grammar, Owners: r, Self: zcli.Owner, Daemon: zcli.CmdDaemon,
+		Forced: r.opts.enable, Shared: append(policy.SharedIDs(), zcli.CmdLogLevel, zcli.CmdTunIPsec),
+		Needs: map[string]string{zcli.CmdTunIPsec: zcli.ProtectionDaemon}, Startup: r.opts.config,
+		Encrypt: zcli.CmdEncrypt, KeyLine: zcli.CmdMasterKey, KeyFile: r.opts.config + keySuffix, Keys: r.masterKey()}
+}
+
+// keySuffix is what the file of the master key has behind the name of the startup
+// configuration.
+const keySuffix = ".key"
+
+// masterKey reads the master key. Without it zebra starts as well.
+func (r *router) masterKey() *masterkey.Ring {
+	path := r.opts.config + keySuffix
+	ring, open, err := masterkey.Read(path)
+	if err != nil {
+		r.log.Error("the master key cannot be read", "error", err)
+	}
+	if open {
+		r.log.Warn("the master key could be read by others, and is closed to them now", "file", path)
+	}
+	return ring
 }
 
 // ready is the path of the file that says ready.
@@ -170,15 +194,14 @@ func (r *router) start(ctx context.Context) error {
 // loadStartup reads the startup configuration, wholly or not at all. A file that
 // does not exist is an empty one.
 func (r *router) loadStartup(ctx context.Context) error {
-	text, err := os.ReadFile(r.opts.config)
-	if errors.Is(err, fs.ErrNotExist) {
-		r.log.Warn("there is no startup configuration", "file", r.opts.config)
-		text, err = nil, nil
-	}
+	text, err := readStartup(r.opts.config, r.log)
 	if err != nil {
 		return err
 	}
-	refused := r.store.Load(ctx, string(text), r.opts.config)
+	refused, locked := r.store.Boot(ctx, text, r.opts.config)
+	for _, e := range locked {
+		r.log.Error("a secret cannot be used, and what it protects stays shut", "line", e.Error())
+	}
 	if len(refused) == 0 {
 		return nil
 	}
@@ -188,6 +211,24 @@ func (r *router) loadStartup(ctx context.Context) error {
 		b.WriteString(conf.LineError(e).Report())
 	}
 	return errors.New(b.String())
+}
+
+// readStartup returns the text of the startup configuration.
+func readStartup(path string, log *slog.Logger) (string, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		log.Warn("there is no startup configuration", "file", path)
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.Mode().Perm()&0o007 != 0 {
+		log.Warn("everybody can read the startup configuration; write memory closes it", "file", path)
+	}
+	text, err := io.ReadAll(f)
+	return string(text), err
 }
 
 // end stops everything in order: no more commands, then the daemons, which say

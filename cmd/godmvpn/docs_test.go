@@ -250,7 +250,7 @@ func TestConfigurationIsComplete(t *testing.T) {
 			if !strings.Contains(text[c.Mode], "`"+want+"`") {
 				t.Errorf("docs/configuration.md, mode %s: there is no `%s`", c.Mode, want)
 			}
-			session := owned.Owner == cli.SessionOwner || c.Mode == cli.ModeExec || c.Mode == cli.ModeEnable
+			session := owned.Owner == cli.SessionOwner || c.Immediate || c.Mode == cli.ModeExec || c.Mode == cli.ModeEnable
 			if !session && c.NoForm != cli.NoOnly && c.Ignored == "" && !shown[c.ID] {
 				t.Errorf("docs/configuration.md shows no example of %s (%s)", c.ID, want)
 			}

@@ -85,6 +85,8 @@ func (t *Tree) Apply(path Path, m cli.Match) (changed bool, err error) {
 		return false, nil
 	case m.Do || c.Mode == cli.ModeExec || c.Mode == cli.ModeEnable || c.Mode == cli.ModePipe:
 		return false, fmt.Errorf("%q is not a configuration line", m.Redacted)
+	case c.Immediate:
+		return false, fmt.Errorf("%q is carried out when it is entered by itself, and is no part of a configuration", m.Redacted)
 	case m.Level > len(path):
 		return false, fmt.Errorf("%q: the path is too short for its mode", m.Redacted)
 	case c.Ignored != "":

@@ -26,6 +26,11 @@ func (b *batch) setLength(int)      {}
 func (b *batch) setMonitor(on bool) { b.monitor = on }
 func (b *batch) history() []string  { return b.lines }
 
+// secret has nobody to ask.
+func (b *batch) secret(prompt string) (string, error) {
+	return "", fmt.Errorf("something is missing that can be asked for on a terminal only: %s", strings.TrimRight(prompt, ": "))
+}
+
 // newBatch begins in privileged mode, which a script would only ask for.
 func newBatch(s *session, out, errs io.Writer) *batch {
 	b := &batch{session: s, out: out, err: errs}
@@ -55,7 +60,11 @@ func (b *batch) line(ctx context.Context, line, where string) bool {
 	if !p.secret() {
 		b.lines = append(b.lines, p.Canonical)
 	}
-	if err := s.run(ctx, p, b.out); err != nil {
+	p, err := s.ask(p)
+	if err == nil {
+		err = s.run(ctx, p, b.out)
+	}
+	if err != nil {
 		return fail(err)
 	}
 	if b.monitor { // the rest of a script cannot come before the end of the log

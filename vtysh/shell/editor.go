@@ -24,6 +24,7 @@ type editor struct {
 	keys    *keys
 	out     io.Writer
 	length  int // rows by "terminal length"; -1: those of the terminal
+	liner   *liner.State
 
 	mu      sync.Mutex
 	monitor context.CancelFunc // ends "terminal monitor"
@@ -32,6 +33,17 @@ type editor struct {
 
 func (e *editor) setLength(lines int) { e.length = lines }
 func (e *editor) history() []string   { return e.hist.lines }
+
+// secret reads a line that does not show, in which no key has a meaning of ours.
+func (e *editor) secret(prompt string) (string, error) {
+	e.keys.setPlain(true)
+	defer e.keys.setPlain(false)
+	text, err := e.liner.PasswordPrompt(prompt)
+	if err != nil {
+		return "", errors.New("nothing was entered")
+	}
+	return text, nil
+}
 
 // setMonitor starts or ends the copying of log messages to the terminal.
 func (e *editor) setMonitor(on bool) {
@@ -75,6 +87,7 @@ func interactive(ctx context.Context, s *session, hist *history) int {
 	e.keys = k
 	line := liner.NewLiner()
 	defer line.Close()
+	e.liner = line
 	if liner.TerminalSupported() {
 		signalsOff()
 	}
@@ -135,12 +148,18 @@ func (e *editor) once(ctx context.Context, line *liner.State) {
 		return
 	}
 	p, perr := s.parse(text)
-	if t := strings.TrimSpace(text); t != "" && !cli.Comment(text) {
-		e.hist.add(t, perr != nil || p.secret())
+	t := strings.TrimSpace(text)
+	secret := perr == nil && p.secret() || perr != nil && perr.Line != strings.TrimRight(text, " ")
+	if t != "" && !cli.Comment(text) && !secret {
+		e.hist.add(t, perr != nil)
 		line.AppendHistory(t)
 	}
 	if perr != nil {
 		report(e.out, perr, strings.TrimRight(text, " \t"), len([]rune(prompt)))
+		return
+	}
+	if p, err = s.ask(p); err != nil {
+		report(e.out, err, "", -1)
 		return
 	}
 	e.carryOut(ctx, p, text)

@@ -30,6 +30,7 @@ func fakeTree() cli.Tree {
 			{ID: "wait", Mode: "enable", Pattern: "wait", Help: cli.Help{"wait": "Wait for Ctrl-C"}},
 			{ID: "broken", Mode: "enable", Pattern: "break", Help: cli.Help{"break": "Fail"}},
 			{ID: "hostname", Mode: "config", Pattern: "hostname name:WORD(63)", Help: cli.Help{"hostname": "Name of this router", "name": "Name"}},
+			{ID: "master", Mode: "config", Pattern: "master-key [master:SECRET(20)]", Immediate: true, Ask: "master", Help: cli.Help{"master": "New master key"}},
 			{ID: "interface", Mode: "config", Pattern: "interface name:IFNAME", Enters: "interface", Key: []string{"name"}, Help: cli.Help{"interface": "Select an interface", "name": "Interface name"}},
 			{ID: "route", Mode: "config", Pattern: "ip route prefix:PREFIX4 nh:A.B.C.D", Key: []string{"prefix", "nh"}, Weight: 9},
 			{ID: "router", Mode: "config", Pattern: "router eigrp as:<1-65535>", Enters: "router", Key: []string{"as"}},
@@ -108,6 +109,9 @@ func (r *router) Apply(_ context.Context, path []string, line string) error {
 	}
 	if m.Command.ID == "key" && m.Args.Uint("key") == 666 {
 		return conf.LineError{Line: 1, Column: 12, Text: line, Msg: "this key is taken"}
+	}
+	if m.Command.ID == "master" && !m.No {
+		return fmt.Errorf("the key has %d characters", len(m.Args.String("master")))
 	}
 	_, err := r.tree.Apply(p, m)
 	return err

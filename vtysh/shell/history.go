@@ -40,6 +40,7 @@ func openHistory(file string) *history {
 		h.remember(in.Text())
 	}
 	if st, err := f.Stat(); total > maxHistory || err == nil && st.Mode().Perm() != 0o600 {
+		os.Chmod(file, 0o600) // it would be kept
 		renameio.WriteFile(file, []byte(strings.Join(h.lines, "\n")+"\n"), 0o600)
 	}
 	return h
@@ -57,11 +58,12 @@ func (h *history) remember(line string) bool {
 	return true
 }
 
-// add remembers a line, in the file too unless it holds a secret. Each line is
-// appended at once, so that a killed shell and a second one lose nothing.
-func (h *history) add(line string, secret bool) {
+// add remembers a line, in the file too unless it was not understood: a secret might
+// be in it. Those that hold one do not come here. Each line is appended at once, so
+// that a killed shell and a second one lose nothing.
+func (h *history) add(line string, odd bool) {
 	line = strings.TrimSpace(line)
-	if !h.remember(line) || secret || h.file == "" {
+	if !h.remember(line) || odd || h.file == "" {
 		return
 	}
 	f, err := os.OpenFile(h.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

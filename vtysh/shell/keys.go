@@ -34,6 +34,7 @@ type keys struct {
 	mu      sync.Mutex
 	helps   []byte // '?' or TAB for each TAB that was written to the pipe
 	literal bool   // the next key loses its meaning
+	plain   bool   // all keys have
 	paging  bool   // keys go to the pager
 	running func() // ends the command that is running; nil at the prompt
 	more    chan byte
@@ -75,6 +76,8 @@ func (k *keys) translate(in []byte) []byte {
 			case k.more <- b:
 			default:
 			}
+		case k.plain:
+			out = append(out, b)
 		case k.literal:
 			k.literal = false
 			out = append(out, b)
@@ -108,6 +111,13 @@ func (k *keys) help() byte {
 	b := k.helps[0]
 	k.helps = k.helps[1:]
 	return b
+}
+
+// setPlain takes the meanings from all keys, or gives them back.
+func (k *keys) setPlain(on bool) {
+	k.mu.Lock()
+	k.plain = on
+	k.mu.Unlock()
 }
 
 // setRunning says how Ctrl-C ends the command that is running; nil: none is.

@@ -28,6 +28,8 @@ type settings interface {
 	setLength(lines int)
 	setMonitor(on bool)
 	history() []string
+	// secret asks the user for a line that does not show.
+	secret(prompt string) (string, error)
 }
 
 // refresh asks for the state of the router. An old state is kept if the router
@@ -97,6 +99,31 @@ func (s *session) parse(line string) (parsed, *cli.Error) {
 		p.filters = append(p.filters, fm)
 		at += len(f) + 1
 	}
+	return p, nil
+}
+
+// ask completes a line that was entered without the secret that belongs to it.
+func (s *session) ask(p parsed) (parsed, error) {
+	c := p.Command
+	if c == nil || c.Ask == "" || p.No || p.Default || p.Args.Has(c.Ask) {
+		return p, nil
+	}
+	word, err := s.host.secret(c.Help[c.Ask] + ": ")
+	if err != nil {
+		return p, err
+	}
+	again, err := s.host.secret("Once more: ")
+	switch {
+	case err != nil:
+		return p, err
+	case word != again:
+		return p, errors.New("the two are not the same")
+	}
+	m, perr := s.state.Grammar.Parse(s.stack(), p.Canonical+" "+word)
+	if perr != nil {
+		return p, perr
+	}
+	p.Match = m
 	return p, nil
 }
 

@@ -205,7 +205,7 @@ func TestHistoryFile(t *testing.T) {
 	for i := range 3 * maxHistory {
 		fmt.Fprintf(&b, "line %d\n", i)
 	}
-	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+	if err := errors.Join(os.WriteFile(file, []byte(b.String()), 0o644), os.Chmod(file, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	if got := openHistory(file).lines; len(got) != maxHistory || got[0] != fmt.Sprintf("line %d", 2*maxHistory) {

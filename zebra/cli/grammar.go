@@ -21,6 +21,8 @@ const (
 	CmdAlias     = "zebra.interface-alias"
 	CmdDaemon    = "zebra.daemon"
 	CmdLogLevel  = plugin.LogLevelID
+	CmdEncrypt   = "zebra.password-encryption" // secrets are stored encrypted
+	CmdMasterKey = "zebra.master-key"          // immediate
 	CmdVRF       = "zebra.vrf"
 	CmdVRFDesc   = "vrf.description"
 	CmdVRFFamily = "vrf.family"
@@ -63,6 +65,7 @@ const ProtectionDaemon = "ipsecd"
 // weightIPDaemons and weightMSS.
 const (
 	weightHostname = 10
+	weightEncrypt  = 15
 	weightDaemon   = 20
 	weightAlias    = 30
 	weightVRF      = 40
@@ -109,6 +112,11 @@ func globalCommands() []cli.Command {
 	return []cli.Command{
 		{ID: CmdHostname, Mode: cli.ModeConfig, Pattern: "hostname name:WORD(63)", Weight: weightHostname,
 			Help: cli.Help{"hostname": "Set this router's name", "name": "Letters, digits and hyphens"}},
+		{ID: CmdEncrypt, Mode: cli.ModeConfig, Pattern: "password encryption aes", Weight: weightEncrypt,
+			Help: cli.Help{"password": "Secrets of the configuration", "encryption": "Store them encrypted", "aes": "With the master key, as type 6"}},
+		{ID: CmdMasterKey, Mode: cli.ModeConfig, Pattern: "key config-key password-encrypt [master:SECRET(128)]", Immediate: true, Ask: "master",
+			Help: cli.Help{"config-key": "The master key of this router", "password-encrypt": "Set what secrets of the configuration are encrypted with",
+				"master": "Master key, of 8 characters or more"}},
 		{ID: CmdDaemon, Mode: cli.ModeConfig, Pattern: "daemon name:WORD(32)", Key: []string{"name"}, DefaultOn: true,
 			Default: "-", Weight: weightDaemon,
 			Help: cli.Help{"daemon": "Run a protocol daemon (a protocol's first line does so by itself; the no form forbids it)",

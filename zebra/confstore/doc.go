@@ -15,4 +15,8 @@
 //
 // The startup configuration is a text file; Save writes it atomically, readable
 // by its owner and group only, since it may hold passwords.
+//
+// With a master key (package masterkey) and the line that asks for it, the secrets of
+// all lines are encrypted before a candidate is committed: in the tree, and in whatever
+// text is made of it. Owners get copies in which the arguments are decrypted.
 package confstore

@@ -2,18 +2,16 @@ package confstore
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/zebra/masterkey"
 )
 
 // Owners are those to whom parts of the configuration belong.
@@ -38,6 +36,11 @@ type Options struct {
 	Needs   map[string]string
 	Shared  []string // IDs of commands that every daemon gets beside its own
 	Startup string   // path of the startup configuration
+
+	Encrypt string          // ID of the line that has secrets stored encrypted; "" for none
+	KeyLine string          // ID of the immediate line that sets the master key
+	KeyFile string          // path of the file of the master key
+	Keys    *masterkey.Ring // what was in it; nil for none
 }
 
 // Store holds the running configuration. Its methods may be called by several
@@ -50,10 +53,15 @@ type Store struct {
 	mu       sync.Mutex // guards the following, for a moment only
 	running  *conf.Tree // read-only once here
 	revision uint64
+	keys     *masterkey.Ring
+
+	shut string // what stands for a secret that cannot be decrypted
 }
 
 // New returns a store with an empty running configuration.
-func New(opts Options) *Store { return &Store{opts: opts, running: &conf.Tree{}} }
+func New(opts Options) *Store {
+	return &Store{opts: opts, running: &conf.Tree{}, keys: opts.Keys, shut: rand.Text()[:shutSize]}
+}
 
 // Grammar returns the grammar of the configuration.
 func (s *Store) Grammar() *cli.Grammar { return s.opts.Grammar }
@@ -79,8 +87,10 @@ func (s *Store) snapshot() (*conf.Tree, uint64) {
 // Part returns an owner's part of the running configuration, as handed to a
 // daemon that was restarted.
 func (s *Store) Part(owner string) plugin.Configuration {
-	tree, rev := s.snapshot()
-	return plugin.Configuration{Revision: rev, Tree: tree.Filter(owner, s.opts.Shared...), Phase: plugin.Commit}
+	s.mu.Lock() // the keys are those of the tree
+	tree, rev, ring := s.running, s.revision, s.keys
+	s.mu.Unlock()
+	return plugin.Configuration{Revision: rev, Tree: s.reveal(tree.Filter(owner, s.opts.Shared...), ring), Phase: plugin.Commit}
 }
 
 // Daemons returns the names of the daemons that a configuration enables, sorted.
@@ -117,21 +127,38 @@ func hasLine(nodes []*conf.Node, id string) bool {
 // Load makes a text the running configuration, wholly or not at all. The errors
 // name lines of the source.
 func (s *Store) Load(ctx context.Context, text, source string) []conf.LineError {
-	return s.load(ctx, &conf.Tree{}, text, source, plugin.Commit)
+	return s.load(ctx, &conf.Tree{}, text, source, plugin.Commit, s.try)
+}
+
+// Boot is Load at the start, which must not fail because the file of the master key
+// is lost: lines whose secrets cannot be decrypted are returned as locked. They are
+// part of the running configuration, and what they protect stays shut until the right
+// master key is entered.
+func (s *Store) Boot(ctx context.Context, text, source string) (refused, locked []conf.LineError) {
+	if refused = s.load(ctx, &conf.Tree{}, text, source, plugin.Commit, s.transact); len(refused) > 0 {
+		return refused, nil
+	}
+	running := s.Running()
+	for _, r := range s.locked(&conf.Tree{}, running) {
+		locked = append(locked, r.at(running, source))
+	}
+	return nil, locked
 }
 
 // Merge applies a text onto the running configuration, wholly or not at all.
 func (s *Store) Merge(ctx context.Context, text, source string) []conf.LineError {
-	return s.load(ctx, nil, text, source, plugin.Commit)
+	return s.load(ctx, nil, text, source, plugin.Commit, s.try)
 }
 
 // Check says what Merge would refuse, and changes nothing.
 func (s *Store) Check(ctx context.Context, text, source string) []conf.LineError {
-	return s.load(ctx, nil, text, source, plugin.Check)
+	return s.load(ctx, nil, text, source, plugin.Check, s.try)
 }
 
-// load applies a text onto a configuration, the running one if it is nil.
-func (s *Store) load(ctx context.Context, onto *conf.Tree, text, source string, phase plugin.Phase) []conf.LineError {
+// load applies a text onto a configuration, the running one if it is nil, and then
+// does what is to be done with the candidate.
+func (s *Store) load(ctx context.Context, onto *conf.Tree, text, source string, phase plugin.Phase,
+	do func(context.Context, *conf.Tree, plugin.Phase) []refusal) []conf.LineError {
 	s.change.Lock()
 	defer s.change.Unlock()
 	if onto == nil {
@@ -141,7 +168,7 @@ func (s *Store) load(ctx context.Context, onto *conf.Tree, text, source string, 
 	if errs != nil {
 		return errs
 	}
-	for _, e := range s.transact(ctx, candidate, phase) {
+	for _, e := range do(ctx, candidate, phase) {
 		errs = append(errs, e.at(candidate, source))
 	}
 	slices.SortStableFunc(errs, func(a, b conf.LineError) int { return a.Line - b.Line })
@@ -177,10 +204,22 @@ func find(tree *conf.Tree, path []string) *conf.Node {
 	return found
 }
 
+// try is transact, but refuses secrets that are new and that nobody can decrypt.
+func (s *Store) try(ctx context.Context, candidate *conf.Tree, phase plugin.Phase) []refusal {
+	if refused := s.locked(s.Running(), candidate); len(refused) > 0 {
+		return refused
+	}
+	return s.transact(ctx, candidate, phase)
+}
+
 // transact brings a candidate into force, or leaves everything as it was and
 // says who refuses what. In phase Check it leaves everything as it was anyway.
 func (s *Store) transact(ctx context.Context, candidate *conf.Tree, phase plugin.Phase) []refusal {
 	before, revision := s.snapshot()
+	candidate, err := s.seal(before, candidate)
+	if err != nil {
+		return []refusal{s.refusal(err)}
+	}
 	revision++
 	daemons := s.Daemons(candidate)
 	was := s.Daemons(before)
@@ -275,10 +314,13 @@ func (s *Store) inShared(tree *conf.Tree, path []string) bool {
 func (s *Store) ask(ctx context.Context, owners []string, tree *conf.Tree, revision uint64, phase plugin.Phase) []refusal {
 	var refused []refusal
 	for _, owner := range owners {
-		part := tree
+		var part *conf.Tree
 		if owner != s.opts.Self {
 			part = tree.Filter(owner, s.opts.Shared...)
+		} else {
+			part = tree.Clone()
 		}
+		s.reveal(part, s.ring())
 		errs, err := s.opts.Owners.Configure(ctx, owner, plugin.Configuration{Revision: revision, Tree: part, Phase: phase})
 		if err != nil {
 			errs = append(errs, plugin.LineError{Msg: fmt.Sprintf("%s cannot be asked: %v", owner, err)})
@@ -311,13 +353,19 @@ func (s *Store) Apply(ctx context.Context, blocks []string, line string) (next [
 	refuse := func(msg string) *cli.Error {
 		return &cli.Error{Kind: cli.ErrRefused, Line: m.Redacted, Column: 1, Msg: msg}
 	}
+	if m.Command != nil && m.Command.Immediate {
+		if err := s.carryOut(ctx, m); err != nil {
+			return blocks, refuse(err.Error())
+		}
+		return path.Next(m).Lines(), nil
+	}
 	candidate := s.Running().Clone()
 	changed, err := candidate.Apply(path, m)
 	if err != nil {
 		return blocks, refuse(err.Error())
 	}
 	if changed {
-		if refused := s.transact(ctx, candidate, plugin.Commit); len(refused) > 0 {
+		if refused := s.try(ctx, candidate, plugin.Commit); len(refused) > 0 {
 			return blocks, refuse(s.explain(candidate, m, refused))
 		}
 	}
@@ -338,27 +386,6 @@ func (s *Store) explain(candidate *conf.Tree, m cli.Match, refused []refusal) st
 		}
 	}
 	return strings.Join(msgs, "; ")
-}
-
-// Save makes the running configuration the startup configuration.
-func (s *Store) Save() error {
-	if s.opts.Startup == "" {
-		return errors.New("there is no file for the startup configuration")
-	}
-	err := renameio.WriteFile(s.opts.Startup, []byte(s.Running().Text()), 0o640, renameio.IgnoreUmask())
-	if err != nil {
-		return fmt.Errorf("the startup configuration was not written: %w", err)
-	}
-	return nil
-}
-
-// Startup returns the text of the startup configuration.
-func (s *Store) Startup() (string, error) {
-	text, err := os.ReadFile(s.opts.Startup)
-	if err != nil {
-		return "", fmt.Errorf("the startup configuration cannot be read: %w", err)
-	}
-	return string(text), nil
 }
 
 // Section returns the part of the running configuration that the words name,
