@@ -99,12 +99,12 @@ func TestAlgorithms(t *testing.T) {
 // Encodings of "cisco" that routers print.
 func TestType7(t *testing.T) {
 	for _, text := range []string{"02050D480809", "070C285F4D06", "0822455D0A16", "094F471A1A0A", "094f471a1a0a"} {
-		if plain, ok := decodeType7(text); !ok || plain != "cisco" {
+		if plain, ok := DecodeType7(text); !ok || plain != "cisco" {
 			t.Errorf("%s: %q %v", text, plain, ok)
 		}
 	}
 	for _, text := range []string{"", "07", "0", "070", "070C2", "zz0C28", "530C285F4D06", "07ZZ", "07FFFF", "-10C285F"} {
-		if plain, ok := decodeType7(text); ok {
+		if plain, ok := DecodeType7(text); ok {
 			t.Errorf("%q is decoded to %q", text, plain)
 		}
 	}
@@ -115,7 +115,7 @@ func TestType7(t *testing.T) {
 		for i := range plain {
 			text += fmt.Sprintf("%02X", plain[i]^type7[(seed+i)%len(type7)])
 		}
-		if got, ok := decodeType7(text); !ok || got != plain {
+		if got, ok := DecodeType7(text); !ok || got != plain {
 			t.Fatalf("%q became %q, %v", plain, got, ok)
 		}
 	})

@@ -50,7 +50,7 @@ func ReadSecret(a cli.Args, max int) (s Secret, wrong string) {
 	case cli.TypeEncrypted:
 		return Secret{}, "the secret is encrypted, and only zebra can read it"
 	case "7":
-		plain, ok := decodeType7(text)
+		plain, ok := DecodeType7(text)
 		if !ok {
 			return Secret{}, "the secret is not in Cisco's type 7"
 		}
@@ -71,10 +71,11 @@ func ReadSecret(a cli.Args, max int) (s Secret, wrong string) {
 // type7 is the constant text that Cisco's type 7 combines with a secret.
 const type7 = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
 
-// decodeType7 reads Cisco's type 7: two decimal digits say where in the constant
-// to begin, then each byte, in hexadecimal, is the exclusive or of the secret's
-// and the constant's, which repeats. It hides a secret from a glance only.
-func decodeType7(text string) (string, bool) {
+// DecodeType7 returns what a text in Cisco's type 7 hides; ok is false if it is not in
+// it. Two decimal digits say where in the constant to begin, then each byte, in
+// hexadecimal, is the exclusive or of the secret's and the constant's, which repeats.
+// It hides a secret from a glance only.
+func DecodeType7(text string) (plain string, ok bool) {
 	if len(text) < 4 {
 		return "", false
 	}

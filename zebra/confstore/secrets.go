@@ -2,6 +2,8 @@ package confstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,12 +13,9 @@ import (
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/zebra/masterkey"
 )
-
-// shutSize is the length of what stands for a secret that cannot be decrypted: short
-// enough for every line.
-const shutSize = 8
 
 // ring returns the master keys; nil if there are none.
 func (s *Store) ring() *masterkey.Ring {
@@ -31,9 +30,30 @@ func (s *Store) setRing(r *masterkey.Ring) {
 	s.keys = r
 }
 
-// What is encrypted are both words, the type and the secret, so that every type that
-// a grammar has comes back.
-func join(kind, text string) string { return kind + " " + text }
+// join returns what is encrypted: the type and the secret, so that every type that a
+// grammar has comes back. Only Cisco's type 7 does not, which is no more than the
+// secret.
+func join(kind, text string) string {
+	if plain, ok := policy.DecodeType7(text); ok && kind == "7" {
+		kind, text = "0", plain
+	}
+	return kind + " " + text
+}
+
+// Length of what stands for a secret that cannot be decrypted: no longer than the
+// secret, so that its line takes it, or as long as every line takes.
+const (
+	minShut = 8
+	maxShut = 43 // 256 bits
+)
+
+// standIn returns what stands for a secret that cannot be decrypted: the same until
+// zebra ends, and nothing that anybody knows.
+func (s *Store) standIn(word string) string {
+	sum := sha256.Sum256([]byte(s.shut + word))
+	n := masterkey.Len(word) - len(join("0", ""))
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:min(max(n, minShut), maxShut)]
+}
 
 // encrypted returns the encrypted secret of a line; ok is false if it has none.
 func encrypted(n *conf.Node) (word string, ok bool) {
@@ -55,7 +75,7 @@ func (s *Store) reveal(tree *conf.Tree, ring *masterkey.Ring) *conf.Tree {
 		}
 		plain, err := ring.Open(word)
 		if err != nil {
-			plain = join("0", s.shut)
+			plain = join("0", s.standIn(word))
 		}
 		kind, text, _ := strings.Cut(plain, " ")
 		n.Reveal(kind, text)

@@ -13,6 +13,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/zebra/confstore"
 	"github.com/godmvpn/godmvpn/zebra/masterkey"
 )
@@ -198,6 +199,24 @@ func TestSecretsAreStoredEncrypted(t *testing.T) {
 	}
 }
 
+// TestType7IsDecoded: of Cisco's type 7 nothing is left, and what stands for it when the
+// key is lost is no longer than the secret, which its line might not take.
+func TestType7IsDecoded(t *testing.T) {
+	b := newBox(t)
+	b.must("encrypt", "master-key correct-horse", "login 7 0215015819031B6C434844485614")
+	got := b.users.secrets["login"]
+	want, _ := policy.DecodeType7("0215015819031B6C434844485614")
+	if err := b.Save(); err != nil || got != "0 "+want || want == "" {
+		t.Errorf("in use: %q, %v", got, err)
+	}
+	if err := os.Remove(b.key); err != nil {
+		t.Fatal(err)
+	}
+	if b.restart(); len(b.users.secrets["login"]) != len(got) {
+		t.Errorf("in use: %q, %q", b.users.secrets["login"], want)
+	}
+}
+
 // TestOrderDoesNotMatter: the line may come before the master key.
 func TestOrderDoesNotMatter(t *testing.T) {
 	b := newBox(t)
@@ -274,7 +293,7 @@ func TestLostKeyFile(t *testing.T) {
 		t.Errorf("locked (-want +got):\n%s", diff)
 	}
 	shut := b.users.secrets["auth"]
-	if len(shut) != len("0 ")+8 || shut != b.users.secrets["psk"] || shut == theirs["auth"] {
+	if len(shut) != len("0 ")+8 || shut == b.users.secrets["psk"] || shut == theirs["auth"] || len(b.users.secrets["login"]) != len(theirs["login"]) {
 		t.Errorf("in use: %v", b.users.secrets)
 	}
 	if got := secretsOf(b.Part("d").Tree, "d")["auth"]; got != shut {

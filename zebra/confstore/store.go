@@ -55,12 +55,12 @@ type Store struct {
 	revision uint64
 	keys     *masterkey.Ring
 
-	shut string // what stands for a secret that cannot be decrypted
+	shut string // what stands for secrets that cannot be decrypted is made of it
 }
 
 // New returns a store with an empty running configuration.
 func New(opts Options) *Store {
-	return &Store{opts: opts, running: &conf.Tree{}, keys: opts.Keys, shut: rand.Text()[:shutSize]}
+	return &Store{opts: opts, running: &conf.Tree{}, keys: opts.Keys, shut: rand.Text()}
 }
 
 // Grammar returns the grammar of the configuration.

@@ -26,6 +26,7 @@ const (
 	form       = "g1."
 	saltSize   = 16
 	nonceSize  = 12
+	tagSize    = 16
 	iterations = 600_000 // of PBKDF2
 	keySize    = 32      // AES-256
 )
@@ -126,6 +127,16 @@ func (r *Ring) Open(word string) (text string, err error) {
 		}
 	}
 	return "", ErrWrong
+}
+
+// Len returns how long the text of a word is that Seal made, 0 if it did not. The
+// encryption does not hide that.
+func Len(word string) int {
+	b, err := encoding.DecodeString(strings.TrimPrefix(word, form))
+	if err != nil || !strings.HasPrefix(word, form) {
+		return 0
+	}
+	return max(len(b)-saltSize-nonceSize-tagSize, 0)
 }
 
 // cipher returns what a key with a salt is expanded to, and remembers it.
