@@ -272,6 +272,8 @@ func (c *Core) syncStatic(now clock.Instant, i *iface) {
 			e.nbma, e.since = w.nbma, now
 			c.wantNeighbor(e)
 			c.traceEntry(TraceEntryMoved, e)
+		default:
+			c.placePeer(e, false) // a map may have come or gone that says what a server's line says
 		}
 	}
 }

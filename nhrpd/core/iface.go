@@ -182,7 +182,7 @@ func (c *Core) reconcile(now clock.Instant, i *iface) {
 	if was.multipoint != i.multipoint || moved {
 		c.restateNeighbors(i)
 	}
-	if was.secures() != i.secures() || was.protected() != i.protected() {
+	if was.secures() != i.secures() || was.protected() != i.protected() || i.protected() && (was.source != i.source || moved) {
 		c.protectionChanged(now, i, &was)
 	}
 	c.dropOwn(now, i)

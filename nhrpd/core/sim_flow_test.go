@@ -39,6 +39,10 @@ func (w *simWAN) observe() {
 				continue
 			}
 			hops, trouble := w.follow(from, to)
+			if w.ipsec != nil && w.ipsec.blocked(w.spokes[w.owner[from]], w.spokes[w.owner[to]]) {
+				w.noteHole(flow, d, trouble) // never direct
+				continue
+			}
 			w.watch.all++
 			if direct[d] = trouble == "" && hops == 1; direct[d] {
 				w.watch.direct++
@@ -108,6 +112,9 @@ func (w *simWAN) follow(from, to int) (hops int, trouble string) {
 		if next == nil {
 			return hops, fmt.Sprintf("nobody is at %v, where %s has %v", nbma, r.node.Name(), way.hop)
 		}
+		if !w.passes(r, next) {
+			return hops, fmt.Sprintf("%s is not secured with %v", r.node.Name(), next.node.Name())
+		}
 		r, in = next, outTunnel
 		hops++
 	}
@@ -119,6 +126,9 @@ func (w *simWAN) pass(d time.Duration) error {
 	for range int(d / time.Second) {
 		w.converge()
 		w.observe()
+		if w.ipsec != nil {
+			w.ipsec.watch()
+		}
 		if int(w.Now()/simSecond)%simUseReports == 0 {
 			for _, r := range w.hubs {
 				r.reportUse()

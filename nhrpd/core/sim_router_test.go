@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/simnet"
 	"github.com/godmvpn/godmvpn/lib/sm"
@@ -38,6 +39,14 @@ type simRouter struct {
 	// has, -1 for none.
 	adjacent [2]adjacency
 	best     int
+	// Of a protected tunnel: which life this is, whom it wants to be secured, and what it
+	// was told.
+	life  int
+	wants map[netip.Addr]bool
+	told  map[netip.Addr]protection.Security
+	// lostAt is when it was told last that a session was lost.
+	lostAt clock.Instant
+
 	// Of a hub: the spoke that each LAN is behind, as the hub believes.
 	owners []int
 }
@@ -176,6 +185,8 @@ func (r *simRouter) reset() {
 	r.neighbors, r.shortcuts = map[netip.Addr]netip.Addr{}, map[netip.Prefix]rib.NextHop{}
 	r.watched, r.used = map[netip.Addr]bool{}, map[netip.Addr]bool{}
 	r.hairpins, r.use = false, false
+	r.life++
+	r.wants, r.told = map[netip.Addr]bool{}, map[netip.Addr]protection.Security{}
 }
 
 func (r *simRouter) behavior() simnet.Behavior[core.Input, core.Effect] {
@@ -194,6 +205,9 @@ func (r *simRouter) effect(e *coreEnv, out core.Effect) {
 	switch out := out.(type) {
 	case core.TxPacket:
 		r.wan.count()
+		if r.wan.ipsec != nil && !r.wan.ipsec.sent(r, out.NBMA) {
+			return
+		}
 		e.Send(0, simnet.Packet{Dst: simnet.Addr(out.NBMA), Protocol: packet.GREProtocol, Payload: out.Packet})
 	case core.PutNeighbor:
 		r.neighbors[out.Neighbor.Addr] = out.Neighbor.NBMA
@@ -216,6 +230,10 @@ func (r *simRouter) effect(e *coreEnv, out core.Effect) {
 		r.use = true
 	case core.UnwatchUse:
 		r.use = false
+	case core.WantPeer:
+		r.wan.ipsec.want(r, out.NBMA)
+	case core.UnwantPeer:
+		delete(r.wants, out.NBMA)
 	case core.SaveEntry:
 		r.memory[out.Key] = savedAt{out.Data, e.Now()}
 	case core.ForgetEntry:
@@ -234,6 +252,9 @@ func (r *simRouter) start(cfg func(*core.InterfaceConfig)) {
 		source = simPrivate(r.index)
 	}
 	for _, in := range append(tunnel(netip.PrefixFrom(r.overlay, simTunnelNet.Bits()), source, cfg), core.Attached{}, core.InterfacesKnown{}) {
+		if r.wan.ipsec != nil {
+			in = protect(in)
+		}
 		r.node.Post(in)
 	}
 }

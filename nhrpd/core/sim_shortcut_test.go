@@ -90,7 +90,7 @@ func (w *simWAN) rebindSome(n, generation int) {
 }
 
 // story plays all acts and checks each act.
-func (w *simWAN) story(t *testing.T, remembers bool) {
+func (w *simWAN) story(t *testing.T, acts []simAct) {
 	n := len(w.spokes)
 	for limit := 240; !w.allUp(); limit-- {
 		if limit == 0 {
@@ -102,7 +102,7 @@ func (w *simWAN) story(t *testing.T, remembers bool) {
 		}
 	}
 	t.Logf("all %d spokes are up at %v, %d messages, %d in the busiest second", n, w.Now(), w.sent, w.peak)
-	for _, act := range simActs(max(1, n/50), remembers) {
+	for _, act := range acts {
 		w.watch = simWatch{}
 		sent := w.sent
 		w.peak = 0
@@ -156,7 +156,7 @@ func TestSimShortcuts(t *testing.T) {
 	run := func(t *testing.T, seed uint64) uint64 {
 		began := time.Now()
 		w := newSimWAN(seed, spokes, flows, 0.05)
-		w.story(t, seed%4 < 2)
+		w.story(t, simActs(max(1, spokes/50), seed%4 < 2))
 		t.Logf("%d events, %.1f s, hash %016x", w.Stats().Events, time.Since(began).Seconds(), w.Hash())
 		return w.Hash()
 	}

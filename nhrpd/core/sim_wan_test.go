@@ -38,6 +38,7 @@ type simWAN struct {
 	moved   []int                     // LANs that were moved, in this order
 	flows   []simFlow
 	watch   simWatch
+	ipsec   *simIPsec // nil: the tunnels are not protected
 
 	second           int // of the last count
 	sent, this, peak int // messages: all, in this second, in the busiest
@@ -53,6 +54,18 @@ func isNATed(k int) bool { return k%4 == 0 }
 // newSimWAN has all routers start at once; half of the seeds have summaries.
 func newSimWAN(seed uint64, spokes, flows int, loss float64) *simWAN {
 	w := &simWAN{Network: simnet.New(seed), summary: seed%2 == 0, at: map[netip.Addr]*simRouter{}}
+	return w.populate(spokes, flows, loss)
+}
+
+// newSecuredWAN is newSimWAN with tunnels that are protected.
+func newSecuredWAN(seed uint64, spokes, flows int, loss float64) *simWAN {
+	w := &simWAN{Network: simnet.New(seed), summary: seed%2 == 0, at: map[netip.Addr]*simRouter{}}
+	w.ipsec = &simIPsec{wan: w, pairs: map[simPair]*simSession{}}
+	return w.populate(spokes, flows, loss)
+}
+
+// populate adds the routers and what they send.
+func (w *simWAN) populate(spokes, flows int, loss float64) *simWAN {
 	w.link = w.Link(simnet.Quality{Latency: 20 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: loss, Duplicate: loss / 5})
 	for h := range w.hubs {
 		r := w.add(fmt.Sprintf("hub%d", h), h)
@@ -123,7 +136,7 @@ func (w *simWAN) converge() {
 	for _, s := range w.spokes {
 		for h, hub := range w.hubs {
 			a := &s.adjacent[h]
-			reach := s.node.Alive() && hub.node.Alive() && hub.neighbors[s.overlay] == s.nbma && s.neighbors[hub.overlay] == hub.nbma
+			reach := s.node.Alive() && hub.node.Alive() && hub.neighbors[s.overlay] == s.nbma && s.neighbors[hub.overlay] == hub.nbma && w.passes(s, hub)
 			switch {
 			case reach == a.up:
 				a.changes = 0
@@ -136,6 +149,9 @@ func (w *simWAN) converge() {
 		}
 	}
 }
+
+// passes tells whether packets get over the tunnel from one router to another.
+func (w *simWAN) passes(a, b *simRouter) bool { return w.ipsec == nil || w.ipsec.passes(a, b) }
 
 // adjacencyChanged has a spoke choose its hub, and the hubs their way to its LANs.
 func (w *simWAN) adjacencyChanged(s, hub *simRouter) {
