@@ -4,7 +4,9 @@
 //
 // A Peer is a value: messages in, messages out, and no clock. The tests of ipsecd/core
 // run it against the core in virtual time. A message begins as a Draft of what would be
-// right. A Fault changes the draft, and says what a good peer makes of it.
+// right. A Fault changes the draft, and says what a good peer makes of it. Attack runs a
+// fault against a daemon at the other end of UDP, also against another implementation, to
+// see that an attack is the message which it is meant to be.
 //
 // The classes are what vulnerabilities of other implementations had in common:
 //

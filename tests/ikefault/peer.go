@@ -19,6 +19,7 @@ type Peer struct {
 	Key           []byte
 	Identity      packet.ID // without one: the local address
 	CBC           bool      // AES-CBC and HMAC-SHA-256 for the IKE SA; else AES-GCM
+	Childless     bool      // IKE_AUTH is for no child SA (RFC 6023)
 	MLKEM         bool      // offers ML-KEM-768 as an additional key exchange, or takes it
 	Initiator     bool      // the IKE SA was begun here
 	Random        io.Reader
@@ -277,8 +278,12 @@ func (p *Peer) selectors(own bool) []Part {
 // Auth returns the request of IKE_AUTH, with a child SA.
 func (p *Peer) Auth() *Draft {
 	d := p.draft(packet.IKEAuth, p.Next, false)
+	d.Parts = Ofs(p.id(), p.Prove(p.id(), d.ID))
+	if p.Childless {
+		return d
+	}
 	p.In = p.newSPI()
-	d.Parts = Ofs(p.id(), p.Prove(p.id(), d.ID), &packet.Notify{Kind: packet.UseTransportMode}, &packet.SA{Proposals: []packet.Proposal{espProposal(p.In)}})
+	d.Parts = append(d.Parts, Ofs(&packet.Notify{Kind: packet.UseTransportMode}, &packet.SA{Proposals: []packet.Proposal{espProposal(p.In)}})...)
 	d.Parts = append(d.Parts, p.selectors(true)...)
 	return d
 }
@@ -368,5 +373,5 @@ func Notifies(ps []packet.Payload) (out []packet.NotifyType) {
 
 // Forget has the next Init begin another IKE SA.
 func (p *Peer) Forget() {
-	*p = Peer{Local: p.Local, Remote: p.Remote, Key: p.Key, Identity: p.Identity, CBC: p.CBC, MLKEM: p.MLKEM, Random: p.Random}
+	*p = Peer{Local: p.Local, Remote: p.Remote, Key: p.Key, Identity: p.Identity, CBC: p.CBC, MLKEM: p.MLKEM, Childless: p.Childless, Random: p.Random}
 }
