@@ -124,7 +124,9 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 		sa.reason = why
 		c.enqueue(now, sa, &deleteIKE{})
 		c.failedChild(now, p, why)
+		return
 	}
+	c.reauthenticated(now, sa)
 }
 
 // authRequest answers IKE_AUTH.

@@ -293,6 +293,10 @@ func (c *Core) awaitChild(now clock.Instant, sa *ikeSA, terms *childTerms, old *
 // here.
 func (c *Core) lifetimeDue(now clock.Instant, sa *ikeSA) {
 	if sa.state == StateReady && sa.peer.needed(now) {
+		if sa.reauth {
+			c.reauthenticate(now, sa)
+			return
+		}
 		c.enqueue(now, sa, &rekeyTask{})
 	}
 }

@@ -65,6 +65,11 @@
 // who has the lowest nonce goes no further; who comes too late for that is told
 // TEMPORARY_FAILURE.
 //
+// An IKE SA that CREATE_CHILD_SA cannot replace, since the peer refuses, is authenticated
+// anew: another one is begun, with a child SA of its own, and the old one deleted a little
+// later (make before break, RFC 7296 section 2.8.3). If that fails it is tried again; the
+// old one stays until its lifetime is over.
+//
 // # Another life
 //
 // When this daemon dies its SAs go on in the kernel. The next life is told of them, keeps
@@ -100,7 +105,7 @@
 // # Not here
 //
 // Certificates, and with them profiles of other methods than pre-shared keys, which are
-// not used; reauthentication; marks for peers behind one NAT; EAP, configuration
+// not used; marks for peers behind one NAT; EAP, configuration
 // payloads, IP compression, MOBIKE, redirection; tunnel mode. INVALID_SPI is neither
 // sent nor looked at.
 package core

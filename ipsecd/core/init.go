@@ -27,21 +27,21 @@ const alertTime = 10 * time.Second
 // answer leaves out where there is no room.
 const childlessLen = 8
 
-// begin begins an IKE SA with a peer.
-func (c *Core) begin(now clock.Instant, p *peer) {
+// begin begins an IKE SA with a peer; it returns nil if that is not possible now.
+func (c *Core) begin(now clock.Instant, p *peer) *ikeSA {
 	t := c.tunnelAt(p.domain())
 	prof := c.profileTowards(t, p.remote)
 	offers := c.proposals(p.domain())
 	switch {
 	case prof == nil:
 		c.failed(now, p, "no IKEv2 profile")
-		return
+		return nil
 	case len(offers) == 0 || len(offers[0].Groups) == 0:
 		c.failed(now, p, "no IKEv2 proposal")
-		return
+		return nil
 	case c.outgoing >= c.config.Global.MaxOutgoing || c.full():
 		c.failed(now, p, "too many IKE SAs")
-		return
+		return nil
 	}
 	sa := &ikeSA{
 		initiator: true, vrf: p.vrf, peer: p, profile: prof.Name, state: StateInitSent, spi: c.newSPI(),
@@ -53,6 +53,7 @@ func (c *Core) begin(now clock.Instant, p *peer) {
 	c.outgoing++
 	p.nego = sa
 	c.enqueue(now, sa, initTask{})
+	return sa
 }
 
 // full reports whether there are as many IKE SAs as there may be. Those that others began

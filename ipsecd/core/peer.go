@@ -257,7 +257,7 @@ func (p *peer) secured(before clock.Instant) bool {
 func (c *Core) crossed(now clock.Instant, ch *child) {
 	for _, o := range ch.peer.children {
 		a, b := ch.sa, o.sa
-		if a == b || a.initiator == b.initiator || a.state != StateReady || b.state != StateReady || a.peerID != b.peerID {
+		if a == b || a.initiator == b.initiator || a.replaces == b || b.replaces == a || a.state != StateReady || b.state != StateReady || a.peerID != b.peerID {
 			continue
 		}
 		if a.nonces.SPIi > b.nonces.SPIi {

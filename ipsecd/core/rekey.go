@@ -61,17 +61,17 @@ func (t *rekeyTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.
 	nonce, _ := packet.Find(ps, packet.TypeNonce).(*packet.Nonce)
 	ke, _ := packet.Find(ps, packet.TypeKE).(*packet.KE)
 	if answer == nil || nonce == nil || ke == nil || ke.Group != t.group {
-		t.again(c, now, sa, retryRefused)
+		c.again(now, sa, retryRefused)
 		return
 	}
 	choice, err := proposal.Accept(t.offer, answer, t.group)
 	if err != nil || len(choice.SPI) != 8 || spiOf(choice.SPI) == 0 || c.sas[t.spi] != nil {
-		t.again(c, now, sa, retryRefused)
+		c.again(now, sa, retryRefused)
 		return
 	}
 	secret, err := t.ke.Secret(ke.Data)
 	if err != nil {
-		t.again(c, now, sa, retryRefused)
+		c.again(now, sa, retryRefused)
 		return
 	}
 	t.choice, t.nonces = choice, suite.Nonces{Ni: t.nonce, Nr: nonce.Data, SPIi: t.spi, SPIr: spiOf(choice.SPI)}
@@ -81,9 +81,9 @@ func (t *rekeyTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.
 	case t.lost(c) && t.rival != nil:
 		c.adopt(now, sa, t.rival)
 	case t.lost(c): // nothing was made yet that could go (RFC 9370 section 2.2.4)
-		t.again(c, now, sa, retryRekey)
+		c.again(now, sa, retryRekey)
 	case !c.follow(sa, t, choice.Additional, secret, ps):
-		t.again(c, now, sa, retryRefused)
+		c.again(now, sa, retryRefused)
 	}
 }
 
@@ -101,11 +101,11 @@ func (t *rekeyTask) completed(c *Core, now clock.Instant, sa *ikeSA, secrets [][
 	next := c.replacement(now, sa, t.choice, t.nonces, true, secrets)
 	switch {
 	case next == nil:
-		t.again(c, now, sa, retryRefused)
+		c.again(now, sa, retryRefused)
 	case t.lost(c) && t.rival == nil:
 		next.reason = "redundant"
 		c.enqueue(now, next, &deleteIKE{})
-		t.again(c, now, sa, retryRekey)
+		c.again(now, sa, retryRekey)
 	case t.lost(c):
 		c.adopt(now, sa, t.rival) // ours has the lowest nonce: it goes (section 2.8.2)
 		next.reason = "redundant"
@@ -132,24 +132,23 @@ func (t *rekeyTask) refused(c *Core, now clock.Instant, sa *ikeSA, f *packet.Not
 		c.enqueue(now, sa, t)
 		return
 	}
-	wait := retryRefused
-	if f.Kind == packet.TemporaryFailure {
-		wait = retryRekey
+	switch f.Kind {
+	case packet.TemporaryFailure:
+		c.again(now, sa, retryRekey)
+	case packet.NoProposalChosen, packet.NoAdditionalSAs: // nor later
+		sa.reauth = true
+		c.reauthenticate(now, sa)
+	default:
+		c.again(now, sa, retryRefused)
 	}
-	t.again(c, now, sa, wait)
 }
 
 func (t *rekeyTask) failed(c *Core, now clock.Instant, sa *ikeSA, why string) {
 	if why == "" {
-		t.again(c, now, sa, retryRekey)
+		c.again(now, sa, retryRekey)
 		return
 	}
-	t.again(c, now, sa, retryRefused)
-}
-
-// again tries later, with everything new.
-func (t *rekeyTask) again(c *Core, now clock.Instant, sa *ikeSA, wait time.Duration) {
-	c.timers.Set(timerKey{kind: timerLife, sa: sa}, now.Add(c.jitter(wait)))
+	c.again(now, sa, retryRefused)
 }
 
 // rekeyRequest answers a request to replace an IKE SA. One that comes while we ask for the

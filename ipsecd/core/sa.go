@@ -58,6 +58,8 @@ type ikeSA struct {
 	probed                  bool          // an answer is waited for to know that the peer is alive
 	seenIn, seenOut         uint64        // packets of the children when that was looked at
 	successor               *ikeSA        // that replaces it
+	replaces                *ikeSA        // whose place it takes once it has a child SA
+	reauth                  bool          // CREATE_CHILD_SA cannot replace it
 	reason                  string        // why it ends
 	ends                    clock.Instant // its lifetime
 }
@@ -126,6 +128,7 @@ func (c *Core) end(now clock.Instant, sa *ikeSA, reason string) {
 		c.trace(c.tracing.IKEv2, Trace{Event: TraceSADown, SPI: uint64(sa.spi), Remote: sa.remote, Text: reason})
 	}
 	c.settled(sa)
+	c.notReplaced(now, sa)
 	delete(c.sas, sa.spi)
 	c.order = slices.DeleteFunc(c.order, func(o *ikeSA) bool { return o == sa })
 	for _, k := range []timerKind{timerResend, timerHalf, timerLife, timerEnd, timerLiveness, timerKeepalive, timerReap, timerFragments, timerFollow} {

@@ -129,7 +129,9 @@ func (r *rig) disturb(rng *rand.Rand) {
 		r.step(n, Clear{IKE: rng.IntN(2) == 0, Children: true, AllVRFs: true})
 	case 6:
 		if len(n.order) > 0 {
-			n.lifetimeDue(r.now, n.order[rng.IntN(len(n.order))])
+			sa := n.order[rng.IntN(len(n.order))]
+			sa.reauth = rng.IntN(3) == 0
+			n.lifetimeDue(r.now, sa)
 			r.drain(n)
 		}
 	case 7:
