@@ -92,7 +92,7 @@ func refusesAll(r *router) error {
 	for _, i := range v.(map[string]any)["interfaces"].([]any) {
 		i := i.(map[string]any)
 		dropped := i["counters"].(map[string]any)["dropped"].(map[string]any)
-		if n, _ := dropped["authenticationFailure"].(float64); n < 1 {
+		if n, _ := dropped["authenticationFailure"].(float64); n < 1 && i["name"] != "lan" {
 			return fmt.Errorf("%s refuses nothing on %v: %v", r.Name(), i["name"], dropped)
 		}
 	}
