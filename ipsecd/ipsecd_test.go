@@ -252,6 +252,35 @@ func TestUpWhenInForce(t *testing.T) {
 	})
 }
 
+// TestAnswerWaits: the answer that lets the peer use an SA is sent once zebra has it in
+// force, and a second later if zebra does not say so.
+func TestAnswerWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := pair(t)
+		hub.start(config)
+		spoke.start(config)
+		hub.zebra.mute = true
+		spoke.want(hub, true)
+		time.Sleep(500 * time.Millisecond)
+		if n := len(spoke.zebra.sas()); n != 0 {
+			t.Errorf("%d SAs at the spoke before those at the hub are in force", n)
+		}
+		hub.tell(rib.Ack{Seq: 1 << 40})
+		agree(t, hub, spoke, 2)
+		same(t, "acknowledged", spoke.zebra.states(), "Tunnel0 192.0.2.1 UP 1")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := pair(t)
+		hub.start(config)
+		spoke.start(config)
+		hub.zebra.mute = true
+		spoke.want(hub, true)
+		time.Sleep(1100 * time.Millisecond)
+		agree(t, hub, spoke, 2)
+		same(t, "not acknowledged", spoke.zebra.states(), "Tunnel0 192.0.2.1 UP 1")
+	})
+}
+
 // TestGone: an SA that is not in force any more is replaced.
 func TestGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

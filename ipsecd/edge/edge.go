@@ -51,6 +51,7 @@ type Edge struct {
 	sockets *sockets
 	files   files
 	sas     sas
+	hold    *hold
 	dump    dump
 	topics  topics
 	life    context.Context // ends with Run
@@ -67,6 +68,7 @@ func New(log *slog.Logger, w World) *Edge {
 	e.debug = plugin.NewDebug(cli.Facilities, e.client, func() { e.driver.Post(e.tracing()) })
 	e.sockets = newSockets(e.life, w.Network, e.receive, e.logMessage)
 	e.sas = sas{client: e.client, waiting: map[rib.Key]rib.SA{}, stated: map[rib.Key]uint64{}, limit: telemetry.NewLimiter(1, time.Minute)}
+	e.hold = newHold(e.sockets.send)
 	e.dump = dump{watch: e.watch, unwatch: e.client.Unwatch}
 	e.topics = newTopics(e.client.Publish)
 	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{

@@ -50,6 +50,7 @@ func (e *Edge) acknowledged(ack rib.Ack) {
 		e.driver.Post(core.SAGone{Destination: f.Key.Addr, SPI: f.Key.Instance})
 	}
 	e.topics.inForce(ack.Seq)
+	e.hold.acknowledged(ack.Seq)
 }
 
 // refused tells the core of SAs that cannot be stated.
@@ -64,7 +65,7 @@ func (e *Edge) handle(effects []core.Effect) {
 	for _, eff := range effects {
 		switch eff := eff.(type) {
 		case core.TxPacket:
-			e.sockets.send(eff)
+			e.hold.transmit(eff)
 		case core.Listen:
 			e.sockets.listen(eff)
 		case core.Unlisten:
@@ -97,5 +98,7 @@ func (e *Edge) putSA(eff core.PutSA) {
 	if err := e.sas.put(eff.SA); err != nil {
 		e.log.Error("security association refused", "error", err)
 		e.refused([]rib.Key{rib.SA{ESP: eff.SA}.Key()})
+		return
 	}
+	e.hold.stated(eff.SA.Source, e.sas.last())
 }
