@@ -145,9 +145,13 @@ func (c *Charon) Initiate(connection, child string) error {
 	return err
 }
 
-// SAs are the IKE SAs, each as vici tells of it.
-func (c *Charon) SAs() ([]Section, error) {
-	_, events, err := viciAsk(c.socket(), peerLimit, "list-sas", "list-sa", nil)
+// SAs are the IKE SAs of a connection, "" for all, each as vici tells of it.
+func (c *Charon) SAs(connection string) ([]Section, error) {
+	var request Section
+	if connection != "" {
+		request = Section{"ike": connection}
+	}
+	_, events, err := viciAsk(c.socket(), peerLimit, "list-sas", "list-sa", request)
 	var all []Section
 	for _, e := range events {
 		all = append(all, e.Sections()...)
@@ -155,27 +159,26 @@ func (c *Charon) SAs() ([]Section, error) {
 	return all, err
 }
 
-// Established tells whether there is exactly one IKE SA, established, with this number
-// of children that are installed, and returns it.
-func (c *Charon) Established(children int) (Section, error) {
-	sas, err := c.SAs()
+// Established tells whether a connection has exactly one IKE SA, established, and this
+// number of children that are installed, and returns it and them.
+func (c *Charon) Established(connection string, children int) (sa Section, installed []Section, err error) {
+	sas, err := c.SAs(connection)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(sas) != 1 || sas[0].At("state") != "ESTABLISHED" {
-		return nil, fmt.Errorf("%s: charon has %v, want one IKE SA", c.node.name, sas)
+		return nil, nil, fmt.Errorf("%s: charon has %v, want one IKE SA", c.node.name, sas)
 	}
-	installed := 0
-	subs, _ := sas[0]["child-sas"].(Section)
-	for _, child := range subs.Sections() {
+	all, _ := sas[0]["child-sas"].(Section)
+	for _, child := range all.Sections() {
 		if child.At("state") == "INSTALLED" {
-			installed++
+			installed = append(installed, child)
 		}
 	}
-	if installed != children {
-		return nil, fmt.Errorf("%s: charon has %d children, want %d: %v", c.node.name, installed, children, sas[0])
+	if len(installed) != children {
+		return nil, nil, fmt.Errorf("%s: charon has %d children, want %d: %v", c.node.name, len(installed), children, sas[0])
 	}
-	return sas[0], nil
+	return sas[0], installed, nil
 }
 
 // Logged tells how often the daemon's log has a text.

@@ -159,14 +159,14 @@ func TestRekey(t *testing.T) {
 // established waits until charon has one IKE SA, established.
 func (w *world) established(t *testing.T) {
 	t.Helper()
-	harness.Eventually(t, converge, func() error { _, err := w.charon.Established(0); return err })
+	harness.Eventually(t, converge, func() error { _, _, err := w.charon.Established("c", 0); return err })
 }
 
 // none waits until charon has no IKE SA.
 func (w *world) none(t *testing.T) {
 	t.Helper()
 	harness.Eventually(t, converge, func() error {
-		sas, err := w.charon.SAs()
+		sas, err := w.charon.SAs("")
 		if len(sas) != 0 {
 			err = fmt.Errorf("charon has %v", sas)
 		}

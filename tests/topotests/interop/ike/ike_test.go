@@ -174,7 +174,7 @@ func TestAlgorithms(t *testing.T) {
 			if sa := o.ready(); len(sa.Children) != 0 || sa.Initiator || sa.Peer.String() != there {
 				t.Errorf("%+v", sa)
 			}
-			if _, err := w.charon.Established(0); err != nil {
+			if _, _, err := w.charon.Established("c", 0); err != nil {
 				t.Error(err)
 			}
 			w.logged(t, n, want)
