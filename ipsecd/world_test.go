@@ -175,6 +175,11 @@ func (z *zebra) watch(w rib.Watch) (answer []rib.Event) {
 		slices.SortFunc(dump.SAs, func(a, b rib.SAState) int { return cmp.Compare(a.SA.SPI, b.SA.SPI) })
 		return []rib.Event{dump}
 	}
+	if w.Topic == protection.TopicWanted {
+		for _, key := range sorted(z.wanted) {
+			answer = append(answer, rib.TopicMessage{Topic: w.Topic, Key: key, Payload: []byte{1}})
+		}
+	}
 	return answer
 }
 
@@ -366,9 +371,12 @@ func (s *station) tell(e rib.Event) {
 func (s *station) want(peer *station, on bool) {
 	s.t.Helper()
 	m := rib.TopicMessage{Topic: protection.TopicWanted, Key: protection.Peer{Tunnel: "Tunnel0", NBMA: peer.addr}.Key()}
+	s.zebra.mu.Lock()
+	delete(s.zebra.wanted, m.Key)
 	if on {
-		m.Payload = []byte{1}
+		s.zebra.wanted[m.Key], m.Payload = true, []byte{1}
 	}
+	s.zebra.mu.Unlock()
 	s.tell(m)
 }
 

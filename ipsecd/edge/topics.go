@@ -9,8 +9,9 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
-// watchedTopics are what nhrpd wants, and what this daemon told in an earlier life.
-var watchedTopics = []string{protection.TopicWanted, protection.TopicState}
+// watchedTopics are what this daemon told in an earlier life, which is to be known first,
+// and what nhrpd wants.
+var watchedTopics = []string{protection.TopicState, protection.TopicWanted}
 
 // wantedHold is how long what nhrpd wanted holds after zebra was started again: nhrpd
 // may have been too.
@@ -43,7 +44,10 @@ type told struct {
 	state protection.State
 	mine  bool      // this life told it; otherwise an earlier one did
 	seq   uint64    // of the SAs that it waits for
-	gone  time.Time // since when there is no such peer; the zero Time if there is
+	// since is when it was told that the peer is lost while there is more to say: next,
+	// or with nil that there is no such peer. The zero Time if there is not.
+	since time.Time
+	next  *protection.State
 }
 
 func newTopics(publish func(topic, key string, payload []byte) error) topics {
@@ -108,6 +112,11 @@ func (t *topics) tell(s core.PeerState, seq uint64) {
 	p := protection.Peer{Tunnel: s.Tunnel, NBMA: s.Peer}
 	now := protection.State{Security: securities[s.State], Identity: s.Identity, Reason: s.Reason, Generation: t.forgotten[p]}
 	old := t.states[p]
+	if old != nil && !old.mine && old.state.Security == protection.Up && !t.complete && s.State != core.SecurityUp {
+		now.Generation = old.state.Generation
+		old.next = &now // it may be taken over yet
+		return
+	}
 	stays, held := false, t.holding[p] != nil // it was up; and that was not told yet
 	if old != nil {
 		now.Generation = old.state.Generation
@@ -154,7 +163,7 @@ func (t *topics) forget(g core.PeerGone) {
 	switch v := t.states[p]; {
 	case v == nil:
 	case v.state.Security == protection.Lost:
-		v.gone = time.Now()
+		v.since, v.next = time.Now(), nil
 	default:
 		t.withdraw(p, v)
 	}
@@ -170,13 +179,18 @@ func (t *topics) withdraw(p protection.Peer, v *told) {
 	_ = t.publish(protection.TopicState, p.Key(), nil)
 }
 
-// expire withdraws what was told of peers that were lost and are gone.
+// expire says of peers that were lost what else there is to say.
 func (t *topics) expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for p, v := range t.states {
-		if !v.gone.IsZero() && now.Sub(v.gone) >= lostHold {
+		switch {
+		case v.since.IsZero() || now.Sub(v.since) < lostHold:
+		case v.next == nil:
 			t.withdraw(p, v)
+		default:
+			v.state, v.since, v.next = *v.next, time.Time{}, nil
+			t.send(p, v)
 		}
 	}
 }
@@ -194,7 +208,7 @@ func (t *topics) whole() {
 		switch {
 		case v.mine:
 		case v.state.Security == protection.Up:
-			v.mine, v.gone, v.state.Security, v.state.Reason = true, time.Now(), protection.Lost, "ipsecd was started again"
+			v.mine, v.since, v.state.Security, v.state.Reason = true, time.Now(), protection.Lost, "ipsecd was started again"
 			t.send(p, v)
 		default:
 			delete(t.states, p)

@@ -86,6 +86,29 @@ func (p *pair) agree(n int) func() error {
 	}
 }
 
+// calm is for how long SAs are as they are once two beginnings that crossed are settled.
+const calm = 8 * time.Second
+
+// settled waits until both have had the same pair of SAs for a while.
+func (p *pair) settled() {
+	p.T.Helper()
+	var spi uint32
+	var since time.Time
+	p.Await(func() error { return p.a.Host.Reaches(p.b.HostIP) }, func() error {
+		if err := p.agree(2)(); err != nil {
+			spi = 0
+			return err
+		}
+		if now := p.a.ESP()[0].SPI; now != spi {
+			spi, since = now, time.Now()
+		}
+		if time.Since(since) < calm {
+			return fmt.Errorf("SAs are %v old", time.Since(since))
+		}
+		return nil
+	})
+}
+
 // sealed fails if GRE was seen outside of ESP.
 func (p *pair) sealed() {
 	p.T.Helper()
@@ -124,7 +147,7 @@ func TestSecured(t *testing.T) {
 // TestRekey replaces child SAs under traffic, without a loss.
 func TestRekey(t *testing.T) {
 	p := newPair(t, strings.ReplaceAll(crypto, "lifetime seconds 3600", "lifetime seconds 120"))
-	p.Await(func() error { return p.a.Host.Reaches(p.b.HostIP) }, p.agree(2))
+	p.settled()
 	first := p.a.ESP()
 	flow := p.a.Host.Flow(p.b.HostIP, 50*time.Millisecond)
 	harness.Eventually(t, 150*time.Second, p.replaced(first))
@@ -137,7 +160,7 @@ func TestRekey(t *testing.T) {
 // lost. ipsecd's next life takes the SAs over, and replaces them.
 func TestKilled(t *testing.T) {
 	p := newPair(t, crypto)
-	p.Await(func() error { return p.a.Host.Reaches(p.b.HostIP) }, p.agree(2))
+	p.settled()
 	first := p.a.ESP()
 	flow := p.a.Host.Flow(p.b.HostIP, 50*time.Millisecond)
 	for _, name := range []string{"zebra", "nhrpd"} {
@@ -155,6 +178,9 @@ func TestKilled(t *testing.T) {
 		p.More(flow, 20)
 		p.Await(p.replaced(old))
 		p.More(flow, 20)
+		if log := s.MustVtysh("show logging"); strings.Contains(log, "IPsec Session Lost") {
+			t.Errorf("NHRP took %s for lost:\n%s", p.other(s).Name(), log)
+		}
 	}
 	p.Lossless(flow, "daemons killed")
 	p.a.MustVtysh("restart daemon ipsecd")
