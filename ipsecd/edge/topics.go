@@ -42,8 +42,8 @@ const lostHold = time.Minute
 // told is what was told of a peer.
 type told struct {
 	state protection.State
-	mine  bool      // this life told it; otherwise an earlier one did
-	seq   uint64    // of the SAs that it waits for
+	mine  bool   // this life told it; otherwise an earlier one did
+	seq   uint64 // of the SAs that it waits for
 	// since is when it was told that the peer is lost while there is more to say: next,
 	// or with nil that there is no such peer. The zero Time if there is not.
 	since time.Time
