@@ -70,6 +70,9 @@ func (c *Core) replay(now clock.Instant) {
 	c.known, c.dumped, c.waiting, c.replayed = nil, false, false, true
 	for _, p := range slices.Clone(c.listed) {
 		c.settle(now, p) // that a peer is up still is said before the end of the replay
+		if len(p.told) == 0 && c.peers[p.peerKey] == p {
+			c.publish(p)
+		}
 	}
 	c.emit(EndOfReplay{})
 }

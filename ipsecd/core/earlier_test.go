@@ -136,6 +136,9 @@ func TestReplayOrder(t *testing.T) {
 	if len(a.sends) != sent || len(a.sas) != 3 {
 		t.Fatalf("begun before all was known: %s, %v", a.exchanges(), a.sas)
 	}
+	if s := a.states[b.addr.String()]; s.State != SecurityUp {
+		t.Errorf("told %+v before all was known", s)
+	}
 	r.step(a, InterfacesKnown{})
 	if len(a.sas) != 2 || a.states[b.addr.String()].State != SecurityUp {
 		t.Errorf("%v", a.sas)

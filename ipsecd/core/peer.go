@@ -163,8 +163,12 @@ func (c *Core) become(now clock.Instant, p *peer, s Security) {
 	c.publish(p)
 }
 
-// publish tells nhrpd of a peer, for each tunnel that it can be behind.
+// publish tells nhrpd of a peer, for each tunnel that it can be behind. What an earlier
+// life told of it holds until it is known what that left.
 func (c *Core) publish(p *peer) {
+	if c.waiting {
+		return
+	}
 	for _, t := range c.tunnels {
 		if t.domain == p.domain() {
 			c.emit(PeerState{t.name, p.remote, p.state, p.identity, p.reason})
