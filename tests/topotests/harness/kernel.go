@@ -130,5 +130,8 @@ func (n *Node) Dump() string {
 	for _, e := range n.Neighbors("") {
 		fmt.Fprintf(&b, "neigh  %-20s dev %s nbma %v state %#x\n", e.Address, e.Device, e.NBMA, e.State)
 	}
+	for _, sa := range n.ESP() {
+		fmt.Fprintf(&b, "esp    %v\n", sa)
+	}
 	return b.String()
 }

@@ -64,6 +64,10 @@ type Lab struct {
 	*cloud.Cloud
 	Hub, Spoke1, Spoke2 *cloud.Site
 	Number              int
+
+	// Provider has what the provider sees of each site, from before its start on, if the
+	// lab is whole.
+	Provider []*harness.Capture
 }
 
 // Build starts the routers of a lab.
@@ -71,6 +75,11 @@ func Build(t harness.TB, lab int, kind Kind) *Lab {
 	c := cloud.New(t)
 	d := &Lab{Cloud: c, Number: lab, Hub: c.Add("hub", "192.0.2.1", "172.31.0.1", 10),
 		Spoke1: c.Add("spoke1", "198.51.100.1", "172.31.0.11", 11), Spoke2: c.Add("spoke2", "203.0.113.1", "172.31.0.12", 12)}
+	if kind == Whole {
+		for _, s := range c.Sites {
+			d.Provider = append(d.Provider, c.Inet.Capture("to-"+s.Name()))
+		}
+	}
 	c.Start(func(s *cloud.Site) string { return Config(lab, s.Name(), kind) })
 	return d
 }
@@ -116,17 +125,23 @@ func Says(s *cloud.Site, command string, lines ...string) func() error {
 		if err != nil {
 			return err
 		}
-		have := map[string]bool{}
-		for line := range strings.Lines(out) {
-			have[plain(line)] = true
-		}
 		for _, line := range lines {
-			if !have[plain(line)] {
+			if !Line(out, line) {
 				return fmt.Errorf("%s of %s does not say %q:\n%s", command, s.Name(), line, out)
 			}
 		}
 		return nil
 	}
+}
+
+// Line tells whether an output has this line, as Says compares.
+func Line(output, line string) bool {
+	for have := range strings.Lines(output) {
+		if plain(have) == plain(line) {
+			return true
+		}
+	}
+	return false
 }
 
 // plain is a line with single spaces, and the same time for all times.
