@@ -153,41 +153,85 @@ func TestReflected(t *testing.T) {
 	s.after()
 }
 
+// A peer that falls silent, whatever was asked of it: the request is sent a few times more,
+// by the same octets; then nothing is left, and it may begin anew.
+func TestSilence(t *testing.T) {
+	for at := ikefault.AnswerInit; at <= ikefault.AnswerDelete; at++ {
+		t.Run(at.String(), func(t *testing.T) {
+			s := newStand(t, false, at == ikefault.AnswerIntermediate)
+			s.step(s.n, Secure{Tunnel: "Tunnel0", Peer: attacker.Addr()})
+			s.reach(at)
+			sa := s.target()
+			asked, from := sa.request.messages, len(s.n.sends)
+			s.run(75 * time.Second)
+			again := 0
+			for _, f := range s.n.sends[from:] {
+				if slices.ContainsFunc(asked, func(b []byte) bool { return bytes.Equal(b, f.tx.Packet) }) {
+					again++
+				}
+			}
+			if again == 0 || again > maxTries*len(asked) || s.n.alive(sa) || s.esp() != 0 {
+				t.Errorf("sent again %d times; the IKE SA is %v; %d ESP SAs", again, sa.state, s.esp())
+			}
+			s.recovers()
+			s.after()
+		})
+	}
+}
+
 // Random conversations of what is right and what is wrong, with an authenticated peer that
 // asks for ever more: what is kept stays bounded, nothing is left, and nobody else notices.
 func TestConversations(t *testing.T) {
-	faults := slices.DeleteFunc(ikefault.Faults(), func(f ikefault.Fault) bool { return f.At.Answer() || f.CBC || f.MLKEM })
-	right := []ikefault.Moment{ikefault.Probe, ikefault.Create, ikefault.Create, ikefault.ChildRekey, ikefault.Rekey, ikefault.Delete}
 	for seed := range uint64(*seeds) / 5 {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		s := newStand(t, false, false)
-		for range 60 {
-			if sa := s.target(); sa == nil || sa.state != StateReady || s.p.Keys == nil || rng.IntN(20) == 0 {
-				s.p.Forget()
-				if err := s.p.Reach(ikefault.Probe, s.tell); err != nil {
-					s.run(halfOpen)
-					continue
-				}
-			}
-			d := s.p.Draft(right[rng.IntN(len(right))])
-			if rng.IntN(2) == 0 {
-				f := faults[rng.IntN(len(faults))]
-				d = s.p.Draft(f.At)
-				f.Do(s.p, d)
-			}
-			if _, err := s.p.Take(s.tell(s.p.Write(d))); err != nil && s.p.Keys == nil {
-				t.Fatal(err)
-			}
-			s.run(time.Duration(rng.IntN(2000)) * time.Millisecond)
-			if c := s.n.census(); c.sas > 60 || c.children > 60*maxChildren || c.timers > 10*(c.sas+c.children+c.peers) {
-				t.Fatalf("seed %d: %+v", seed, c)
-			}
+		script := make([]byte, 3*60)
+		for i := range script {
+			script[i] = byte(rng.Uint32())
 		}
-		s.after()
+		converse(t, script)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
+}
+
+// FuzzConversation is the same with conversations that find something new.
+func FuzzConversation(f *testing.F) {
+	f.Add([]byte{0, 0, 0})
+	f.Add([]byte{128, 1, 9, 128, 4, 9, 128, 5, 1, 3, 200, 255, 128, 2, 9})
+	f.Fuzz(func(t *testing.T, script []byte) { converse(t, script[:min(len(script), 3*30)]) })
+}
+
+// attacks are the faults that a peer with an IKE SA may make.
+var attacks = slices.DeleteFunc(ikefault.Faults(), func(f ikefault.Fault) bool { return f.At.Answer() || f.CBC || f.MLKEM })
+
+// converse has a peer do what a script says: three octets choose a message, and how long
+// it waits then.
+func converse(t *testing.T, script []byte) {
+	right := []ikefault.Moment{ikefault.Probe, ikefault.Create, ikefault.Create, ikefault.ChildRekey, ikefault.Rekey, ikefault.Delete}
+	s := newStand(t, false, false)
+	for ; len(script) >= 3; script = script[3:] {
+		n := int(script[0])<<8 | int(script[1])
+		if sa := s.target(); sa == nil || sa.state != StateReady || s.p.Keys == nil || script[2] < 12 {
+			s.p.Forget()
+			if err := s.p.Reach(ikefault.Probe, s.tell); err != nil {
+				s.run(halfOpen)
+				continue
+			}
+		}
+		d := s.p.Draft(right[n%len(right)])
+		if n < 1<<15 {
+			f := attacks[n%len(attacks)]
+			d = s.p.Draft(f.At)
+			f.Do(s.p, d)
+		}
+		_, _ = s.p.Take(s.tell(s.p.Write(d)))
+		s.run(time.Duration(script[2]) * 8 * time.Millisecond)
+		if c := s.n.census(); c.sas > 60 || c.children > 60*maxChildren || c.timers > 10*(c.sas+c.children+c.peers) {
+			t.Fatalf("%+v", c)
+		}
+	}
+	s.after()
 }
 
 // F20 is not to be prevented: who pretends to be the responder can guess keys at home. So a

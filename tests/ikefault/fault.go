@@ -1,7 +1,10 @@
 package ikefault
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
 )
@@ -136,6 +139,7 @@ const (
 	OutOfState          // its exchange has no place there
 	NoFragment          // a fragment where none may be
 	Incomplete          // nothing is wrong with it yet
+	Hint                // nothing protects it: it is no more than what may be the reason
 )
 
 func dropped(r Reason) Outcome            { return Outcome{Kind: Dropped, Reason: r} }
@@ -156,10 +160,13 @@ type Fault struct {
 	Want  Outcome
 }
 
-// Faults returns all of them.
+// Faults returns all of them, always in the same order.
 func Faults() (out []Fault) {
-	for _, list := range []func() []Fault{missing, keyExchanges, states, selectors, notifies, fragments, versions, algorithms, deletions, checksums, lengths, conftest, impair} {
+	for _, list := range []func() []Fault{missing, keyExchanges, states, selectors, notifies, fragments, versions, algorithms, hints, deletions, checksums, lengths, conftest, impair} {
 		out = append(out, list()...)
 	}
+	slices.SortStableFunc(out, func(a, b Fault) int {
+		return cmp.Or(strings.Compare(a.Class, b.Class), cmp.Compare(a.At, b.At), strings.Compare(a.Name, b.Name))
+	})
 	return out
 }

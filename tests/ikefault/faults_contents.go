@@ -330,6 +330,33 @@ func notifies() (out []Fault) {
 	)
 }
 
+// hints is what an answer to IKE_SA_INIT says without anybody to authenticate it: what is
+// right is still waited for (RFC 7296 section 2.21.1).
+func hints() (out []Fault) {
+	for name, n := range map[string]*packet.Notify{ // unordered: each by itself
+		"NO_PROPOSAL_CHOSEN":                 {Kind: packet.NoProposalChosen},
+		"AUTHENTICATION_FAILED":              {Kind: packet.AuthenticationFailed},
+		"an unknown error":                   {Kind: 8192},
+		"INVALID_SYNTAX":                     {Kind: packet.InvalidSyntax},
+		"INVALID_MAJOR_VERSION":              {Kind: packet.InvalidMajorVersion, Data: []byte{1}},
+		"INVALID_KE_PAYLOAD of our group":    packet.NewInvalidKE(packet.Curve25519),
+		"INVALID_KE_PAYLOAD of group 1024":   packet.NewInvalidKE(packet.MODP1024),
+		"INVALID_KE_PAYLOAD of ML-KEM":       packet.NewInvalidKE(packet.MLKEM768),
+		"INVALID_KE_PAYLOAD of group 0":      packet.NewInvalidKE(packet.NoGroup),
+		"INVALID_KE_PAYLOAD without a group": {Kind: packet.InvalidKEPayload},
+		"INVALID_KE_PAYLOAD with a long one": {Kind: packet.InvalidKEPayload, Data: make([]byte, 4)},
+		"COOKIE of no octets":                {Kind: packet.Cookie},
+		"COOKIE of 65 octets":                {Kind: packet.Cookie, Data: make([]byte, 65)},
+		"COOKIE of 60000 octets":             {Kind: packet.Cookie, Data: make([]byte, 60000)},
+	} {
+		out = append(out, Fault{"F4", "only " + name, "RFC 7296 section 2.21.1", AnswerInit, false, false, func(_ *Peer, d *Draft) { d.Clear = Ofs(n) }, dropped(Hint)})
+	}
+	for _, n := range []packet.NotifyType{packet.AuthenticationFailed, packet.InvalidSyntax, packet.TemporaryFailure, packet.NoProposalChosen, 8192} {
+		out = append(out, Fault{"F1", "only " + n.String(), "RFC 7296 section 2.21.2", AnswerAuth, false, false, func(_ *Peer, d *Draft) { d.Parts = Ofs(&packet.Notify{Kind: n}) }, ended(0)})
+	}
+	return out
+}
+
 // deletions is F15.
 func deletions() (out []Fault) {
 	const why = "CVE-2023-38712: repeated deletion, deletion with other payloads, of what is not there"
