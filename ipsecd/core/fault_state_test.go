@@ -120,6 +120,36 @@ func TestReplay(t *testing.T) {
 	s.after()
 }
 
+// RFC 3948 section 2: what comes to port 4500 and is neither IKE behind its marker nor a
+// keepalive is dropped; ESP does not come here.
+func TestMarker(t *testing.T) {
+	s := newStand(t, false, false)
+	good := s.p.Write(s.p.Init())[0]
+	to := netip.AddrPortFrom(s.n.addr, packet.PortNAT)
+	before, sent := s.n.census(), len(s.n.sends)
+	for name, b := range map[string][]byte{ // unordered: each by itself
+		"nothing": {}, "an octet": {1}, "two octets": {0xff, 0xff}, "half a marker": {0, 0, 0}, "a marker": {0, 0, 0, 0},
+		"ESP": append([]byte{1, 2, 3, 4}, good...), "no marker": good,
+	} {
+		drops := s.n.counters.Dropped
+		s.step(s.n, RxPacket{Local: to, Remote: attacker, Packet: b})
+		s.drops(drops, ikefault.Malformed)
+		if s.n.census() != before || len(s.n.sends) != sent {
+			t.Errorf("%s: %+v, before %+v", name, s.n.census(), before)
+		}
+	}
+	drops := s.n.counters.Dropped
+	s.step(s.n, RxPacket{Local: to, Remote: attacker, Packet: []byte{packet.Keepalive}})
+	if s.n.counters.Dropped != drops || s.n.census() != before {
+		t.Error("a keepalive is not ignored")
+	}
+	s.step(s.n, RxPacket{Local: to, Remote: attacker, Packet: append(packet.AppendMarker(nil), good...)})
+	if len(s.n.sends) != sent+1 {
+		t.Error("what is right is not answered")
+	}
+	s.after()
+}
+
 // RFC 7383 section 2.6: fragments whose message never becomes whole are forgotten.
 func TestFragmentsForgotten(t *testing.T) {
 	s := newStand(t, false, false)
