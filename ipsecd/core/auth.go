@@ -154,7 +154,9 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 	id := sa.id.payload(true)
 	out := []packet.Payload{id, suite.SharedKeyAuth(sa.suite.PRF, key, sa.octets(false, id, sa.expectedID))}
 	sa.peer = c.peerOf(now, sa)
-	sa.peer.identity = who.String()
+	if c.besides(sa) == nil {
+		sa.peer.identity = who.String()
+	}
 	c.counters.Accepted++
 	c.established(now, sa)
 	if packet.FindNotify(ps, packet.InitialContact) != nil {

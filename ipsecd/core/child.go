@@ -138,6 +138,10 @@ func (c *Core) respondChild(sa *ikeSA, ps []packet.Payload, nonces *suite.Nonces
 	if t == nil || c.ipsec(t) == nil || packet.FindNotify(ps, packet.UseTransportMode) == nil {
 		return refuse(notify(packet.NoProposalChosen))
 	}
+	if o := c.besides(sa); o != nil {
+		c.sameAddress(sa, o)
+		return refuse(notify(packet.TSUnacceptable))
+	}
 	ke, _ := packet.Find(ps, packet.TypeKE).(*packet.KE)
 	if ke == nil || nonces == nil {
 		ke = &packet.KE{}

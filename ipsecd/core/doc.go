@@ -50,6 +50,12 @@
 // That GRE of a protected tunnel passes as ESP only is zebra's concern, and holds without
 // this daemon. There are no policies for single peers: SAs are found by their addresses.
 //
+// # Behind a NAT
+//
+// Ports change from 500 to 4500, ESP goes in UDP, and follows the peer to other ports. GRE
+// has none: of several peers behind one address the first one gets a child SA, the others
+// TS_UNACCEPTABLE until that is gone (docs/decisions/peers-behind-one-nat.md).
+//
 // # Replacing
 //
 // A child SA is replaced before its lifetime is over, or when the kernel says so; an IKE SA
@@ -105,7 +111,7 @@
 // # Not here
 //
 // Certificates, and with them profiles of other methods than pre-shared keys, which are
-// not used; marks for peers behind one NAT; EAP, configuration
+// not used; more than one peer behind one NAT address; EAP, configuration
 // payloads, IP compression, MOBIKE, redirection; tunnel mode. INVALID_SPI is neither
 // sent nor looked at.
 package core

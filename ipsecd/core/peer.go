@@ -273,3 +273,27 @@ func (c *Core) crossed(now clock.Instant, ch *child) {
 		}
 	}
 }
+
+// besides returns the IKE SA of another peer that has a child SA and is behind the same
+// address as this one's, nil if there is none. GRE to the two could not be told apart: it
+// has no ports (RFC 7296 section 2.23.1), so the second one gets no child SA while the
+// first has one.
+func (c *Core) besides(sa *ikeSA) *ikeSA {
+	if !sa.natRemote {
+		return nil
+	}
+	for _, ch := range sa.peer.children {
+		if o := ch.sa; o.natRemote && o.peerID != sa.peerID && o.remote.Port() != sa.remote.Port() {
+			return o
+		}
+	}
+	return nil
+}
+
+// sameAddress tells the operator, and sees whether the first peer is still there.
+func (c *Core) sameAddress(sa, first *ikeSA) {
+	c.log(SeverityWarning, "SAMEADDRESS", sa.remote.Addr(), sa.peerID.String()+" is behind the same NAT address as "+first.peerID.String()+": one of them is served")
+	if first.state == StateReady && first.nextHint <= c.now {
+		c.doubt(c.now, first)
+	}
+}
