@@ -24,6 +24,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/plugin/plugintest"
+	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
@@ -66,8 +67,10 @@ type zebra struct {
 	objects   map[rib.Key]rib.Object
 	stale     map[rib.Key]bool // of an earlier attachment
 	topics    map[string][]byte
-	ended     int // ends of replay
-	unwatched int // next hops that are not watched any more
+	wanted    map[string]bool   // peers that are to be secured
+	states    map[string][]byte // what ipsecd says of peers
+	ended     int               // ends of replay
+	unwatched int               // next hops that are not watched any more
 	logs      []string
 	misses    map[string]bool               // tunnels whose misses are watched
 	routes    map[string]rib.NextHopChanged // how addresses are reached; nil: it does not say
@@ -93,8 +96,14 @@ func (z *zebra) serve(s session.HostStream, interfaces []rib.Interface) {
 		}
 		for _, up := range batch {
 			if w, ok := up.(session.WatchAdd); ok && w.Watch.Kind == rib.WatchTopic {
-				for _, k := range slices.Sorted(maps.Keys(former)) {
-					if s.Send([]session.Down{session.Event{Event: rib.TopicMessage{Topic: w.Watch.Topic, Key: k, Payload: former[k]}}}) != nil {
+				values := former
+				if w.Watch.Topic == protection.TopicState {
+					z.mu.Lock()
+					values = maps.Clone(z.states)
+					z.mu.Unlock()
+				}
+				for _, k := range slices.Sorted(maps.Keys(values)) {
+					if s.Send([]session.Down{session.Event{Event: rib.TopicMessage{Topic: w.Watch.Topic, Key: k, Payload: values[k]}}}) != nil {
 						return
 					}
 				}
@@ -138,7 +147,9 @@ func (z *zebra) take(up session.Up) {
 		}
 		delete(z.misses, up.Watch.Interface)
 	case session.Publish:
-		if up.Payload == nil {
+		if up.Topic == protection.TopicWanted {
+			z.wanted[up.Key] = up.Payload != nil
+		} else if up.Payload == nil {
 			delete(z.topics, up.Key)
 		} else {
 			z.topics[up.Key] = up.Payload
@@ -189,7 +200,7 @@ func (l *lockedBuffer) String() string {
 // newStation makes a router with a tunnel on a wire; the daemon does not run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
 	s := &station{t: t, host: n.Host(), log: &lockedBuffer{}, level: slog.LevelDebug,
-		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}}}
+		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, wanted: map[string]bool{}, states: map[string][]byte{}}}
 	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
 	s.interfaces = []rib.Interface{
 		{Name: "GigabitEthernet1", KernelName: "wan", Index: 2, AdminUp: true, Up: true, MTU: 1500,
