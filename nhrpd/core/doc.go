@@ -16,6 +16,7 @@
 // # Structures
 //
 //	Core ── links      what zebra says of each interface
+//	  │  ├─ peers      other ends of protected tunnels: what rests on each, what ipsecd says of it
 //	  │  └─ timers     one heap of deadlines, keyed by what they are for
 //	  ├─ shapers       who is held down to a rate, with the entries that ask for it
 //	  └─ iface         one for each tunnel and family with a network-id
@@ -198,6 +199,39 @@
 // (the station behind it sends it back to the hub) shows by further Traffic
 // Indications, which ask anew.
 //
+// # Protected tunnels
+//
+// Where a tunnel is protected (rib.Tunnel.Protection) packets pass encrypted or not at
+// all. ipsecd negotiates; the core says whom with (WantPeer) and is told how far that is
+// (PeerSecured). What was received came encrypted; nobody here looks.
+//
+//	               something rests on it
+//	(nobody) ──────────────────────────▶ wanted ◀──────────────┐
+//	   ▲                                   │ up                 │ lost, or up with another
+//	   │ nothing rests on it               ▼                    │ generation: all that rests
+//	   └──────────────────────────────── secured ───────────────┘ on it goes at once
+//
+// What rests on another end is derived from what there is, by placePeer for entries and by
+// usePeer for servers that are registered with and Purge Requests that are not answered;
+// settlePeers compares at the end of each step. Packets that wait are reason enough, too.
+//
+//   - Nothing is sent to who is not secured. A registration waits, while its retries run,
+//     so that the server is down as soon as without answers; it goes at once when the
+//     server is secured, and each time that it is again. Other packets wait for 5 s, four
+//     for each end (hold.go): an egress so answers its asker once that is secured.
+//   - A neighbour, shortcut or multicast peer that was learnt is stated once packets pass
+//     to it. Until then a station is reached by way of a server (way), so that none is
+//     lost. What is configured is stated anyway: it has no other way, and the packets
+//     that it brings about have the kernel ask for the end to be secured as well.
+//   - A loss removes at once the entries that rest on the end, with all that follows: who
+//     was told is purged, servers are down and others take their places. A rekey is no
+//     loss. What ipsecd takes back without a word is one after 10 s: it is gone for good.
+//   - The generation of each session is remembered for the next life, which so tells what
+//     rests on a session that stands from what rests on one that was lost meanwhile. States
+//     that come late flush nothing.
+//   - Who may register which address may depend on the identity that IKE authenticated
+//     (identity.go); a registration that is quicker than what ipsecd says waits for that.
+//
 // # Timers
 //
 //	expire    an entry's holding time                    1 … 65535 s
@@ -211,6 +245,8 @@
 //	keepalive between questions to a station             as configured
 //	route     until what rests on a route is looked at   60 s
 //	purge     a Purge Request's retry                    0.75 … 16 s
+//	held      a packet that waits for a peer             5 s
+//	silence   until who is not spoken for counts as lost 10 s
 //
 // # Restart
 //
@@ -237,7 +273,7 @@
 //	         5.3.2-3   Transit NHS Records, loop by protocol address
 //	         5.3.4     Authentication: Cisco's clear text, hop by hop
 //	Cisco              NAT address extension, max-send, retry times, messages,
-//	                   Traffic Indication, redirect, shortcut, groups
+//	                   Traffic Indication, redirect, shortcut, groups, tunnel protection
 //
 // # Deviations
 //

@@ -9,18 +9,26 @@ import (
 	"github.com/godmvpn/godmvpn/lib/wire"
 )
 
+// session is what a later life has to know of a peer that is secured.
+type session struct {
+	generation uint32
+	identity   string
+}
+
 func (k peerKey) saveKey() string { return fmt.Sprintf("peer/%s/%v", k.name, k.nbma) }
 
 // savePeer has a later life know with which generation a peer is secured, as long as
 // something rests on it. What an earlier life said stands until everything that it
 // remembered is back.
 func (c *Core) savePeer(p *peer, used bool) {
+	is := session{p.generation, p.identity}
 	switch {
-	case p.up && used && !(p.inMemory && p.saved == p.generation):
-		p.inMemory, p.saved = true, p.generation
+	case p.up && used && !(p.inMemory && p.saved == is):
+		p.inMemory, p.saved = true, is
 		b := appendString([]byte{memoPeer}, p.key.name)
 		b = append(append(b, byte(p.key.nbma.BitLen()/8)), p.key.nbma.AsSlice()...)
-		c.emit(SaveEntry{Key: p.key.saveKey(), Data: wire.AppendU32(b, p.generation)})
+		b = wire.AppendU32(b, p.generation)
+		c.emit(SaveEntry{Key: p.key.saveKey(), Data: append(wire.AppendU16(b, uint16(len(p.identity))), p.identity...)})
 	case p.inMemory && (!p.relied || !used && c.replay.ended):
 		p.inMemory, p.relied = false, p.up
 		c.emit(ForgetEntry{p.key.saveKey()})
@@ -35,7 +43,8 @@ func (c *Core) restorePeer(now clock.Instant, in RestoreEntry) {
 	rd.U8()
 	k := peerKey{name: string(rd.Bytes(int(rd.U8())))}
 	k.nbma, _ = netip.AddrFromSlice(rd.Bytes(int(rd.U8())))
-	generation := rd.U32()
+	was := session{generation: rd.U32()}
+	was.identity = string(rd.Bytes(int(rd.U16())))
 	if rd.Failed() || rd.Len() > 0 || !k.nbma.IsValid() || k.saveKey() != in.Key || r.ended || c.peerCount >= maxPeers {
 		c.emit(ForgetEntry{in.Key})
 		return
@@ -43,13 +52,16 @@ func (c *Core) restorePeer(now clock.Instant, in RestoreEntry) {
 	if r.peers == nil {
 		r.peers = make(map[peerKey]uint32)
 	}
-	r.peers[k] = generation
+	r.peers[k] = was.generation
 	p := c.getPeer(k)
-	p.inMemory, p.saved = true, generation
+	p.inMemory, p.saved = true, was
 	switch {
 	case p.said.Security == 0:
-		p.relied, p.generation = true, generation
-	case p.up && p.generation == generation:
+		p.relied, p.generation, p.identity = true, was.generation, was.identity
+	case p.up && p.generation == was.generation:
+		if p.identity == "" {
+			p.identity, p.said.Identity = was.identity, was.identity
+		}
 	default: // it came up meanwhile, or is down
 		c.peerLost(now, p, lostReason(p.said.Reason))
 		if p.said.Security == protection.Up {

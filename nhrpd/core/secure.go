@@ -43,7 +43,8 @@ type peer struct {
 	// earlier one, and generation since when.
 	relied     bool
 	generation uint32
-	saved      uint32 // generation in the memory, if inMemory
+	identity   string  // with which it was up last
+	saved      session // in the memory, if inMemory
 	inMemory   bool
 	waiting    []waiting  // packets for it, until it is up
 	arrived    []RxPacket // registrations of it, until its identity is known
@@ -220,7 +221,13 @@ func (c *Core) peerSecured(now clock.Instant, in PeerSecured) {
 	if p.said.Security != in.State.Security {
 		p.since = now
 	}
+	if s := &in.State; s.Security == protection.Up && p.relied && s.Generation == p.generation && s.Identity == "" {
+		s.Identity = p.identity // an ipsecd that began anew took the session over, and may not know whose it is
+	}
 	p.said = in.State
+	if in.State.Security == protection.Up {
+		p.identity = in.State.Identity
+	}
 	silence := timerKey{kind: timerSilence, peer: p}
 	switch s := in.State; {
 	case s.Security == 0:

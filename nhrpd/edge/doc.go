@@ -22,4 +22,7 @@
 // The NHRP cache outlives the daemon: the core states each learnt entry as a
 // value of a topic of zebra's, and a restarted daemon, which watches that topic,
 // is given the values of its former life.
+//
+// Two more topics are those of lib/protection: who is to be secured, and what ipsecd says
+// of that. A daemon that begins is told what was said before it is given its memory back.
 package edge
