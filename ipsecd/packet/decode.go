@@ -19,7 +19,7 @@ const criticalBit = 0x80
 // most says how often a payload may be there (RFC 7296 sections 1.2, 1.3 and 1.4; the
 // larger ones are bounds of ours).
 var most = map[PayloadType]int{
-	TypeCert: 16, TypeCertReq: 32, TypeNotify: 40, TypeDelete: 20, TypeVendorID: 32,
+	TypeCert: 8, TypeCertReq: 20, TypeNotify: 40, TypeDelete: 20, TypeVendorID: 32,
 	TypeSA: 1, TypeKE: 1, TypeIDi: 1, TypeIDr: 1, TypeAuth: 1, TypeNonce: 1, TypeTSi: 1, TypeTSr: 1, TypeConfig: 1,
 }
 

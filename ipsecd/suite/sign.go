@@ -5,7 +5,9 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha1"
 	_ "crypto/sha256" // for crypto.Hash
 	_ "crypto/sha512"
 	"encoding/asn1"
@@ -21,9 +23,14 @@ import (
 // ErrSignature says that a signature is wrong, or not made as is allowed.
 var ErrSignature = errors.New("suite: wrong signature")
 
-// MinRSA is the shortest modulus of an RSA key that signs, in bits (RFC 8247 section
-// 3.2.1).
-const MinRSA = 2048
+// Bounds of RSA keys: of the modulus in bits (RFC 8247 section 3.2.1; the longest is a
+// bound of ours, of what a stranger can have computed), and the smallest public exponent
+// (FIPS 186-5 appendix A.1.1).
+const (
+	MinRSA      = 2048
+	MaxRSA      = 8192
+	minExponent = 1<<16 + 1
+)
 
 // kind is the kind of a key.
 type kind uint8
@@ -36,10 +43,11 @@ const (
 )
 
 // Scheme is a way to sign: an AlgorithmIdentifier, which stands before the signature
-// (RFC 7427 section 3 and appendix A).
+// (RFC 7427 section 3 and appendix A), or a method of its own that needs none.
 type Scheme struct {
 	Name      string
-	Algorithm []byte // as DER
+	Method    packet.AuthMethod
+	Algorithm []byte // as DER; of packet.AuthSignature
 	Hash      packet.HashAlgorithm
 	kind      kind
 }
@@ -49,7 +57,7 @@ func scheme(name string, k kind, h packet.HashAlgorithm, algorithm string) *Sche
 	if err != nil {
 		panic(err)
 	}
-	return &Scheme{name, b, h, k}
+	return &Scheme{name, packet.AuthSignature, b, h, k}
 }
 
 // schemes are ours, the best of a kind first. They are compared octet by octet: there
@@ -70,6 +78,16 @@ var schemes = []*Scheme{
 	scheme("ECDSA with SHA-512", kindECDSA, packet.HashSHA2512, "300a06082a8648ce3d040304"),
 	// RFC 8420 appendix A
 	scheme("Ed25519", kindEd25519, packet.HashIdentity, "300506032b6570"),
+}
+
+// fixed are the methods without an AlgorithmIdentifier, for peers that do not announce
+// RFC 7427: ECDSA with a curve and a hash that belong together (RFC 4754 section 7), and
+// RSASSA-PKCS1-v1_5, whose hash RFC 7296 section 3.8 leaves open; it is not SHA-1 here.
+var fixed = []*Scheme{
+	{"ECDSA-256", packet.AuthECDSA256, nil, packet.HashSHA2256, kindECDSA},
+	{"ECDSA-384", packet.AuthECDSA384, nil, packet.HashSHA2384, kindECDSA},
+	{"ECDSA-521", packet.AuthECDSA512, nil, packet.HashSHA2512, kindECDSA},
+	{"RSA with SHA-256", packet.AuthRSA, nil, packet.HashSHA2256, kindRSA},
 }
 
 // pss returns the AlgorithmIdentifier of RSASSA-PSS with the hash
@@ -94,15 +112,41 @@ func Hashes() []packet.HashAlgorithm {
 func usable(pub crypto.PublicKey) []kind {
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
-		if k.N.BitLen() >= MinRSA {
+		if n := k.N.BitLen(); n >= MinRSA && n <= MaxRSA && k.E >= minExponent && k.E%2 == 1 {
 			return []kind{kindPSS, kindRSA}
 		}
 	case *ecdsa.PublicKey:
-		return []kind{kindECDSA}
+		if k.Curve == elliptic.P256() || k.Curve == elliptic.P384() || k.Curve == elliptic.P521() {
+			return []kind{kindECDSA}
+		}
 	case ed25519.PublicKey:
 		return []kind{kindEd25519}
 	}
 	return nil
+}
+
+// Acceptable reports whether a public key is of a kind and a strength that signatures are
+// believed of: RSA of MinRSA to MaxRSA bits with a sound exponent, ECDSA on P-256, P-384 or
+// P-521, Ed25519.
+func Acceptable(pub crypto.PublicKey) bool { return len(usable(pub)) > 0 }
+
+// KeyHash returns the SHA-1 hash by which a Certificate Request names an authority; key is
+// its SubjectPublicKeyInfo as DER (RFC 7296 section 3.7).
+func KeyHash(key []byte) []byte {
+	h := sha1.Sum(key)
+	return h[:]
+}
+
+// FixedFor returns the scheme for signatures by the key that belongs to pub, for a peer
+// that does not announce RFC 7427. Ed25519 keys have none. The error is ErrUnsupported.
+func FixedFor(pub crypto.PublicKey) (*Scheme, error) {
+	kinds := usable(pub)
+	for _, s := range fixed {
+		if slices.Contains(kinds, s.kind) && (s.kind == kindRSA || fits(pub, s.Hash)) {
+			return s, nil
+		}
+	}
+	return nil, ErrUnsupported
 }
 
 // SchemeFor returns the scheme for signatures by the key that belongs to pub, for a peer
@@ -156,7 +200,15 @@ func (s *Scheme) Sign(key crypto.Signer, octets []byte, random io.Reader) (*pack
 	if err != nil {
 		return nil, err
 	}
-	return &packet.Auth{Method: packet.AuthSignature, Algorithm: s.Algorithm, Data: sig}, nil
+	if s.kind == kindECDSA && s.Method != packet.AuthSignature {
+		var v struct{ R, S *big.Int }
+		if _, err := asn1.Unmarshal(sig, &v); err != nil {
+			return nil, err
+		}
+		n := (key.Public().(*ecdsa.PublicKey).Curve.Params().BitSize + 7) / 8
+		sig = append(v.R.FillBytes(make([]byte, n)), v.S.FillBytes(make([]byte, n))...)
+	}
+	return &packet.Auth{Method: s.Method, Algorithm: s.Algorithm, Data: sig}, nil
 }
 
 // digest returns the hash of what is signed; of Ed25519 that itself.
@@ -181,10 +233,15 @@ func (s *Scheme) options() crypto.SignerOpts {
 }
 
 // Verify reports by a nil error whether an AUTH payload is a signature over octets by
-// the key that belongs to pub: one of RFC 7427, or of RFC 4754 (ECDSA with a curve and a
-// hash that are fixed). The error is ErrSignature.
+// the key that belongs to pub: one of RFC 7427, of RFC 4754 (ECDSA with a curve and a
+// hash that are fixed), or of RSA with padding of PKCS #1 v1.5 and one of SHA-256, -384 and
+// -512. The error is ErrSignature.
 func Verify(pub crypto.PublicKey, a *packet.Auth, octets []byte) error {
-	if a.Method != packet.AuthSignature {
+	switch a.Method {
+	case packet.AuthSignature:
+	case packet.AuthRSA:
+		return verifyRSA(pub, a, octets)
+	default:
 		return verifyFixed(pub, a, octets)
 	}
 	i := slices.IndexFunc(schemes, func(s *Scheme) bool { return bytes.Equal(s.Algorithm, a.Algorithm) })
@@ -208,6 +265,16 @@ func (s *Scheme) verify(pub crypto.PublicKey, sig, octets []byte) bool {
 		return len(k) == ed25519.PublicKeySize && ed25519.Verify(k, octets, sig)
 	}
 	return false
+}
+
+// verifyRSA is for the method of RFC 7296, with a hash that its padding names.
+func verifyRSA(pub crypto.PublicKey, a *packet.Auth, octets []byte) error {
+	for _, s := range schemes {
+		if s.kind == kindRSA && slices.Contains(usable(pub), kindRSA) && s.verify(pub, a.Data, octets) {
+			return nil
+		}
+	}
+	return ErrSignature
 }
 
 // verifyFixed is for the methods of RFC 4754: r and s, each as long as the order.
