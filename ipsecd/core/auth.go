@@ -19,18 +19,17 @@ func (authTask) request(c *Core, now clock.Instant, sa *ikeSA) (packet.ExchangeT
 		c.fail(now, sa, "no IKEv2 profile")
 		return 0, nil, false
 	}
-	sa.id = c.ownIdentity(sa, prof)
-	key, _ := c.keys(prof, sa.remote.Addr(), Identity{})
-	if len(key) == 0 {
-		c.fail(now, sa, "no pre-shared key")
+	own, why := c.prove(sa, prof, Identity{}, sa.nextID)
+	if why != "" {
+		c.log(SeverityWarning, "AUTHFAIL", sa.remote.Addr(), why)
+		c.fail(now, sa, why)
 		return 0, nil, false
 	}
-	id := sa.id.payload(false)
-	ps := []packet.Payload{id}
+	ps := append([]packet.Payload{own.id}, own.certs...)
 	if c.firstContact(sa) {
 		ps = append(ps, notify(packet.InitialContact))
 	}
-	ps = append(ps, suite.SharedKeyAuth(sa.suite.PRF, key, sa.octets(true, id, sa.nextID)))
+	ps = append(append(ps, c.requestCerts(prof)...), own.auth)
 	child, ok := c.offerChild(sa)
 	if !ok {
 		c.fail(now, sa, "no transform set")
@@ -69,9 +68,18 @@ func (sa *ikeSA) octets(initiator bool, identity *packet.ID, id uint32) []byte {
 	return suite.SignedOctets(sa.suite.PRF, message, nonce, skp, identity, n.intI, n.intR, id)
 }
 
-// verify returns the identity and the profile of the peer, if its AUTH payload is that of
-// its key. To the peer all failures are the same.
-func (c *Core) verify(sa *ikeSA, ps []packet.Payload, initiator bool, id uint32, only string) (Identity, *Profile, string) {
+// proven is what the AUTH payload of the peer has shown.
+type proven struct {
+	who     Identity
+	profile *Profile
+	method  Method
+}
+
+// verify returns who the peer is, if its AUTH payload is that of its key, or of the key of a
+// certificate that is believed. Which profile it is, and by that what is accepted at all,
+// follows from the identity before anything else is looked at. only is the profile that it
+// must be, "" for any. To the peer all failures are the same.
+func (c *Core) verify(now clock.Instant, sa *ikeSA, ps []packet.Payload, initiator bool, id uint32, only string) (out proven, why string) {
 	kind := packet.TypeIDr
 	if initiator {
 		kind = packet.TypeIDi
@@ -79,22 +87,35 @@ func (c *Core) verify(sa *ikeSA, ps []packet.Payload, initiator bool, id uint32,
 	p, _ := packet.Find(ps, kind).(*packet.ID)
 	a, _ := packet.Find(ps, packet.TypeAuth).(*packet.Auth)
 	if p == nil || a == nil {
-		return Identity{}, nil, "no identity"
+		return out, "no identity"
 	}
 	who, ok := identityOf(p)
 	t := c.tunnelAt(sa.domain())
 	if !ok || t == nil {
-		return who, nil, "identity of a kind that is not supported"
+		return out, "identity of a kind that is not supported"
 	}
 	prof := c.profileFor(t, who)
 	if prof == nil || only != "" && prof.Name != only {
-		return who, nil, "no IKEv2 profile for " + who.String()
+		return out, "no IKEv2 profile for " + who.String()
+	}
+	octets := sa.octets(initiator, p, id)
+	if a.Method != packet.AuthSharedKey {
+		m, why := c.verifySignature(now, sa, prof, who, ps, octets)
+		return proven{who, prof, m}, why
+	}
+	if !slices.Contains(prof.RemoteMethods, MethodPSK) {
+		return out, "IKEv2 profile " + prof.Name + " wants no pre-shared key"
 	}
 	_, key := c.keys(prof, sa.remote.Addr(), who)
-	if !suite.VerifySharedKey(sa.suite.PRF, key, sa.octets(initiator, p, id), a) {
-		return who, nil, "authentication failed"
+	if !suite.VerifySharedKey(sa.suite.PRF, key, octets, a) {
+		return out, "authentication failed"
 	}
-	return who, prof, ""
+	return proven{who, prof, MethodPSK}, ""
+}
+
+// accepts notes who the peer has shown to be.
+func (sa *ikeSA) accepts(p proven) {
+	sa.peerID, sa.profile, sa.peerMethod = p.who, p.profile.Name, p.method
 }
 
 func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payload) {
@@ -108,18 +129,18 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 		c.fail(now, sa, reason)
 		return
 	}
-	who, prof, why := c.verify(sa, ps, false, id, sa.profile)
+	peer, why := c.verify(now, sa, ps, false, id, sa.profile)
 	if why != "" {
 		c.log(SeverityWarning, "AUTHFAIL", sa.remote.Addr(), why)
 		c.fail(now, sa, why)
 		return
 	}
-	sa.peerID, sa.profile = who, prof.Name
+	sa.accepts(peer)
 	n, p := sa.nego, sa.peer
 	c.counters.Succeeded++
 	c.established(now, sa)
 	p.nego = nil
-	p.identity = who.String()
+	p.identity = peer.who.String()
 	if why := c.childAnswered(now, sa, n, ps); why != "" {
 		sa.reason = why
 		c.enqueue(now, sa, &deleteIKE{})
@@ -138,24 +159,23 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 	if sa.nego.round < len(sa.additional) {
 		return refuse("key exchanges are missing")
 	}
-	who, prof, why := c.verify(sa, ps, true, sa.expectedID, "")
+	sa.nego.announced.note(c, ps)
+	peer, why := c.verify(now, sa, ps, true, sa.expectedID, "")
 	if why != "" {
 		return refuse(why)
 	}
-	key, _ := c.keys(prof, sa.remote.Addr(), who)
-	if len(key) == 0 {
-		return refuse("no pre-shared key")
+	own, why := c.prove(sa, peer.profile, peer.who, sa.expectedID)
+	if why != "" {
+		return refuse(why)
 	}
 	if c.full() {
 		return refuse("too many IKE SAs")
 	}
-	sa.peerID, sa.profile = who, prof.Name
-	sa.id = c.ownIdentity(sa, prof)
-	id := sa.id.payload(true)
-	out := []packet.Payload{id, suite.SharedKeyAuth(sa.suite.PRF, key, sa.octets(false, id, sa.expectedID))}
+	sa.accepts(peer)
+	out := append(append([]packet.Payload{own.id}, own.certs...), own.auth)
 	sa.peer = c.peerOf(now, sa)
 	if c.besides(sa) == nil {
-		sa.peer.identity = who.String()
+		sa.peer.identity = peer.who.String()
 	}
 	c.counters.Accepted++
 	c.established(now, sa)

@@ -74,6 +74,7 @@ type Identity struct {
 	Prefix netip.Prefix // IdentityAddress: an address, or all of a prefix in patterns
 	Name   string       // of the others: FQDN, e-mail, key ID, or distinguished name as RFC 4514 writes it
 	Domain bool         // patterns of IdentityFQDN and IdentityEmail: Name is what it ends with
+	der    string       // of a distinguished name that came from a peer or from a certificate
 }
 
 // IdentityKind is the kind of an identity.
@@ -105,8 +106,7 @@ type KeyringPeer struct {
 	Remote   policy.Secret // `pre-shared-key remote`: what the peer has to
 }
 
-// Method is how an end authenticates itself. A profile with methods of certificates is
-// not used yet.
+// Method is how an end authenticates itself.
 type Method uint8
 
 // The methods.
@@ -119,7 +119,8 @@ const (
 )
 
 // Profile is a `crypto ikev2 profile`. One without both methods, or without a match, is
-// not used.
+// not used. Methods of certificates want a trust point: with a certificate for LocalMethod,
+// with authorities for RemoteMethods.
 type Profile struct {
 	Name          string
 	AnyFVRF       bool
@@ -166,7 +167,7 @@ type IPsec struct {
 type Trustpoint struct {
 	Name       string
 	Authority  [][]byte // DER of the certificates that are trusted
-	Chain      [][]byte // DER of the own certificate and those above it; none: only peers are checked
+	Chain      [][]byte // DER of the own certificate and those above it, up to 8; none: only peers are checked
 	Key        PrivateKey
 	CRLs       [][]byte // DER
 	Revocation bool     // `revocation-check crl`: without a valid CRL nobody is trusted

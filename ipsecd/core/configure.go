@@ -59,6 +59,9 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 	before := c.config
 	c.config = cfg
 	c.warn(before)
+	if !reflect.DeepEqual(cfg.Trustpoints, before.Trustpoints) {
+		c.readTrustpoints()
+	}
 	c.reconcile(now)
 	for _, sa := range c.order {
 		if _, watched := c.timers.Deadline(timerKey{kind: timerLiveness, sa: sa}); !watched && sa.state == StateReady {
@@ -232,9 +235,9 @@ func (c *Core) profileName(t *tunnel) string {
 	return ""
 }
 
-// usable reports whether a profile is complete, and of what is supported.
+// usable reports whether a profile is complete.
 func (p *Profile) usable() bool {
-	return len(p.Matches) > 0 && p.LocalMethod == MethodPSK && slices.Contains(p.RemoteMethods, MethodPSK)
+	return len(p.Matches) > 0 && p.LocalMethod != MethodNone && len(p.RemoteMethods) > 0
 }
 
 // profileFor returns the profile for a tunnel and an identity of a peer: the first that

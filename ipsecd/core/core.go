@@ -35,6 +35,10 @@ type Core struct {
 	waiting                bool      // for what an earlier life left: nothing is begun
 	configured, interfaces bool      // all of it is known
 
+	trustpoints []*trustpoint
+	wall        time.Time // at wallAt; the zero Time if nobody said
+	wallAt      clock.Instant
+
 	cookies   suite.Cookies
 	cookiesAt clock.Instant // when their secret was made
 	alert     clock.Instant // until then cookies are wanted, however few are half-open
@@ -55,12 +59,16 @@ type Options struct {
 	// Random is the only randomness: of keys, SPIs, nonces and jitter. It must not fail.
 	// A Core with the same suite.Repeatable and the same inputs yields the same effects.
 	Random io.Reader
+	// Wall is the time of day at instant zero; see WallClock. The zero Time: it is not
+	// known, and no certificate is believed until it is.
+	Wall time.Time
 }
 
 // New returns a core that knows of no interface and has no configuration.
 func New(o Options) *Core {
 	return &Core{
 		random:   o.Random,
+		wall:     o.Wall,
 		links:    map[string]rib.Interface{},
 		served:   map[domain]bool{},
 		sas:      map[packet.SPI]*ikeSA{},
@@ -139,6 +147,8 @@ func (c *Core) Step(now clock.Instant, in Input) {
 	case InterfacesKnown:
 		c.interfaces = true
 		c.replay(now)
+	case WallClock:
+		c.wall, c.wallAt = in.Now, now
 	case Clear:
 		c.clear(now, in)
 	case Query:
@@ -172,11 +182,15 @@ const (
 
 // log tells the operator about a peer, unless there was too much of that.
 func (c *Core) log(s Severity, mnemonic string, peer netip.Addr, text string) {
+	c.logAs("IKEV2", s, mnemonic, peer, text)
+}
+
+func (c *Core) logAs(facility string, s Severity, mnemonic string, peer netip.Addr, text string) {
 	if c.now.Sub(c.window) >= logWindow {
 		c.window, c.logged = c.now, 0
 	}
 	if c.logged++; c.logged <= logBurst {
-		c.emit(Log{"IKEV2", s, mnemonic, "peer " + peer.String() + ": " + text})
+		c.emit(Log{facility, s, mnemonic, "peer " + peer.String() + ": " + text})
 	}
 }
 

@@ -45,6 +45,21 @@
 // where it says, and cannot use up what others need: cookies are wanted before the number
 // of half-open IKE SAs is used up, and each address then has its share of them.
 //
+// # Who the peer is
+//
+// Its identity says which profile is its own, by `match identity remote`; the profile says
+// by which methods it may authenticate itself. Only then its AUTH payload is looked at. A
+// certificate (RFC 7296 section 3.6) must have the identity in it, as an alternative name or
+// as its subject; the key of it must have signed; and one of the trust points of the profile
+// must believe it: by a chain up to one of its authorities, in force at the time of day
+// (WallClock), and with `revocation-check crl` by a CRL of each issuer that is in force too.
+// The authorities of the system are nobody's, common names and wildcards are no identities,
+// keys and hashes that are weak are refused (RFC 8247), and what a certificate names to be
+// fetched from elsewhere is not looked at. Signatures are those of RFC 7427, for peers that
+// announce it; for others those of RFC 4754, and of RSA with SHA-2, never SHA-1.
+//
+// That a certificate expires or is revoked ends no IKE SA that is established.
+//
 // # Policies
 //
 // That GRE of a protected tunnel passes as ESP only is zebra's concern, and holds without
@@ -110,8 +125,7 @@
 //
 // # Not here
 //
-// Certificates, and with them profiles of other methods than pre-shared keys, which are
-// not used; more than one peer behind one NAT address; EAP, configuration
+// More than one peer behind one NAT address; EAP, configuration
 // payloads, IP compression, MOBIKE, redirection; tunnel mode. INVALID_SPI is neither
 // sent nor looked at.
 package core

@@ -17,7 +17,7 @@ func addressIdentity(a netip.Addr) Identity {
 // identityOf reads an identity (RFC 7296 section 3.5). ok is false for kinds that are not
 // supported.
 func identityOf(id *packet.ID) (out Identity, ok bool) {
-	if len(id.Data) == 0 || len(id.Data) > maxIdentity {
+	if n := len(id.Data); n == 0 || n > maxIdentity && (id.Kind != packet.IDDERASN1DN || n > maxDN) {
 		return out, false
 	}
 	switch id.Kind {
@@ -30,8 +30,16 @@ func identityOf(id *packet.ID) (out Identity, ok bool) {
 		return Identity{Kind: IdentityEmail, Name: string(id.Data)}, true
 	case packet.IDKeyID:
 		return Identity{Kind: IdentityKeyID, Name: string(id.Data)}, true
+	case packet.IDDERASN1DN:
+		return dnIdentity(id.Data)
 	}
 	return out, false
+}
+
+// dnIdentity is a distinguished name; ok is false if der is none.
+func dnIdentity(der []byte) (out Identity, ok bool) {
+	name, ok := dnName(der)
+	return Identity{Kind: IdentityDN, Name: name, der: string(der)}, ok
 }
 
 // payload writes an identity.
@@ -44,6 +52,8 @@ func (i Identity) payload(responder bool) *packet.ID {
 		id.Kind = packet.IDRFC822
 	case IdentityKeyID:
 		id.Kind = packet.IDKeyID
+	case IdentityDN:
+		id.Kind, id.Data = packet.IDDERASN1DN, []byte(i.der)
 	default:
 		id.Kind, id.Data = packet.IDIPv4Addr, i.Prefix.Addr().AsSlice()
 		if i.Prefix.Addr().Is6() {

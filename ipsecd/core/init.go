@@ -81,7 +81,7 @@ func (initTask) request(c *Core, now clock.Instant, sa *ikeSA) (packet.ExchangeT
 		ps = append(ps, notify(packet.Cookie, n.cookie...))
 	}
 	ps = append(ps, n.offer, &packet.KE{Group: n.group, Data: n.exchange.Public()}, &packet.Nonce{Data: sa.nonces.Ni})
-	ps = append(ps, c.features(sa, wantsMore(n.offer))...)
+	ps = append(append(ps, c.features(sa, wantsMore(n.offer))...), c.announceHashes(sa)...)
 	m := packet.Message{Header: packet.Header{SPIi: sa.spi, Exchange: packet.IKESAInit, Flags: packet.FlagInitiator}, Payloads: ps}
 	n.init[0], _ = m.AppendBinary(nil) // what compose writes
 	return packet.IKESAInit, ps, true
@@ -282,11 +282,13 @@ func (c *Core) accept(now clock.Instant, in RxPacket, m *packet.Message, b []byt
 	if a.childless {
 		ps = append(ps, notify(packet.ChildlessSupported))
 	}
+	ps = append(append(ps, c.announceHashes(sa)...), c.requestCerts(c.verifiers(sa.domain())...)...)
 	out := c.compose(sa, packet.IKESAInit, 0, packet.FlagResponse, ps)
 	if out == nil {
 		return
 	}
 	sa.nego = &negotiation{init: [2][]byte{bytes.Clone(b), out[0]}}
+	sa.nego.announced.note(c, m.Payloads)
 	c.add(now, sa)
 	c.half[halfKey{in.Remote, m.SPIi}] = sa
 	c.timers.Set(timerKey{kind: timerHalf, sa: sa}, now.Add(halfOpen))
@@ -383,6 +385,7 @@ func (c *Core) initDone(now clock.Instant, sa *ikeSA, m *packet.Message, b []byt
 	sa.keys = sa.suite.Derive(a.secret, sa.nonces)
 	n.init[1], n.hint, n.exchange = bytes.Clone(b), "", nil
 	c.detect(sa, m)
+	n.announced.note(c, m.Payloads)
 	sa.childless = packet.FindNotify(m.Payloads, packet.ChildlessSupported) != nil
 	c.timers.Clear(timerKey{kind: timerResend, sa: sa})
 	sa.request = nil

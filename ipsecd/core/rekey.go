@@ -218,7 +218,7 @@ func (c *Core) replacement(now clock.Instant, old *ikeSA, choice *proposal.Choic
 	sa := &ikeSA{
 		initiator: initiator, vrf: old.vrf, local: old.local, remote: old.remote, peer: old.peer, profile: old.profile, id: old.id, peerID: old.peerID,
 		spi: n.SPIr, peerSPI: n.SPIi, suite: choice.IKE, group: choice.Group, additional: choice.Additional, nonces: n, natLocal: old.natLocal, natRemote: old.natRemote,
-		fragments: old.fragments, intermediate: old.intermediate, childless: old.childless,
+		method: old.method, peerMethod: old.peerMethod, fragments: old.fragments, intermediate: old.intermediate, childless: old.childless,
 	}
 	if initiator {
 		sa.spi, sa.peerSPI = n.SPIi, n.SPIr

@@ -54,6 +54,7 @@ type node struct {
 	states map[string]PeerState
 	events []string // of peers
 	logs   []string
+	pki    []Log // of facility PKI
 	sends  []*flight
 	report Report
 	// broken says which SAs the kernel does not take; nil: it takes all.
@@ -84,7 +85,7 @@ func (r *rig) add(seed byte, cfg Config) *node {
 // live begins a life of a node.
 func (r *rig) live(n *node) {
 	n.lives++
-	n.Core = New(Options{Random: suite.Repeatable{Reader: rand.NewChaCha8([32]byte{n.seed, n.name[0] - 'a', n.lives - 1})}})
+	n.Core = New(Options{Random: suite.Repeatable{Reader: rand.NewChaCha8([32]byte{n.seed, n.name[0] - 'a', n.lives - 1})}, Wall: rigWall})
 	n.stated = map[saKey]bool{}
 	r.step(n, ConfigSet{n.config})
 	r.step(n, InterfaceChanged{interfaceAt(n.addr)})
@@ -156,6 +157,9 @@ func (r *rig) drain(n *node) {
 			n.events = append(n.events, fmt.Sprintf("%v gone from %s", e.Peer, e.Tunnel))
 		case Log:
 			n.logs = append(n.logs, e.Text)
+			if e.Facility == "PKI" {
+				n.pki = append(n.pki, e)
+			}
 		case Answer:
 			n.report = e.Report
 		}

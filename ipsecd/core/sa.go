@@ -32,6 +32,8 @@ type ikeSA struct {
 	peer          *peer // that it was begun for, or that was authenticated
 	profile       string
 	id, peerID    Identity
+	method        Method // by which we authenticated ourselves
+	peerMethod    Method
 
 	suite      suite.IKE
 	group      packet.Group
@@ -79,6 +81,7 @@ type negotiation struct {
 	childOffer  *packet.SA
 	hint        string // an error that nobody has authenticated
 	intermedial bool   // there were intermediate exchanges
+	announced   announced
 }
 
 func (sa *ikeSA) domain() domain { return domain{sa.vrf, sa.local.Addr()} }

@@ -36,7 +36,7 @@ func (c *Core) showSAs(now clock.Instant, of netip.Addr) *SAReport {
 			NextRequest: sa.nextID, NextExpected: sa.expectedID, Childless: sa.childless,
 		}
 		if sa.state >= StateReady {
-			s.LocalMethod, s.RemoteMethod, s.Lifetime, s.Age = MethodPSK, MethodPSK, sa.ends.Sub(sa.up), now.Sub(sa.up)
+			s.LocalMethod, s.RemoteMethod, s.Lifetime, s.Age = sa.method, sa.peerMethod, sa.ends.Sub(sa.up), now.Sub(sa.up)
 		}
 		if d := c.dpd(sa); d != nil {
 			copied := *d
