@@ -209,7 +209,7 @@ func (c *Core) sign(sa *ikeSA, t *trustpoint, octets []byte) (*packet.Auth, stri
 // returns the method, or why not.
 func (c *Core) verifySignature(now clock.Instant, sa *ikeSA, p *Profile, who Identity, ps []packet.Payload, octets []byte) (Method, string) {
 	if !p.signatures() {
-		return MethodNone, "IKEv2 profile " + p.Name + " wants no certificates"
+		return MethodNone, "IKEv2 profile " + p.Name + " wants a pre-shared key"
 	}
 	certs, why := certificates(ps)
 	if why != "" {

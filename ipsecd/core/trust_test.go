@@ -145,11 +145,19 @@ func TestTimeUnknown(t *testing.T) {
 	r.run(time.Minute)
 	r.agree(a, b, 1)
 	// It goes on from there.
+	b.pki = nil
+	r.run(24 * time.Hour)
 	r.step(b, Clear{IKE: true, AllVRFs: true})
 	r.run(time.Minute)
+	r.agree(a, b, 0)
+	r.step(b, WallClock{rigWall})
+	r.step(a, WallClock{rigWall})
+	r.run(2 * time.Minute)
 	r.agree(a, b, 1)
-	r.run(24 * time.Hour)
-	if got := b.pki[len(b.pki)-1]; got.Mnemonic != "CERTIFICATE_INVALID_EXPIRED" || got.Severity != SeverityError || got.Facility != "PKI" {
+	if len(b.pki) == 0 {
+		t.Fatal(b.logs)
+	}
+	if got := b.pki[0]; got.Mnemonic != "CERTIFICATE_INVALID_EXPIRED" || got.Severity != SeverityError || got.Facility != "PKI" {
 		t.Errorf("%+v", got)
 	}
 }
