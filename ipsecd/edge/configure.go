@@ -23,7 +23,6 @@ type files struct {
 // are no error: they may come later, and what they are for does not work until then.
 func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError {
 	cfg, list, errs := cli.Read(tree)
-	errs = append(errs, unsupported(tree)...)
 	if len(errs) > 0 || phase != plugin.Commit {
 		return errs
 	}
