@@ -41,11 +41,16 @@ func (c *Core) verifiers(d domain) (out []*Profile) {
 
 // announceHashes tells which signatures we can verify, if we want to see any (RFC 7427
 // section 4).
-func (c *Core) announceHashes(sa *ikeSA) []packet.Payload {
-	if len(c.verifiers(sa.domain())) == 0 {
+func (c *Core) announceHashes(d domain) []packet.Payload {
+	if len(c.verifiers(d)) == 0 {
 		return nil
 	}
 	return []packet.Payload{packet.NewHashes(suite.Hashes()...)}
+}
+
+// askCerts is what an answer to IKE_SA_INIT has about certificates.
+func (c *Core) askCerts(d domain) []packet.Payload {
+	return append(c.announceHashes(d), c.requestCerts(c.verifiers(d)...)...)
 }
 
 // requestCerts asks for certificates that the trust points of profiles will believe (RFC

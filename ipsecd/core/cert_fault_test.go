@@ -22,9 +22,10 @@ import (
 func forged(t testing.TB, a, b Config, change func(ps []packet.Payload) []packet.Payload) (*rig, *node, *node) {
 	r, x, y := pair(t, a, b)
 	r.secure(x, y)
-	r.next(r.now.Add(time.Second))
-	r.next(r.now.Add(time.Second))
 	sa := x.order[0]
+	for sa.state != StateAuthSent {
+		r.next(r.now.Add(time.Second))
+	}
 	r.flying = nil
 	_, ps, ok := authTask{}.request(x.Core, r.now, sa)
 	if !ok {
@@ -352,4 +353,29 @@ func FuzzAuth(f *testing.F) {
 			t.Fatal("accepted")
 		}
 	})
+}
+
+// F17: the answer that asks for certificates of many authorities goes to who has shown that
+// it is where it says, if it is longer than the request.
+func TestF17CertificateRequests(t *testing.T) {
+	ca := newMaker(t, "ca", 1)
+	hub := ca.own("hub", 10)
+	for i := range byte(30) {
+		hub.Trustpoints[0].Authority = append(hub.Trustpoints[0].Authority, newMaker(t, "other", 20+i).cert.Raw)
+	}
+	r, a, b := pair(t, ca.own("spoke", 11), hub)
+	r.secure(a, b)
+	r.next(r.now.Add(time.Second))
+	if in, out := len(a.sends[0].tx.Packet), len(b.sends[0].tx.Packet); out > in || len(b.half) != 0 {
+		t.Errorf("%d octets for %d, %d half-open", out, in, len(b.half))
+	}
+	r.run(time.Second)
+	r.agree(a, b, 1)
+	m, err := packet.Parse(b.sends[1].tx.Packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := packet.Find(m.Payloads, packet.TypeCertReq).(*packet.CertReq); len(q.Authorities()) != maxAuthorities {
+		t.Errorf("%d authorities", len(q.Authorities()))
+	}
 }

@@ -81,7 +81,7 @@ func (initTask) request(c *Core, now clock.Instant, sa *ikeSA) (packet.ExchangeT
 		ps = append(ps, notify(packet.Cookie, n.cookie...))
 	}
 	ps = append(ps, n.offer, &packet.KE{Group: n.group, Data: n.exchange.Public()}, &packet.Nonce{Data: sa.nonces.Ni})
-	ps = append(append(ps, c.features(sa, wantsMore(n.offer))...), c.announceHashes(sa)...)
+	ps = append(append(ps, c.features(sa, wantsMore(n.offer))...), c.announceHashes(sa.domain())...)
 	m := packet.Message{Header: packet.Header{SPIi: sa.spi, Exchange: packet.IKESAInit, Flags: packet.FlagInitiator}, Payloads: ps}
 	n.init[0], _ = m.AppendBinary(nil) // what compose writes
 	return packet.IKESAInit, ps, true
@@ -216,7 +216,8 @@ func (c *Core) crowded(a netip.Addr) bool {
 // what may be left out.
 func (c *Core) answerLen(in RxPacket, choice *proposal.Choice, ke *packet.KE, intermediate bool) int {
 	ps := []packet.Payload{&packet.SA{Proposals: []packet.Proposal{choice.Answer}}, ke, &packet.Nonce{Data: make([]byte, nonceLen)}}
-	b, err := packet.AppendPayloads(nil, append(ps, c.features(&ikeSA{local: in.Local, remote: in.Remote}, intermediate)...))
+	ps = append(ps, c.features(&ikeSA{local: in.Local, remote: in.Remote}, intermediate)...)
+	b, err := packet.AppendPayloads(nil, append(ps, c.askCerts(domain{in.VRF, in.Local.Addr()})...))
 	if err != nil {
 		return packet.MaxMessageSize
 	}
@@ -282,7 +283,7 @@ func (c *Core) accept(now clock.Instant, in RxPacket, m *packet.Message, b []byt
 	if a.childless {
 		ps = append(ps, notify(packet.ChildlessSupported))
 	}
-	ps = append(append(ps, c.announceHashes(sa)...), c.requestCerts(c.verifiers(sa.domain())...)...)
+	ps = append(ps, c.askCerts(sa.domain())...)
 	out := c.compose(sa, packet.IKESAInit, 0, packet.FlagResponse, ps)
 	if out == nil {
 		return
