@@ -74,7 +74,7 @@ type Identity struct {
 	Prefix netip.Prefix // IdentityAddress: an address, or all of a prefix in patterns
 	Name   string       // of the others: FQDN, e-mail, key ID, or distinguished name as RFC 4514 writes it
 	Domain bool         // patterns of IdentityFQDN and IdentityEmail: Name is what it ends with
-	der    string       // of a distinguished name that came from a peer or from a certificate
+	DER    string       // of a distinguished name that came from a peer or from a certificate
 }
 
 // IdentityKind is the kind of an identity.

@@ -39,7 +39,7 @@ func identityOf(id *packet.ID) (out Identity, ok bool) {
 // dnIdentity is a distinguished name; ok is false if der is none.
 func dnIdentity(der []byte) (out Identity, ok bool) {
 	name, ok := dnName(der)
-	return Identity{Kind: IdentityDN, Name: name, der: string(der)}, ok
+	return Identity{Kind: IdentityDN, Name: name, DER: string(der)}, ok
 }
 
 // payload writes an identity.
@@ -53,7 +53,7 @@ func (i Identity) payload(responder bool) *packet.ID {
 	case IdentityKeyID:
 		id.Kind = packet.IDKeyID
 	case IdentityDN:
-		id.Kind, id.Data = packet.IDDERASN1DN, []byte(i.der)
+		id.Kind, id.Data = packet.IDDERASN1DN, []byte(i.DER)
 	default:
 		id.Kind, id.Data = packet.IDIPv4Addr, i.Prefix.Addr().AsSlice()
 		if i.Prefix.Addr().Is6() {

@@ -269,7 +269,7 @@ func (i Identity) in(c *x509.Certificate) bool {
 	case IdentityEmail:
 		return slices.ContainsFunc(c.EmailAddresses, func(n string) bool { return sameMail(n, i.Name) })
 	case IdentityDN:
-		return sameDN([]byte(i.der), c.RawSubject)
+		return sameDN([]byte(i.DER), c.RawSubject)
 	}
 	return false
 }
