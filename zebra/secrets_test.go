@@ -129,9 +129,9 @@ func TestSecretsOfZebra(t *testing.T) {
 	check(h, "key-string 6 ********: the secret is encrypted, and there is no master key")
 	h.enter("key config-key password-encrypt m4ster-of-others")
 	check(newHouse(t, dir), "")
-	for path, mode := range map[string]os.FileMode{h.opts.config: 0o640, key: 0o600, h.opts.rundir: 0o750, filepath.Join(h.opts.rundir, ctl.SocketName): 0o660} {
-		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != mode {
-			t.Errorf("%s: %v, %v", path, st.Mode(), err)
+	for name, mode := range map[string]os.FileMode{"godmvpn.conf": 0o640, "godmvpn.conf.key": 0o600} {
+		if st, err := os.Stat(filepath.Join(dir, name)); err != nil || st.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", name, st.Mode(), err)
 		}
 	}
 }

@@ -179,7 +179,7 @@ func (g *Grammar) addCommand(c Command, shared Help) error {
 	if err := c.checkLists(toks); err != nil {
 		return err
 	}
-	if err := c.checkSecrets(root, toks); err != nil {
+	if err := c.checkSecrets(root); err != nil {
 		return err
 	}
 	if c.Shared && len(c.Owners) == 0 {

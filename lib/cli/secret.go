@@ -28,15 +28,8 @@ func SecretHelp() Help {
 }
 
 // checkSecrets refuses a configuration line whose secret could not be stored
-// encrypted: one that has no type before it, or that tells the line from others; and
-// what Immediate and Ask cannot mean.
-func (c *Command) checkSecrets(root *node, toks []*token) error {
-	if last := toks[len(toks)-1]; c.Ask != "" && (last.name != c.Ask || last.kind != KindSecret) {
-		return fmt.Errorf("asks for %q, which is no secret at the end of %q", c.Ask, c.Pattern)
-	}
-	if c.Immediate && (!c.configuration() || c.Enters != "") {
-		return errors.New("only a line of a configuration mode that opens no block is immediate")
-	}
+// encrypted: one that has no type before it, or that tells the line from others.
+func (c *Command) checkSecrets(root *node) error {
 	if !c.configuration() || c.Immediate {
 		return nil
 	}

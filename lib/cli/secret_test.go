@@ -23,10 +23,6 @@ func TestSecretsCanBeEncrypted(t *testing.T) {
 		{Command{Mode: ModeConfig, Pattern: "auth " + SecretPart, Key: []string{"secret"}}, "part of the key"},
 		{Command{Mode: ModeConfig, Pattern: "master key:SECRET", Immediate: true}, ""},
 		{Command{Mode: ModeEnable, Pattern: "login key:SECRET"}, ""},
-		{Command{Mode: ModeConfig, Pattern: "master [key:SECRET]", Immediate: true, Ask: "key"}, ""},
-		{Command{Mode: ModeConfig, Pattern: "master [key:SECRET] now", Immediate: true, Ask: "key"}, "no secret at the end"},
-		{Command{Mode: ModeConfig, Pattern: "master [key:WORD]", Immediate: true, Ask: "key"}, "no secret at the end"},
-		{Command{Mode: ModeEnable, Pattern: "master key:SECRET", Immediate: true}, "is immediate"},
 	} {
 		tc.c.ID = "x"
 		_, err := Merge(Owned{"d", Tree{Commands: []Command{tc.c}}})

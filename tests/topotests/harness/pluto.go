@@ -3,6 +3,7 @@ package harness
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // Where libreswan's package is unpacked: it cannot be installed beside strongSwan.
@@ -73,9 +74,10 @@ func (p *Pluto) Load(connection string) {
 }
 
 // Whack gives the daemon a command, such as "--initiate", and returns what it printed
-// until that was done.
+// until that was done, which for negotiations that fail is an error after a while.
 func (p *Pluto) Whack(args ...string) (string, error) {
-	return p.node.Run(filepath.Join(p.folder, "whack"), append([]string{"--rundir", p.dir}, args...)...)
+	limit := strconv.Itoa(int(peerLimit.Seconds()))
+	return p.node.Run("/usr/bin/timeout", append([]string{limit, filepath.Join(p.folder, "whack"), "--rundir", p.dir}, args...)...)
 }
 
 // Stop ends the daemon in order: it deletes its SAs.
