@@ -37,9 +37,10 @@ func (l *leftover) key() leftKey { return leftKey{l.Destination, l.SPI} }
 // attached takes in that zebra is there. If something of an earlier life protects traffic,
 // nothing is begun until it is known what.
 func (c *Core) attached(in Attached) {
-	c.known = nil
-	c.waiting = in.Stale > 0 && !c.replayed
-	c.dumped = false
+	if !c.dumped { // what is known already is not told again
+		c.known = nil
+		c.waiting = in.Stale > 0 && !c.replayed
+	}
 }
 
 // saKnown takes in what an SA did, or that there is one of an earlier life.

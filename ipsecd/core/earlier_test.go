@@ -132,6 +132,7 @@ func TestReplayOrder(t *testing.T) {
 	}
 	r.step(a, SAKnown{SA: keyless(foreign)})
 	r.step(a, SAsKnown{})
+	r.step(a, Attached{Stale: 3}) // zebra is started again meanwhile
 	r.run(time.Minute)
 	if len(a.sends) != sent || len(a.sas) != 3 {
 		t.Fatalf("begun before all was known: %s, %v", a.exchanges(), a.sas)
