@@ -260,7 +260,11 @@ func (z *zebra) states() string {
 		if err != nil {
 			out = append(out, err.Error())
 		}
-		out = append(out, fmt.Sprintf("%s %v %d", key, s.Security, s.Generation))
+		line := fmt.Sprintf("%s %v %d", key, s.Security, s.Generation)
+		if s.Security == protection.Up && s.Identity == "" {
+			line += " of nobody"
+		}
+		out = append(out, line)
 	}
 	return strings.Join(out, "; ")
 }

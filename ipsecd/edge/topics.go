@@ -124,6 +124,9 @@ func (t *topics) tell(s core.PeerState, seq uint64) {
 		// was taken over.
 		stays = old.state.Security == protection.Up && (old.mine || !t.complete)
 	}
+	if stays && now.Identity == "" {
+		now.Identity = old.state.Identity // taken over, and with it what an earlier life knew
+	}
 	delete(t.forgotten, p)
 	up := now.Security == protection.Up
 	if up && !stays {
