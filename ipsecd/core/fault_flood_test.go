@@ -142,6 +142,65 @@ func TestFloodLimits(t *testing.T) {
 	}
 }
 
+// Where cookies are wanted only that counts which was given, for this address and this
+// request, not long ago.
+func TestForgedCookies(t *testing.T) {
+	s := newStand(t, false, false)
+	s.n.alert = s.now.Add(time.Hour)
+	ask := func() []byte {
+		s.tell(s.p.Write(s.p.Init())) // without it
+		_ = s.p.TakeInit(s.tell(s.p.Write(s.p.Init()))[0])
+		return s.p.Cookie
+	}
+	own := ask()
+	old := own
+	for name, c := range map[string]func() []byte{ // unordered: each by itself
+		"none":             func() []byte { return nil },
+		"of nobody":        func() []byte { return []byte("not yours") },
+		"changed":          func() []byte { b := append([]byte(nil), own...); b[len(b)-1] ^= 1; return b },
+		"cut off":          func() []byte { return own[:len(own)-1] },
+		"longer":           func() []byte { return append(append([]byte(nil), own...), 0) },
+		"of another port":  func() []byte { s.p.Local = netip.AddrPortFrom(attacker.Addr(), 501); return own },
+		"of another nonce": func() []byte { s.p.Forget(); return own },
+	} {
+		before, drops := s.n.census(), s.n.counters.Dropped[DropCookie]
+		p := *s.p
+		s.p.Cookie = c()
+		sent := len(s.n.sends)
+		s.tell(s.p.Write(s.p.Init()))
+		f := s.n.sends[len(s.n.sends)-1]
+		m, err := packet.Parse(f.tx.Packet)
+		if len(s.n.sends) != sent+1 || err != nil || packet.FindNotify(m.Payloads, packet.Cookie) == nil || s.n.census() != before || name != "none" && s.n.counters.Dropped[DropCookie] != drops+1 {
+			t.Errorf("%s: %v, %+v, before %+v", name, m, s.n.census(), before)
+		}
+		*s.p = p
+	}
+	s.p.Cookie = old
+	if err := s.p.TakeInit(s.tell(s.p.Write(s.p.Init()))[0]); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	s.n.alert = 0
+	s.after()
+}
+
+// `crypto ikev2 limit max-sa` holds where several are half-open at the last place.
+func TestLastPlace(t *testing.T) {
+	s := newStand(t, false, false)
+	cfg := s.n.config
+	cfg.Global.MaxSAs = s.base.sas + 1
+	s.step(s.n, ConfigSet{cfg})
+	if err := s.p.Reach(ikefault.Auth, s.tell); err != nil {
+		t.Fatal(err)
+	}
+	fresh := s.add(7, faultConfig(false, false))
+	s.secure(fresh, s.n)
+	s.run(time.Second)
+	out := s.p.Write(s.p.Auth())
+	if e := s.errorOf(ikefault.Fault{At: ikefault.Auth}, s.tell(out)); e != packet.AuthenticationFailed || len(s.n.Core.sas) != cfg.Global.MaxSAs {
+		t.Errorf("%v, %+v", e, s.n.census())
+	}
+}
+
 // Who is where it says, and begins IKE SAs only to leave them, may have its share of what
 // can be half-open; others get in.
 func TestCrowd(t *testing.T) {

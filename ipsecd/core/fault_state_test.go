@@ -14,13 +14,16 @@ import (
 )
 
 // F5, CVE-2024-2357: there is no key for the peer. What it sends again finds nothing of
-// what failed.
+// what failed; and an empty key is not what it has to prove.
 func TestNoKey(t *testing.T) {
 	s := newStand(t, false, false)
 	cfg := faultConfig(false, false)
 	cfg.Keyrings[0].Peers[0].Address = address("192.0.2.0/24")
 	s.step(s.n, ConfigSet{cfg})
-	for range 3 {
+	for i := range 3 {
+		if i == 1 {
+			s.p.Key = nil
+		}
 		if err := s.p.Reach(ikefault.Auth, s.tell); err != nil {
 			t.Fatal(err)
 		}
@@ -180,6 +183,28 @@ func TestReflected(t *testing.T) {
 		t.Errorf("%x, %+v, before %+v", got, s.n.census(), before)
 	}
 	s.drops(drops, ikefault.OutOfState)
+	s.after()
+}
+
+// A peer may have so many child SAs of an IKE SA, and is told when there are no more.
+func TestManyChildren(t *testing.T) {
+	s := newStand(t, false, false)
+	if err := s.p.Reach(ikefault.Probe, s.tell); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * maxChildren {
+		ps, err := s.p.Take(s.tell(s.p.Write(s.p.Create(false))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused := packet.FindNotify(ps, packet.NoAdditionalSAs) != nil; refused != (i >= maxChildren-1) {
+			t.Errorf("child SA %d: %v", i+2, ikefault.Notifies(ps))
+		}
+	}
+	s.run(2 * outboundWait)
+	if s.esp() != 2*maxChildren {
+		t.Errorf("%d ESP SAs", s.esp())
+	}
 	s.after()
 }
 
