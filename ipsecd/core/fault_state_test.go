@@ -18,7 +18,9 @@ import (
 func TestNoKey(t *testing.T) {
 	s := newStand(t, false, false)
 	cfg := faultConfig(false, false)
-	cfg.Keyrings[0].Peers[0].Address = address("192.0.2.0/24")
+	ring := &cfg.Keyrings[0].Peers
+	(*ring)[0].Address = address("192.0.2.0/24")
+	*ring = append(*ring, KeyringPeer{Name: "half", Address: address("203.0.113.0/24"), Local: (*ring)[0].Local}) // what it has to prove is not said
 	s.step(s.n, ConfigSet{cfg})
 	for i := range 3 {
 		if i == 1 {
