@@ -183,6 +183,7 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 		c.initialContact(now, sa)
 	}
 	c.doubtOthers(now, sa)
+	c.thin(now, sa)
 	if packet.Find(ps, packet.TypeSA) == nil { // RFC 6023
 		return reply{payloads: out}
 	}

@@ -210,6 +210,33 @@ func TestManyChildren(t *testing.T) {
 	s.after()
 }
 
+// A peer that begins ever more IKE SAs keeps the last few; others of the same address, which
+// have other identities, keep theirs.
+func TestManyIKESAs(t *testing.T) {
+	s := newStand(t, false, false)
+	s.p.Identity = packet.ID{Kind: packet.IDFQDN, Data: []byte("other.example")}
+	other := *s.p
+	if err := other.Reach(ikefault.Probe, s.tell); err != nil {
+		t.Fatal(err)
+	}
+	s.p.Identity.Data = []byte("many.example")
+	for range 10 * maxPerPeer {
+		s.p.Forget()
+		if err := s.p.Reach(ikefault.Probe, s.tell); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := s.n.census(); c.sas != s.base.sas+1+maxPerPeer || c.children != s.base.children+1+maxPerPeer {
+		t.Errorf("%+v, before %+v", c, s.base)
+	}
+	for _, p := range []*ikefault.Peer{s.p, &other} {
+		if err := p.Do(ikefault.Probe, s.tell); err != nil {
+			t.Error(err)
+		}
+	}
+	s.after()
+}
+
 // A peer that falls silent, whatever was asked of it: the request is sent a few times more,
 // by the same octets; then nothing is left, and it may begin anew.
 func TestSilence(t *testing.T) {

@@ -203,9 +203,6 @@ func (c *Core) shutdown(now clock.Instant) {
 		c.endLeftovers(now, p, true, "shutdown")
 	}
 	for _, sa := range slices.Clone(c.order) {
-		if sa.state >= StateReady && sa.request == nil {
-			c.transmit(sa, c.compose(sa, packet.Informational, sa.nextID, 0, []packet.Payload{&packet.Delete{Protocol: packet.ProtocolIKE}}))
-		}
-		c.end(now, sa, "shutdown")
+		c.farewell(now, sa, "shutdown")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/godmvpn/godmvpn/ipsecd/packet"
 	"github.com/godmvpn/godmvpn/lib/clock"
 )
 
@@ -253,6 +254,32 @@ func (c *Core) failedAs(now clock.Instant, p *peer, s Security, reason string) {
 // secured reports whether GRE passed both ways before an instant, by what is still there.
 func (p *peer) secured(before clock.Instant) bool {
 	return p.kept() || slices.ContainsFunc(p.children, func(ch *child) bool { return ch.sa.up <= before })
+}
+
+// maxPerPeer bounds the IKE SAs that a peer may begin and keep: what crosses, is replaced or
+// begins anew makes a few of them.
+const maxPerPeer = 8
+
+// thin ends the oldest IKE SAs of a peer that begins ever more of them.
+func (c *Core) thin(now clock.Instant, sa *ikeSA) {
+	var same []*ikeSA
+	for _, o := range c.order {
+		if o.peer == sa.peer && o.peerID == sa.peerID && o.state >= StateReady {
+			same = append(same, o)
+		}
+	}
+	for _, o := range same[:max(0, len(same)-maxPerPeer)] {
+		c.farewell(now, o, "another was begun by the peer")
+	}
+}
+
+// farewell ends an IKE SA and tells the peer, if it can be told at once; its answer is not
+// waited for.
+func (c *Core) farewell(now clock.Instant, sa *ikeSA, reason string) {
+	if sa.state >= StateReady && sa.request == nil {
+		c.transmit(sa, c.compose(sa, packet.Informational, sa.nextID, 0, []packet.Payload{&packet.Delete{Protocol: packet.ProtocolIKE}}))
+	}
+	c.end(now, sa, reason)
 }
 
 // crossed settles which of two IKE SAs stays where both ends began one at once: the one
