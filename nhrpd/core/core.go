@@ -116,6 +116,7 @@ const (
 	timerFallback                       // server: enough better ones were connected for long enough
 	timerHeld                           // peer: a packet that waits for it is too old
 	timerSilence                        // peer: nobody speaks for it any more
+	timerProven                         // peer: it is secured for long enough
 )
 
 type timerKey struct {
@@ -227,6 +228,8 @@ func (c *Core) tick(now clock.Instant) {
 			c.heldDue(now, key.peer)
 		case timerSilence:
 			c.silenceDue(now, key.peer)
+		case timerProven:
+			c.peerProven(now, key.peer)
 		}
 	}
 }

@@ -220,7 +220,8 @@
 //     server is secured, and each time that it is again. Other packets wait for 5 s, four
 //     for each end (hold.go): an egress so answers its asker once that is secured.
 //   - A neighbour, shortcut or multicast peer that was learnt is stated once packets pass
-//     to it. Until then a station is reached by way of a server (way), so that none is
+//     to it and a packet came from there, or a quarter of a second later: who answers an
+//     IKE negotiation is ready before who began it. Until then a station is reached by way of a server (way), so that none is
 //     lost. What is configured is stated anyway: it has no other way, and the packets
 //     that it brings about have the kernel ask for the end to be secured as well.
 //   - A loss removes at once the entries that rest on the end, with all that follows: who
@@ -245,6 +246,7 @@
 //	keepalive between questions to a station             as configured
 //	route     until what rests on a route is looked at   60 s
 //	purge     a Purge Request's retry                    0.75 … 16 s
+//	proven    until the other end is ready as well       0.25 s
 //	held      a packet that waits for a peer             5 s
 //	silence   until who is not spoken for counts as lost 10 s
 //

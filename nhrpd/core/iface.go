@@ -325,7 +325,7 @@ func (c *Core) wantNeighbor(e *entry) {
 // stations have no other way.
 func (e *entry) way() netip.Addr {
 	i := e.iface
-	if e.kind == EntryStatic || i.secured(e.nbma) {
+	if e.kind == EntryStatic || i.passes(e.nbma) {
 		return e.nbma
 	}
 	if s := i.bestServer(e.nbma); s != nil && e.resolved() && i.secured(s.nbma) {
@@ -341,7 +341,7 @@ func (c *Core) restateWays(i *iface) {
 		return
 	}
 	for _, e := range i.cache.sorted() {
-		if e.kind != EntryStatic && !i.secured(e.nbma) && e.station().IsValid() {
+		if e.kind != EntryStatic && !i.passes(e.nbma) && e.station().IsValid() {
 			c.wantNeighbor(e)
 		}
 	}

@@ -59,6 +59,9 @@ func (c *Core) restorePeer(now clock.Instant, in RestoreEntry) {
 	case p.said.Security == 0:
 		p.relied, p.generation, p.identity = true, was.generation, was.identity
 	case p.up && p.generation == was.generation:
+		if !p.proven {
+			c.peerProven(now, p)
+		}
 		if p.identity == "" {
 			p.identity, p.said.Identity = was.identity, was.identity
 		}

@@ -46,7 +46,7 @@ func (i *iface) station(nbma netip.Addr) bool {
 // multicastEntry reports whether multicast goes to where an entry leads: to a
 // client that registered, under `map multicast dynamic`.
 func (i *iface) multicastEntry(e *entry) bool {
-	return i.cfg.MulticastDynamic && e.flags&FlagRegistered != 0 && i.station(e.nbma) && i.secured(e.nbma)
+	return i.cfg.MulticastDynamic && e.flags&FlagRegistered != 0 && i.station(e.nbma) && i.passes(e.nbma)
 }
 
 // wantMulticast counts one more reason for multicast to go somewhere, and states

@@ -42,6 +42,7 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 			s.heard, s.hearing = now, true
 		}
 	}
+	c.peerHeard(now, i, in.NBMA)
 	err, faulty := c.parse(in.Packet)
 	switch {
 	case faulty:
@@ -72,6 +73,7 @@ func (c *Core) receive(now clock.Instant, in RxPacket) {
 		c.unauthentic(now, i, in)
 	default:
 		c.dispatch(now, i, in)
+		c.peerHeard(now, i, in.NBMA) // it may be a peer by now
 	}
 }
 

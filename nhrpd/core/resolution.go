@@ -342,7 +342,7 @@ func (c *Core) resolved(now clock.Instant, e *entry, b binding) {
 
 // peerFound tells of a station that was resolved: once packets pass to it.
 func (c *Core) peerFound(e *entry, reason string) {
-	if e.unmet = !e.iface.secured(e.nbma); !e.unmet {
+	if e.unmet = !e.iface.passes(e.nbma); !e.unmet {
 		c.logPeer(e, "NHRP_NHP_UP", "is UP", reason)
 	}
 }

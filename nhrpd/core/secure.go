@@ -16,6 +16,10 @@ const (
 	// back what it said of it. It did so because it ended for good, whose time for coming
 	// back is over by then, or because it has no such peer any more, which it says before.
 	silenceLife = 10 * time.Second
+	// provenAfter is how long after packets pass to a peer by ipsecd's word they are sure to
+	// pass. Who answers the other's IKE has its associations first, by some milliseconds:
+	// what it sends in them is lost. A packet that came from there says so as well.
+	provenAfter = 250 * time.Millisecond
 	// maxPeers bounds the peers that ipsecd may tell of.
 	maxPeers = 4 * MaxEntries
 )
@@ -38,7 +42,9 @@ type peer struct {
 	wanted  bool            // WantPeer was emitted
 	said    protection.State
 	since   clock.Instant // of said.Security
-	up      bool          // packets pass
+	up      bool          // packets pass, by ipsecd's word
+	heard   bool          // an NHRP packet came from there, since it is up or before ipsecd said so
+	proven  bool          // the other end is ready as well: what was learnt may lead there
 	// relied says that something may rest on its having been up, in this life or in an
 	// earlier one, and generation since when.
 	relied     bool
@@ -61,6 +67,16 @@ func (i *iface) secured(nbma netip.Addr) bool {
 	}
 	p := i.peers[nbma]
 	return p != nil && p.up
+}
+
+// passes reports whether what was learnt may lead to another end of the tunnel: it is
+// secured, and ready for what comes.
+func (i *iface) passes(nbma netip.Addr) bool {
+	if !i.protected() {
+		return true
+	}
+	p := i.peers[nbma]
+	return p != nil && p.up && p.proven
 }
 
 // secures reports whether the tunnel has other ends be secured: it is protected and not
@@ -247,6 +263,7 @@ func (c *Core) peerSecured(now clock.Instant, in PeerSecured) {
 		if p.relied && p.generation != s.Generation {
 			c.peerLost(now, p, lostReason("it came up anew"))
 		}
+		p.proven = p.relied || p.heard // an earlier life had it up
 		p.generation = s.Generation
 		c.peerUp(now, p)
 	}
@@ -267,18 +284,11 @@ func (c *Core) silenceDue(now clock.Instant, p *peer) {
 	}
 }
 
-// peerUp follows a peer that packets pass to: what waited for that is sent, what rests on
-// it is stated, and servers are registered with at once.
+// peerUp follows a peer that packets pass to: servers are registered with at once, what
+// waited is sent, and what was learnt leads there as soon as it is sure that packets arrive.
 func (c *Core) peerUp(now clock.Instant, p *peer) {
 	p.up, p.relied = true, true
 	c.logPeerSecured(p, "UP", "")
-	all := p.resting()
-	slices.SortStableFunc(all, func(a, b *entry) int { return cmp.Compare(b.flags&FlagNexthop, a.flags&FlagNexthop) }) // stations before what is behind them
-	for _, e := range all {
-		if e.iface.cache.get(e.target) == e {
-			c.entrySecured(now, e)
-		}
-	}
 	for _, i := range c.order {
 		if i.key.name != p.key.name || !i.protected() {
 			continue
@@ -289,7 +299,36 @@ func (c *Core) peerUp(now clock.Instant, p *peer) {
 			}
 		}
 	}
+	if p.proven {
+		c.peerProven(now, p)
+	} else {
+		c.timers.Set(timerKey{kind: timerProven, peer: p}, now.Add(provenAfter))
+	}
 	c.release(now, p)
+}
+
+// peerHeard notes that a packet came from another end: encrypted, so it is ready.
+func (c *Core) peerHeard(now clock.Instant, i *iface, nbma netip.Addr) {
+	p := i.peers[nbma]
+	if p == nil || p.heard || !i.protected() {
+		return
+	}
+	if p.heard = true; p.up && !p.proven {
+		c.peerProven(now, p)
+	}
+}
+
+// peerProven states what rests on a peer that packets pass to.
+func (c *Core) peerProven(now clock.Instant, p *peer) {
+	p.proven = true
+	c.timers.Clear(timerKey{kind: timerProven, peer: p})
+	all := p.resting()
+	slices.SortStableFunc(all, func(a, b *entry) int { return cmp.Compare(b.flags&FlagNexthop, a.flags&FlagNexthop) }) // stations before what is behind them
+	for _, e := range all {
+		if e.iface.cache.get(e.target) == e {
+			c.entrySecured(now, e)
+		}
+	}
 }
 
 // entrySecured states what follows from an entry now that packets pass where it leads.
@@ -318,8 +357,10 @@ func (c *Core) peerLost(now clock.Instant, p *peer, reason string) {
 	if p.up {
 		c.logPeerSecured(p, "DOWN", reason)
 	}
-	p.up, p.relied, p.generation = false, false, 0
+	p.up, p.heard, p.proven = false, false, false
+	p.relied, p.generation = false, 0
 	c.timers.Clear(timerKey{kind: timerSilence, peer: p})
+	c.timers.Clear(timerKey{kind: timerProven, peer: p})
 	c.touch(p)
 	for _, e := range p.resting() {
 		if e.kind == EntryStatic || e.iface.cache.get(e.target) != e {

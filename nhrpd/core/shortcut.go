@@ -242,7 +242,7 @@ func window(holdtime time.Duration) time.Duration {
 func (c *Core) stateShortcut(e *entry) {
 	i := e.iface
 	e.flags &^= FlagRIB | FlagNHO
-	if !i.cfg.Shortcut || !i.multipoint || !e.resolved() || !i.secured(e.nbma) || e.target.Addr().IsLinkLocalUnicast() || e.asked.IsValid() && (e.route == nil || !e.route.known) {
+	if !i.cfg.Shortcut || !i.multipoint || !e.resolved() || !i.passes(e.nbma) || e.target.Addr().IsLinkLocalUnicast() || e.asked.IsValid() && (e.route == nil || !e.route.known) {
 		c.dropShortcut(e)
 		return
 	}
