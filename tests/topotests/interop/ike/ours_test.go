@@ -70,7 +70,7 @@ func start(t *testing.T, node *harness.Node, local string, cfg core.Config, opti
 
 // run drives the core.
 func (o *ours) run(ctx context.Context) {
-	c := core.New(core.Options{Random: rand.Reader})
+	c := core.New(core.Options{Random: rand.Reader, Wall: time.Now()})
 	began, skipped := time.Now(), time.Duration(0)
 	now := func() clock.Instant { return clock.Instant(0).Add(time.Since(began) + skipped) }
 	c.Step(now(), core.Tracing{IKEv2: true, Packets: true, Internal: true, IPsec: true})
