@@ -49,18 +49,26 @@ type pair struct {
 }
 
 func newPair(t *testing.T, crypto string) *pair {
+	return newPairOf(t, func(p *pair, s *cloud.Site) string { return p.config(s, crypto) })
+}
+
+// newPairOf is newPair with any configurations.
+func newPairOf(t *testing.T, config func(*pair, *cloud.Site) string) *pair {
 	p := &pair{Cloud: cloud.New(t)}
 	p.a = p.Add("a", "192.0.2.1", "172.31.0.1", 10)
 	p.b = p.Add("b", "198.51.100.1", "172.31.0.11", 11)
 	for _, s := range p.Sites {
 		s.WarmESP()
 	}
-	p.Start(func(s *cloud.Site) string {
-		o := p.other(s)
-		return crypto + fmt.Sprintf("ip route %s %s\n", o.LAN, o.Tunnel) +
-			s.Config(fmt.Sprintf(" ip nhrp map %s %s\n", o.Tunnel, o.NBMA)+cloud.Multipoint+cloud.Key+cloud.NHRP+protection)
-	})
+	p.Start(func(s *cloud.Site) string { return config(p, s) })
 	return p
+}
+
+// config is a configuration with the other router as a static peer.
+func (p *pair) config(s *cloud.Site, crypto string) string {
+	o := p.other(s)
+	return crypto + fmt.Sprintf("ip route %s %s\n", o.LAN, o.Tunnel) +
+		s.Config(fmt.Sprintf(" ip nhrp map %s %s\n", o.Tunnel, o.NBMA)+cloud.Multipoint+cloud.Key+cloud.NHRP+protection)
 }
 
 func (p *pair) other(s *cloud.Site) *cloud.Site {
