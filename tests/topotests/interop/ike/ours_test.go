@@ -65,6 +65,14 @@ func start(t *testing.T, node *harness.Node, local string, cfg core.Config, opti
 	t.Cleanup(kill)
 	o.inbox <- core.ConfigSet{Config: cfg}
 	o.inbox <- core.InterfaceChanged{Interface: rib.Interface{Name: "Tunnel0", Tunnel: &rib.Tunnel{Source: o.local, Protection: "v"}}}
+	harness.Eventually(t, converge, func() error {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if len(o.conns) < 2 {
+			return errors.New("it does not listen")
+		}
+		return nil
+	})
 	return o, kill
 }
 

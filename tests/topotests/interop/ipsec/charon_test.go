@@ -15,9 +15,9 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-// crypto is our configuration: all algorithms, a key for everybody. An SA is replaced
+// cryptoLines are our configuration: all algorithms, a key for everybody. An SA is replaced
 // after 90 percent of the volume.
-const crypto = `
+const cryptoLines = `
 crypto ikev2 proposal AEAD
  encryption aes-gcm-256 chacha20-poly1305 aes-gcm-128
  prf sha384 sha256
@@ -51,7 +51,7 @@ crypto ipsec profile CLOUD
  set pfs group19
 `
 
-// volume is what an SA of crypto may pass, octets.
+// volume is what an SA of cryptoLines may pass, octets.
 const volume = 2560 << 10
 
 // tunnel is a tunnel of ours with the address 172.31.0.N.
@@ -166,7 +166,7 @@ func newCloud(t *testing.T) (*cloud, *harness.Topology, *harness.Node) {
 	tp.Uplink(inet, c.peer, "198.51.100.1/24")
 	c.ours.WarmESP()
 	c.wire = c.ours.Capture("wan")
-	c.zebra = c.ours.StartZebra(crypto + tunnel(1))
+	c.zebra = c.ours.StartZebra(cryptoLines + tunnel(1))
 	return c, tp, inet
 }
 

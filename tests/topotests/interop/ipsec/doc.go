@@ -1,12 +1,12 @@
 // Package ipsec tests protected tunnels with strongSwan 5.9.8 and libreswan 4.10 as peers,
-// of which each is unpacked by tools/install-debian.sh: GRE that ESP protects, in transport
-// mode. What passes is seen on the underlay and by the counters of the kernel's
+// which tools/install-debian.sh installs: GRE that ESP protects, in transport mode. What passes is seen on the underlay and by the counters of the kernel's
 // associations: that a ping is answered proves nothing. charon with charon is the control.
 //
 // # What was seen
 //
 //   - In both roles, with strongSwan: AES-GCM, AES-CBC with HMAC-SHA-256, ChaCha20-Poly1305,
-//     ESN, ESP in UDP; one hub with many peers, ours and charon; a packet that brings an
+//     ESN, ESP in UDP; certificates with RSA, ECDSA and Ed25519 keys, those of RSA in
+//     fragments, and one that is revoked; one hub with many peers, ours and charon; a packet that brings an
 //     association about.
 //   - An IKE SA without a child (RFC 6023), and then one, from strongSwan.
 //   - Children and IKE SAs are replaced by either end, with PFS, and nothing is lost. With

@@ -20,7 +20,7 @@ func TestCharonHub(t *testing.T) {
 	c.peer.GREPeer("gre50", overlay(2), spokeAddr)
 	any := strings.Replace(connection(n, "aes256gcm16-prfsha384-x25519", "aes256gcm16-ecp256", ""), "remote_addrs = "+ourAddr, "remote_addrs = %any", 1)
 	c.charon.Load(any)
-	spoke.StartZebra(crypto + tunnel(2) + "ip nhrp map " + overlay(n) + " " + nbma(n) + "\n")
+	spoke.StartZebra(cryptoLines + tunnel(2) + "ip nhrp map " + overlay(n) + " " + nbma(n) + "\n")
 	c.maps(n)
 	c.up(t, n)
 	c.passes(t, n)
