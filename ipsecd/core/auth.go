@@ -1,6 +1,7 @@
 package core
 
 import (
+	"crypto/x509"
 	"slices"
 
 	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
@@ -73,6 +74,7 @@ type proven struct {
 	who     Identity
 	profile *Profile
 	method  Method
+	certs   []*x509.Certificate // of MethodPSK none
 }
 
 // verify returns who the peer is, if its AUTH payload is that of its key, or of the key of a
@@ -100,8 +102,8 @@ func (c *Core) verify(now clock.Instant, sa *ikeSA, ps []packet.Payload, initiat
 	}
 	octets := sa.octets(initiator, p, id)
 	if a.Method != packet.AuthSharedKey {
-		m, why := c.verifySignature(now, sa, prof, who, ps, octets)
-		return proven{who, prof, m}, why
+		certs, m, why := c.verifySignature(now, sa, prof, who, ps, octets)
+		return proven{who, prof, m, certs}, why
 	}
 	if !slices.Contains(prof.RemoteMethods, MethodPSK) {
 		return out, "IKEv2 profile " + prof.Name + " wants no pre-shared key"
@@ -110,12 +112,23 @@ func (c *Core) verify(now clock.Instant, sa *ikeSA, ps []packet.Payload, initiat
 	if !suite.VerifySharedKey(sa.suite.PRF, key, octets, a) {
 		return out, "authentication failed"
 	}
-	return proven{who, prof, MethodPSK}, ""
+	return proven{who, prof, MethodPSK, nil}, ""
 }
 
 // accepts notes who the peer has shown to be.
 func (sa *ikeSA) accepts(p proven) {
 	sa.peerID, sa.profile, sa.peerMethod = p.who, p.profile.Name, p.method
+	for _, one := range p.certs {
+		sa.peerCerts = append(sa.peerCerts, one.Raw)
+	}
+}
+
+// disown tells a responder that we do not believe who it is, once: to it the IKE SA is
+// established, and it would soon send by its child SA (RFC 7296 section 2.21.2).
+func (c *Core) disown(sa *ikeSA) {
+	c.transmit(sa, c.compose(sa, packet.Informational, sa.nextID, 0, []packet.Payload{
+		notify(packet.AuthenticationFailed), &packet.Delete{Protocol: packet.ProtocolIKE},
+	}))
 }
 
 func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payload) {
@@ -132,6 +145,7 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 	peer, why := c.verify(now, sa, ps, false, id, sa.profile)
 	if why != "" {
 		c.log(SeverityWarning, "AUTHFAIL", sa.remote.Addr(), why)
+		c.disown(sa)
 		c.fail(now, sa, why)
 		return
 	}

@@ -212,30 +212,30 @@ func (c *Core) sign(sa *ikeSA, t *trustpoint, octets []byte) (*packet.Auth, stri
 // verifySignature authenticates a peer by its certificate: that must be for a method of the
 // profile, have the identity in it, belong to the key that signed, and be believed. It
 // returns the method, or why not.
-func (c *Core) verifySignature(now clock.Instant, sa *ikeSA, p *Profile, who Identity, ps []packet.Payload, octets []byte) (Method, string) {
+func (c *Core) verifySignature(now clock.Instant, sa *ikeSA, p *Profile, who Identity, ps []packet.Payload, octets []byte) ([]*x509.Certificate, Method, string) {
 	if !p.signatures() {
-		return MethodNone, "IKEv2 profile " + p.Name + " wants a pre-shared key"
+		return nil, MethodNone, "IKEv2 profile " + p.Name + " wants a pre-shared key"
 	}
 	certs, why := certificates(ps)
 	if why != "" {
-		return MethodNone, why
+		return nil, MethodNone, why
 	}
 	m := methodOf(certs[0].PublicKey)
 	switch auth := packet.Find(ps, packet.TypeAuth).(*packet.Auth); {
 	case m == MethodNone:
-		return m, "the key of the certificate is too weak, or of a kind that is not supported"
+		return certs, m, "the key of the certificate is too weak, or of a kind that is not supported"
 	case !slices.Contains(p.RemoteMethods, m):
-		return m, "IKEv2 profile " + p.Name + " wants no certificates of this kind"
+		return certs, m, "IKEv2 profile " + p.Name + " wants no certificates of this kind"
 	case !who.in(certs[0]):
-		return m, "its certificate is not one of " + who.String()
+		return certs, m, "its certificate is not one of " + who.String()
 	case suite.Verify(certs[0].PublicKey, auth, octets) != nil:
-		return m, "authentication failed"
+		return certs, m, "authentication failed"
 	}
 	if d := c.believe(now, p, certs); d != nil {
 		c.logAs("PKI", SeverityError, d.mnemonic, sa.remote.Addr(), d.text)
-		return m, "its certificate is not believed"
+		return certs, m, "its certificate is not believed"
 	}
-	return m, ""
+	return certs, m, ""
 }
 
 // certificates reads the certificates of a message. The first is that of the key that signs

@@ -293,7 +293,7 @@ func (c *Core) awaitChild(now clock.Instant, sa *ikeSA, terms *childTerms, old *
 // here.
 func (c *Core) lifetimeDue(now clock.Instant, sa *ikeSA) {
 	if sa.state == StateReady && sa.peer.needed(now) {
-		if sa.reauth {
+		if sa.reauth || !c.stillBelieved(now, sa) {
 			c.reauthenticate(now, sa)
 			return
 		}

@@ -58,7 +58,9 @@
 // fetched from elsewhere is not looked at. Signatures are those of RFC 7427, for peers that
 // announce it; for others those of RFC 4754, and of RSA with SHA-2, never SHA-1.
 //
-// That a certificate expires or is revoked ends no IKE SA that is established.
+// That a certificate expires or is revoked ends no IKE SA that is established, but nothing
+// takes its place: the peer is then authenticated anew, or the IKE SA ends with its
+// lifetime.
 //
 // # Policies
 //
@@ -86,8 +88,8 @@
 // who has the lowest nonce goes no further; who comes too late for that is told
 // TEMPORARY_FAILURE.
 //
-// An IKE SA that CREATE_CHILD_SA cannot replace, since the peer refuses, is authenticated
-// anew: another one is begun, with a child SA of its own, and the old one deleted a little
+// An IKE SA that CREATE_CHILD_SA cannot replace, since the peer refuses or its certificate
+// is not believed any more, is authenticated anew: another one is begun, with a child SA of its own, and the old one deleted a little
 // later (make before break, RFC 7296 section 2.8.3). If that fails it is tried again; the
 // old one stays until its lifetime is over.
 //

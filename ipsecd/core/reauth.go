@@ -1,6 +1,7 @@
 package core
 
 import (
+	"crypto/x509"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
@@ -45,4 +46,23 @@ func (c *Core) notReplaced(now clock.Instant, sa *ikeSA) {
 	if old := sa.replaces; old != nil && c.alive(old) && old.state == StateReady {
 		c.again(now, old, retryRefused)
 	}
+}
+
+// stillBelieved reports whether the certificate by which the peer was authenticated would
+// be believed now: it may have expired since, or been revoked. The IKE SA goes on until its
+// lifetime is over, but another takes its place only with a certificate that is.
+func (c *Core) stillBelieved(now clock.Instant, sa *ikeSA) bool {
+	p := c.profile(sa.profile)
+	if len(sa.peerCerts) == 0 || p == nil {
+		return true
+	}
+	var certs []*x509.Certificate
+	for _, der := range sa.peerCerts {
+		one, err := x509.ParseCertificate(der)
+		if err != nil {
+			return false
+		}
+		certs = append(certs, one)
+	}
+	return c.believe(now, p, certs) == nil
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +81,55 @@ func TestReauthenticationFails(t *testing.T) {
 	r.one(a, b)
 	if r.ready(a, 1)[0].SPI == first.SPI {
 		t.Error("not tried again")
+	}
+}
+
+// A certificate that expires: the IKE SA stays for its lifetime, but nothing takes its
+// place without a certificate that is believed, whichever end asks. With another one the
+// peer is authenticated anew, and no packet is lost.
+func TestCertificateExpires(t *testing.T) {
+	ca := newMaker(t, "CA", 1)
+	life := func(cfg Config) Config {
+		cfg.Profiles[0].Lifetime = time.Hour
+		return cfg
+	}
+	good := life(ca.own("good", 10))
+	short := life(ca.own("short", 11, func(c *x509.Certificate) { c.NotAfter = rigWall.Add(30 * time.Minute) }))
+	for _, renewed := range []bool{true, false} {
+		r, a, b := establish(t, good, short)
+		first := r.ready(a, 1)[0]
+		r.run(20 * time.Minute)
+		r.rekey(a)
+		r.run(time.Minute)
+		r.one(a, b)
+		second := r.ready(a, 1)[0]
+		if second.SPI == first.SPI || !strings.Contains(a.exchanges(), "CREATE") {
+			t.Errorf("not replaced while the certificate is valid: %s / %s", a.exchanges(), b.exchanges())
+		}
+		r.run(20 * time.Minute)
+		r.rekey(b)
+		r.run(500 * time.Millisecond)
+		if len(a.order) > 1 && a.order[0].successor != nil {
+			t.Error("replaced without a valid certificate")
+		}
+		if renewed {
+			r.step(b, ConfigSet{life(ca.own("short", 11))})
+		}
+		r.rekey(a)
+		if lost := r.traffic(a, b, 10*time.Second); lost > 0 {
+			t.Errorf("%d packets lost", lost)
+		}
+		if renewed {
+			r.run(2 * time.Minute)
+			r.one(a, b)
+			if r.ready(a, 1)[0].SPI == second.SPI {
+				t.Error("not authenticated anew")
+			}
+			continue
+		}
+		r.run(time.Hour)
+		if s := a.states[b.addr.String()]; s.State == SecurityUp || s.Reason != "its certificate is not believed" && !strings.HasPrefix(s.Reason, "refused") {
+			t.Errorf("%+v", s)
+		}
 	}
 }

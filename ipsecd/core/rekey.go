@@ -154,6 +154,9 @@ func (t *rekeyTask) failed(c *Core, now clock.Instant, sa *ikeSA, why string) {
 // rekeyRequest answers a request to replace an IKE SA. One that comes while we ask for the
 // same is answered as usual, and the nonces decide (RFC 7296 section 2.25.2).
 func (c *Core) rekeyRequest(now clock.Instant, sa *ikeSA, offer *packet.SA, ps []packet.Payload) reply {
+	if !c.stillBelieved(now, sa) {
+		return refusal(packet.NoAdditionalSAs)
+	}
 	asked, following := sa.asked()
 	own, _ := asked.(*rekeyTask)
 	switch asked.(type) {
@@ -218,7 +221,7 @@ func (c *Core) replacement(now clock.Instant, old *ikeSA, choice *proposal.Choic
 	sa := &ikeSA{
 		initiator: initiator, vrf: old.vrf, local: old.local, remote: old.remote, peer: old.peer, profile: old.profile, id: old.id, peerID: old.peerID,
 		spi: n.SPIr, peerSPI: n.SPIi, suite: choice.IKE, group: choice.Group, additional: choice.Additional, nonces: n, natLocal: old.natLocal, natRemote: old.natRemote,
-		method: old.method, peerMethod: old.peerMethod, fragments: old.fragments, intermediate: old.intermediate, childless: old.childless,
+		method: old.method, peerMethod: old.peerMethod, peerCerts: old.peerCerts, fragments: old.fragments, intermediate: old.intermediate, childless: old.childless,
 	}
 	if initiator {
 		sa.spi, sa.peerSPI = n.SPIi, n.SPIr

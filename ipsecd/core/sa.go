@@ -62,6 +62,7 @@ type ikeSA struct {
 	successor               *ikeSA        // that replaces it
 	replaces                *ikeSA        // whose place it takes once it has a child SA
 	reauth                  bool          // CREATE_CHILD_SA cannot replace it
+	peerCerts               [][]byte      // DER of those by which the peer was authenticated
 	reason                  string        // why it ends
 	ends                    clock.Instant // its lifetime
 }
