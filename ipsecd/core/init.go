@@ -226,7 +226,7 @@ func (c *Core) answerLen(in RxPacket, choice *proposal.Choice, ke *packet.KE, in
 
 // cookie reports whether a request has the cookie that is wanted; else it asks for it.
 func (c *Core) cookie(now clock.Instant, in RxPacket, m *packet.Message, nonce []byte) bool {
-	if len(c.cookies.Make(nonce, in.Remote, m.SPIi)) == 0 || now.Sub(c.cookiesAt) > cookieLife {
+	if !c.cookies.Ready() || now.Sub(c.cookiesAt) > cookieLife {
 		if err := c.cookies.Rotate(c.random); err != nil {
 			return false
 		}

@@ -54,6 +54,9 @@ func (c *Cookies) Rotate(random io.Reader) error {
 	return nil
 }
 
+// Ready reports whether there is a secret.
+func (c *Cookies) Ready() bool { return c.rotated }
+
 // Make returns the cookie for who sent an IKE_SA_INIT with this nonce and SPI from this
 // address and port. It is nil before the first Rotate.
 func (c *Cookies) Make(nonce []byte, from netip.AddrPort, spi packet.SPI) []byte {
