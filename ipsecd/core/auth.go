@@ -212,8 +212,8 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 // identity that were there before this one began (RFC 7296 section 2.4). One that it
 // began to answer meanwhile it cannot mean.
 func (c *Core) initialContact(now clock.Instant, sa *ikeSA) {
-	for _, o := range slices.Clone(c.order) {
-		if o != sa && o.peer == sa.peer && o.peerID == sa.peerID && o.state >= StateReady && o.up <= sa.born {
+	for _, o := range c.others(sa) {
+		if o.state >= StateReady && o.up <= sa.born {
 			c.end(now, o, "peer began anew")
 		}
 	}

@@ -28,6 +28,7 @@ type Core struct {
 	left     map[leftKey]*leftover
 	peers    map[peerKey]*peer
 	listed   []*peer // the values of peers, sorted by key
+	numbers  numbers // of the values of sas
 	outgoing int     // IKE SAs under negotiation that we began
 
 	known                  []rib.ESP // of an earlier life, until replay

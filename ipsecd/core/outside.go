@@ -2,7 +2,6 @@ package core
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
@@ -115,8 +114,8 @@ func (c *Core) doubt(now clock.Instant, sa *ikeSA) {
 // before: it may have lost them, and not say so (RFC 7296 section 2.4) because GRE still
 // passes by their children.
 func (c *Core) doubtOthers(now clock.Instant, sa *ikeSA) {
-	for _, o := range slices.Clone(c.order) {
-		if o != sa && o.peer == sa.peer && o.peerID == sa.peerID && o.state == StateReady && o.up <= sa.born {
+	for _, o := range c.others(sa) {
+		if o.state == StateReady && o.up <= sa.born {
 			c.doubt(now, o)
 		}
 	}

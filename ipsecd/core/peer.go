@@ -49,10 +49,10 @@ func (c *Core) getPeer(now clock.Instant, k peerKey) *peer {
 	if p == nil {
 		p = &peer{peerKey: k, since: now}
 		c.peers[k] = p
-		c.listed = append(c.listed, p)
-		slices.SortFunc(c.listed, func(a, b *peer) int {
+		i, _ := slices.BinarySearchFunc(c.listed, p, func(a, b *peer) int {
 			return cmp.Or(cmp.Compare(a.vrf, b.vrf), a.local.Compare(b.local), a.remote.Compare(b.remote))
 		})
+		c.listed = slices.Insert(c.listed, i, p)
 	}
 	return p
 }

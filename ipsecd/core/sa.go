@@ -89,18 +89,45 @@ func (sa *ikeSA) domain() domain { return domain{sa.vrf, sa.local.Addr()} }
 
 // add makes an IKE SA known.
 func (c *Core) add(now clock.Instant, sa *ikeSA) {
-	used := map[int]bool{}
-	for _, o := range c.order {
-		used[o.number] = true
-	}
-	for sa.number = 1; used[sa.number]; sa.number++ {
-	}
+	sa.number = c.numbers.take()
 	sa.born, sa.heard = now, now
 	c.sas[sa.spi] = sa
 	c.order = append(c.order, sa)
 }
 
+// numbers are those by which the operator is told of IKE SAs, from 1 on.
+type numbers struct {
+	used   map[int]bool
+	lowest int // all up to this one are used
+}
+
+// take takes the lowest number that is free.
+func (n *numbers) take() int {
+	if n.used == nil {
+		n.used = map[int]bool{}
+	}
+	for n.lowest++; n.used[n.lowest]; n.lowest++ {
+	}
+	n.used[n.lowest] = true
+	return n.lowest
+}
+
+func (n *numbers) giveBack(number int) {
+	delete(n.used, number)
+	n.lowest = min(n.lowest, number-1)
+}
+
 func (c *Core) alive(sa *ikeSA) bool { return c.sas[sa.spi] == sa }
+
+// others returns the other IKE SAs with the same peer, by the same identity.
+func (c *Core) others(sa *ikeSA) (out []*ikeSA) {
+	for _, o := range c.order {
+		if o != sa && o.peer == sa.peer && o.peerID == sa.peerID {
+			out = append(out, o)
+		}
+	}
+	return out
+}
 
 // setState changes the state of an IKE SA.
 func (c *Core) setState(sa *ikeSA, s State) {
@@ -134,6 +161,7 @@ func (c *Core) end(now clock.Instant, sa *ikeSA, reason string) {
 	c.settled(sa)
 	c.notReplaced(now, sa)
 	delete(c.sas, sa.spi)
+	c.numbers.giveBack(sa.number)
 	c.order = slices.DeleteFunc(c.order, func(o *ikeSA) bool { return o == sa })
 	for _, k := range []timerKind{timerResend, timerHalf, timerLife, timerEnd, timerLiveness, timerKeepalive, timerReap, timerFragments, timerFollow} {
 		c.timers.Clear(timerKey{kind: k, sa: sa})
