@@ -37,6 +37,7 @@ func states() (out []Fault) {
 		}
 	}
 	rekey := func(p *Peer, d *Draft) { *d = *p.Rekey() }
+	kem := []packet.Payload{&packet.KE{Group: packet.MLKEM768, Data: make([]byte, 1184)}}
 	const bypass, before, empty = "CVE-2014-2338: an IKE SA that nobody has authenticated is rekeyed", "CVE-2019-12312: what is encrypted before there are keys", "CVE-2020-1763, CVE-2022-23094: errors without an IKE SA"
 	for _, c := range []struct {
 		name, why string
@@ -62,6 +63,9 @@ func states() (out []Fault) {
 		{"an exchange of number 255", empty, Init, exchange(255), dropped(UnknownSA)},
 		{"IKE_AUTH again", "RFC 7296 section 1.2", Probe, func(p *Peer, d *Draft) { *d = *p.Auth() }, dropped(OutOfState)},
 		{"IKE_INTERMEDIATE afterwards", "RFC 9242 section 3.1", Probe, func(p *Peer, d *Draft) { *d = *p.Intermediate() }, dropped(OutOfState)},
+		{"IKE_FOLLOWUP_KE in a half-open IKE SA", bypass, Auth, exchange(packet.IKEFollowupKE, kem...), dropped(OutOfState)},
+		{"IKE_FOLLOWUP_KE without a link", "RFC 9370 section 2.2.4", Probe, exchange(packet.IKEFollowupKE, kem...), ended(packet.InvalidSyntax)},
+		{"IKE_FOLLOWUP_KE of another exchange", "RFC 9370 section 2.2.4", Create, exchange(packet.IKEFollowupKE, append(kem, &packet.Notify{Kind: packet.AdditionalKeyExchange, Data: []byte("link")})...), refused(packet.StateNotFound)},
 		{"IKE_SA_INIT in the IKE SA", "RFC 7296 section 1.2", Probe, exchange(packet.IKESAInit), dropped(OutOfState)},
 		{"an unknown exchange", "RFC 7296 section 3.1", Probe, exchange(99), dropped(OutOfState)},
 		{"another exchange than asked for", "RFC 7296 section 2.1", AnswerInit, func(p *Peer, d *Draft) { d.Exchange = packet.IKEAuth }, dropped(UnknownSA)},
