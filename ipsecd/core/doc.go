@@ -127,7 +127,7 @@
 //
 // # Not here
 //
-// More than one peer behind one NAT address; EAP, configuration
-// payloads, IP compression, MOBIKE, redirection; tunnel mode. INVALID_SPI is neither
-// sent nor looked at.
+// More than one peer behind one NAT address; EAP, configuration payloads, IP compression,
+// MOBIKE, redirection; tunnel mode. INVALID_SPI is neither sent nor looked at, nor is
+// AUTH_LIFETIME (RFC 4478).
 package core

@@ -25,7 +25,9 @@
 // type that is offered has to be answered by one of its transforms; integrity may be
 // missing, or NONE, beside an AEAD cipher only (RFC 7296 section 3.3). Key exchanges may
 // not use the same method twice (RFC 9370 section 2.2.1), and additional ones are only
-// used in IKE_SA_INIT where both ends support IKE_INTERMEDIATE.
+// used in IKE_SA_INIT where both ends support IKE_INTERMEDIATE. A peer that does not know
+// their types passes over a proposal that has them: where they are optional, the same one
+// follows without.
 //
 // In IKE_AUTH there is no key exchange for the child SA: groups of such an offer are
 // ignored (RFC 7296 section 1.2). A transform set without PFS accepts any group that the
