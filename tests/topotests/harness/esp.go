@@ -118,6 +118,12 @@ func algorithmName(v []byte) string {
 	return string(name)
 }
 
+// FlushESP takes all security associations away, as a loss of power does.
+func (n *Node) FlushESP() {
+	n.t.Helper()
+	n.check("security associations", n.Do(func() error { return netlink.XfrmStateFlush(netlink.XFRM_PROTO_ESP) }))
+}
+
 // GRE adds a multipoint GRE tunnel with a key, up, and with an address in CIDR, for
 // nodes without a zebra of ours.
 func (n *Node) GRE(name, local string, key uint32, addr string) {

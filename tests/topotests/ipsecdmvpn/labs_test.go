@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "2"); err != nil {
 		panic(err) // package testing has this flag
 	}
-	harness.Main(m)
+	harness.MainConfig(m, harness.Config{IPsec: true})
 }
 
 // lab adds to a lab what this package looks at.

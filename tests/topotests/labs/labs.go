@@ -59,6 +59,19 @@ func Config(lab int, router string, kind Kind) string {
 	return text
 }
 
+// Crypto is the part of all routers in all labs that is about encryption.
+func Crypto() string {
+	for _, f := range txtar.Parse(texts).Files {
+		if f.Name == "c" {
+			return string(f.Data)
+		}
+	}
+	panic("labs.txtar has no part c")
+}
+
+// Protection is the line of Tunnel0 that refers to Crypto.
+const Protection = " tunnel protection ipsec profile DMVPN-IPSEC\n"
+
 // Lab is a hub with two spokes.
 type Lab struct {
 	*cloud.Cloud

@@ -1,3 +1,3 @@
-// Package many runs a hub with fifty spokes, each two processes in a network namespace
+// Package many runs a hub with fifty spokes, each three processes in a network namespace
 // of its own, in one kernel.
 package many
