@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/lib/wire"
@@ -166,8 +167,69 @@ func checkAnswer(t *testing.T, c *core.Core, b []byte, most int) {
 	}
 }
 
+// guarded is a hub on a protected tunnel that knows nobody: nobody is secured.
+func guarded() *core.Core {
+	c := core.New(core.Options{Source: rand.NewPCG(1, 1), RequestID: 100})
+	for _, in := range append(tunnel(netip.MustParsePrefix("172.31.0.1/24"), hubNBMA, func(cfg *core.InterfaceConfig) {
+		cfg.Authentication = ""
+		cfg.Identities = []core.IdentityBinding{{Identity: "spoke1", Prefix: netip.MustParsePrefix("172.31.0.11/32")}}
+	}), core.Attached{}, core.InterfacesKnown{}) {
+		c.Step(0, protect(in))
+	}
+	c.Drain(nil)
+	return c
+}
+
+// FuzzSecured hands arbitrary packets to a hub on a protected tunnel. Nothing may be sent
+// before the peer is secured, and then no more than waited; who is not its identity
+// registers nothing; and in the end nobody is wanted.
+func FuzzSecured(f *testing.F) {
+	for _, b := range seedPackets() {
+		f.Add(b, true)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, right bool) {
+		if right {
+			b = append([]byte(nil), b...)
+			repair(b)
+		}
+		c, wanted := guarded(), map[netip.Addr]bool{}
+		step := func(now clock.Instant, in core.Input) (sent int) {
+			c.Step(now, in)
+			for _, e := range c.Drain(nil) {
+				switch e := e.(type) {
+				case core.TxPacket:
+					sent++
+				case core.WantPeer:
+					wanted[e.NBMA] = true
+				case core.UnwantPeer:
+					delete(wanted, e.NBMA)
+				case core.PutNeighbor:
+					if e.Neighbor.Addr.String() == "172.31.0.11" {
+						t.Errorf("registered by who is not its identity")
+					}
+				}
+			}
+			return sent
+		}
+		peer := netip.MustParseAddr("198.51.100.1")
+		for range 6 {
+			if n := step(0, core.RxPacket{Interface: "Tunnel0", NBMA: peer, Packet: b}); n > 0 {
+				t.Fatalf("%d packets sent to who is not secured", n)
+			}
+		}
+		if n := step(0, core.PeerSecured{Interface: "Tunnel0", NBMA: peer, State: protection.State{Security: protection.Up, Generation: 1, Identity: "spoke2"}}); n > 8 {
+			t.Errorf("%d packets waited", n)
+		}
+		step(clock.Instant(20*time.Hour), core.Tick{})
+		if step(clock.Instant(40*time.Hour), core.Tick{}); len(wanted) > 0 {
+			t.Errorf("still wanted: %v", wanted)
+		}
+	})
+}
+
 // FuzzRestore hands arbitrary memory to a core.
 func FuzzRestore(f *testing.F) {
+	f.Add("peer/Tunnel0/198.51.100.1", append([]byte{0x13, 7}, "Tunnel0\x04\xc6\x33\x64\x01\x00\x00\x00\x01\x00\x06spoke1"...), int64(time.Second))
 	w := newWorld()
 	for _, line := range []string{
 		"config Tunnel0", "link Tunnel0 up addr=172.31.0.1/24", "start",

