@@ -15,7 +15,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 )
 
-// rightsOn in the environment has this program open the sockets of RIP or EIGRP with
+// rightsOn in the environment has this program open the sockets of RIP, IKE or EIGRP with
 // few rights in place of its tests: on the interface of an index, and bound to a device.
 const rightsOn = "RAWSOCK_TEST_RIGHTS"
 
@@ -28,10 +28,8 @@ func rightsIfAsked() {
 	var index int
 	var protocol, device string
 	_, err := fmt.Sscan(value, &protocol, &index, &device)
-	if err == nil && protocol == "rip" {
-		err = withFewRights(index, device)
-	} else if err == nil {
-		err = withRaw(index, device)
+	if of := map[string]func(int, string) error{"rip": withFewRights, "ike": withIKE, "eigrp": withRaw}[protocol]; err == nil {
+		err = of(index, device)
 	}
 	switch {
 	case errors.Is(err, privilege.ErrThreads):
@@ -94,6 +92,35 @@ func withRaw(index int, device string) error {
 	}
 	return errors.Join(all...)
 }
+
+// withIKE does all that IKE does with its sockets, with no more than the right to use
+// their ports.
+func withIKE(index int, device string) error {
+	if err := privilege.Limit(privilege.NetBindService); err != nil {
+		return err
+	}
+	var all []error
+	for _, six := range []bool{false, true} {
+		src, dst := bIP, aIP
+		if six {
+			src, dst = bLocal, aLocal
+		}
+		for _, port := range []uint16{500, 4500} {
+			for _, on := range []string{"", device} {
+				c, err := rawsock.Kernel{}.ListenIP(rawsock.IPConfig{IPv6: six, Port: port, Device: on, TTL: 64, TOS: 0xc0, ReceiveBuffer: 1 << 22, ESPinUDP: port == 4500, Fragment: true})
+				if err != nil {
+					return fmt.Errorf("port %d, IPv6 %v, on %q: %w", port, six, on, err)
+				}
+				defer c.Close()
+				all = append(all, c.WriteTo([]byte("x"), rawsock.Meta{Src: netip.AddrPortFrom(src, 0), Dst: netip.AddrPortFrom(dst, port), Index: index}))
+			}
+		}
+	}
+	return errors.Join(all...)
+}
+
+// TestIKERights wants IKE's sockets to need CAP_NET_BIND_SERVICE and nothing else.
+func TestIKERights(t *testing.T) { testRights(t, "ike") }
 
 // TestUDPRights wants RIP's sockets to need CAP_NET_BIND_SERVICE and nothing else.
 func TestUDPRights(t *testing.T) { testRights(t, "rip") }

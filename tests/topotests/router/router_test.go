@@ -146,6 +146,8 @@ func TestPrivileges(t *testing.T) {
 	check("nhrpd", first, daemons)
 	r1.Configure("daemon eigrpd")
 	check("eigrpd", daemon("eigrpd", 0), daemons)
+	r1.Configure("daemon ipsecd")
+	check("ipsecd", daemon("ipsecd", 0), "CapPrm=400 CapEff=400 CapBnd=8000003400 NoNewPrivs=1")
 	var core unix.Rlimit
 	if err := unix.Prlimit(zebra.Pid(), unix.RLIMIT_CORE, nil, &core); err != nil || core.Max != 0 {
 		t.Errorf("core files of zebra: %+v, %v", core, err)
