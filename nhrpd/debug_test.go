@@ -147,8 +147,8 @@ func TestDebugConditions(t *testing.T) {
 	})
 }
 
-// TestDebugDMVPN turns several facilities on by one line, and is refused what needs
-// IPsec.
+// TestDebugDMVPN turns several facilities on by one line, and is refused what is
+// ipsecd's.
 func TestDebugDMVPN(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, _, _ := cloud(t)
@@ -160,7 +160,7 @@ func TestDebugDMVPN(t *testing.T) {
 		same(t, "answer", hub.exec("undebug dmvpn all all", false), "NHRP protocol debugging is off\nNHRP tunnel debugging is off\n")
 		same(t, "shown", hub.exec("show debugging", false), "")
 		for _, line := range []string{"debug dmvpn all crypto", "debug dmvpn error socket"} {
-			if err := hub.try(line); err == nil || !strings.Contains(err.Error(), "there is no IPsec yet") {
+			if err := hub.try(line); err == nil || !strings.Contains(err.Error(), "debug crypto ipsec") {
 				t.Errorf("%s: %v", line, err)
 			}
 		}

@@ -48,8 +48,8 @@ const (
 	dmvpnOf     = "level:{all|error|detail|packet} part:{all|nhrp|tunnel|crypto|socket}"
 )
 
-// errNoCrypto refuses what needs IPsec.
-var errNoCrypto = errors.New("there is no IPsec yet, and so nothing of crypto and socket to debug")
+// errNoCrypto refuses what is another daemon's.
+var errNoCrypto = errors.New("crypto and socket are ipsecd's: debug crypto ikev2, debug crypto ipsec, debug crypto socket")
 
 // debugCommands returns the commands about debugging beside those that every daemon
 // has: "debug dmvpn" is the same as some of "debug nhrp" at once, and conditions say
