@@ -109,6 +109,8 @@ bench: build ## every benchmark
 	build/eigrpbench -runs 3
 	CGO_ENABLED=0 go build -o build/nhrpbench ./tests/bench/nhrpbench
 	build/nhrpbench -spokes 1000,5000 -restart 1000 -runs 3
+	CGO_ENABLED=0 go build -o build/ikebench ./tests/bench/ikebench
+	build/ikebench -runs 3
 
 .PHONY: generate
 generate: tools ## protobuf code
