@@ -270,9 +270,9 @@ func (d *trio) died() {
 		says(d.spoke1, "show dmvpn", "192.0.2.1            172.31.0.1    UP"))
 	d.guarded()
 
-	// It comes back: registered at once.
+	// It comes back: secured and registered anew.
 	d.spoke2.Uplink.Mend()
 	d.spoke2.Restart()
-	d.Await(d.hub.Knows(d.spoke1, d.spoke2), d.spoke2.Path(d.spoke1, d.spoke1))
+	d.Await(d.hub.Knows(d.spoke1, d.spoke2), says(d.spoke2, "show dmvpn", "192.0.2.1            172.31.0.1    UP"))
 	d.guarded()
 }
