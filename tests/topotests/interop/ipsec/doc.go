@@ -10,8 +10,8 @@
 //     association about.
 //   - An IKE SA without a child (RFC 6023), and then one, from strongSwan.
 //   - Children and IKE SAs are replaced by either end, with PFS, and nothing is lost. With
-//     libreswan a few packets are, if we replace a child: it sends by the new one at once,
-//     before its answer can have arrived.
+//     libreswan a few packets may be, if a child is replaced: it sends by the new one at
+//     once, before its answer can have arrived, and removes an old one before we can know.
 //   - libreswan replaces the child that came with an IKE SA with the group of that IKE SA,
 //     whatever its `esp=` says, and refuses all others: `set pfs` is to be that group.
 //   - Who begins anew, after a kill, takes the place of what he was. strongSwan removes the
