@@ -63,9 +63,23 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 		c.readTrustpoints()
 	}
 	c.reconcile(now)
+	c.tryAnew(now)
 	for _, sa := range c.order {
 		if _, watched := c.timers.Deadline(timerKey{kind: timerLiveness, sa: sa}); !watched && sa.state == StateReady {
 			c.watchLiveness(now, sa)
+		}
+	}
+}
+
+// tryAnew negotiates at once with those peers that wait for another try: what made the last
+// one fail may be mended.
+func (c *Core) tryAnew(now clock.Instant) {
+	for _, p := range slices.Clone(c.listed) {
+		k := timerKey{kind: timerTry, peer: p}
+		if _, armed := c.timers.Deadline(k); armed && p.attempts > 0 && p.needed(now) && p.nego == nil && len(p.children) == 0 && !p.kept() {
+			c.timers.Clear(k)
+			p.attempts = 0
+			c.try(now, p)
 		}
 	}
 }
@@ -128,7 +142,7 @@ func (c *Core) reconcile(now clock.Instant) {
 func (c *Core) leave(now clock.Instant, d domain) {
 	for _, sa := range slices.Clone(c.order) {
 		if sa.domain() == d {
-			c.end(now, sa, "protection removed")
+			c.farewell(now, sa, "protection removed")
 		}
 	}
 	for _, p := range slices.Clone(c.listed) {

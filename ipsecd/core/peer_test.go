@@ -70,3 +70,31 @@ func TestPeerGone(t *testing.T) {
 		}
 	}
 }
+
+// What made the last try fail may be mended by a configuration: it is tried at once.
+func TestConfiguredAnew(t *testing.T) {
+	bad := plain()
+	bad.Tunnels[0].Profile = "missing"
+	r, a, b := pair(t, bad, plain())
+	r.secure(a, b)
+	r.run(5 * time.Minute)
+	r.agree(a, b, 0)
+	r.step(a, ConfigSet{plain()})
+	r.run(time.Second)
+	r.agree(a, b, 1)
+}
+
+// Who is not protected any more says goodbye, so that the peer does not go on to send what
+// nobody can open.
+func TestProtectionRemoved(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.run(time.Second)
+	cfg := plain()
+	cfg.Tunnels = nil
+	r.step(a, ConfigSet{cfg})
+	r.run(time.Second)
+	if len(a.sas) != 0 || len(b.sas) != 0 || len(r.ikeSAs(b)) != 0 {
+		t.Error(a.sas, b.sas, r.ikeSAs(b))
+	}
+}
