@@ -415,20 +415,21 @@ func (c *Core) logPeerSecured(p *peer, is, reason string) {
 }
 
 // protectionChanged follows a tunnel that began to be protected, or is not any more. What
-// was learnt in clear is worth nothing where only the authenticated may speak.
+// was learnt in clear is worth nothing where only the authenticated may speak, and who was
+// reached encrypted takes nothing in clear, unless the other end was changed as well: then
+// it is learnt again.
 func (c *Core) protectionChanged(now clock.Instant, i *iface, was *iface) {
 	const reason = "Tunnel Protection Changed"
-	if was.linked && !was.protected() && i.protected() {
+	if was.linked && i.linked && was.protected() != i.protected() {
 		c.flush(now, i, reason)
+	}
+	if was.linked && !was.protected() && i.protected() {
 		for _, s := range i.servers {
 			c.serverLost(now, s, reason)
 		}
 	}
 	for _, e := range i.cache.sorted() {
 		c.placePeer(e, false)
-		if i.linked && !i.protected() && e.kind != EntryLocal {
-			c.entrySecured(now, e)
-		}
 	}
 	// unordered: nothing is emitted before the step ends, and then it is sorted
 	for _, x := range i.purges {
