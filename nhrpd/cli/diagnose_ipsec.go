@@ -44,6 +44,7 @@ var hints = []struct{ word, hint string }{
 	{"AUTHENTICATION FAILED", "the other end does not accept who this router is: are keys and identities the same in both keyrings, and does a profile there match?"},
 	{"authentication failed", "the other end does not prove who it is: is its key the one of this router's keyring, or its certificate of a trustpoint here?"},
 	{"no pre-shared key", "the keyring of the profile has no key for this peer: see \"crypto ikev2 keyring\""},
+	{"no IPsec profile", "there is none of the name that \"tunnel protection\" has: see \"show crypto ipsec profile\""},
 	{"no IKEv2 profile", "no \"crypto ikev2 profile\" matches the peer: see \"match identity remote\" and \"set ikev2-profile\""},
 	{"no transform set", "the IPsec profile has no transform set: see \"set transform-set\""},
 	{"no answer", "is UDP port 500 (behind a NAT 4500) let through both ways, and does IKEv2 run at the other end, with \"tunnel protection\"?"},
