@@ -256,7 +256,7 @@ func (c *Core) peerSecured(now clock.Instant, in PeerSecured) {
 		if p.relied || s.Security == protection.Lost {
 			c.peerLost(now, p, lostReason(s.Reason))
 		}
-	case p.up && p.generation == s.Generation: // or as much as that
+	case p.up && p.generation == s.Generation: // a rekey, or said again
 		c.timers.Clear(silence)
 	default:
 		c.timers.Clear(silence)
