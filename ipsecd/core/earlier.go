@@ -90,7 +90,9 @@ func (c *Core) takeOver(now clock.Instant, e rib.ESP) {
 		}
 		c.emit(PutSA{e})
 		life := cmp.Or(time.Duration(e.Lifetime.HardTime)*time.Second, c.config.Global.Lifetime)
-		c.keep(now, c.getPeer(now, peerKey{t.vrf, t.local, remote}), e, inbound, life)
+		p := c.getPeer(now, peerKey{t.vrf, t.local, remote})
+		p.renew = true
+		c.keep(now, p, e, inbound, life)
 		return
 	}
 }

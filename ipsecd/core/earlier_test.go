@@ -86,6 +86,21 @@ func TestRestartUnwanted(t *testing.T) {
 	r.lostNone(a, b)
 }
 
+// One that nobody wants is negotiated with once all the same: the peer may have given its
+// SAs up meanwhile.
+func TestRestartRenews(t *testing.T) {
+	r, a, b := establish(t, plain(), plain())
+	first := r.ready(a, 1)[0]
+	r.restart(b)
+	r.step(b, Unsecure{"Tunnel0", a.addr})
+	r.run(time.Minute)
+	r.agree(a, b, 1)
+	if now := r.ready(a, 1)[0]; now.SPI == first.SPI || now.Initiator {
+		t.Errorf("%+v", now)
+	}
+	r.lostNone(a, b)
+}
+
 // A peer that never comes back: what was taken over goes with its lifetime, or when the
 // kernel says so, and then the peer is lost.
 func TestRestartAlone(t *testing.T) {

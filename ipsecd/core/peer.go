@@ -28,10 +28,13 @@ func (k peerKey) domain() domain { return domain{k.vrf, k.local} }
 // peer is another end that is to be secured, or is.
 type peer struct {
 	peerKey
-	wanted   []string      // by nhrpd, for these tunnels; sorted
-	told     []string      // tunnels for which its state was published
-	until    clock.Instant // an Acquire wants it
-	nego     *ikeSA        // that we began for it
+	wanted []string      // by nhrpd, for these tunnels; sorted
+	told   []string      // tunnels for which its state was published
+	until  clock.Instant // an Acquire wants it
+	// renew has what an earlier life left be replaced even if nobody wants the peer, which
+	// may have none of it any more, while packets go on by it.
+	renew    bool
+	nego     *ikeSA // that we began for it
 	children []*child
 	left     []*leftover
 	insist   bool // the peer refused us while there were leftovers: say INITIAL_CONTACT
@@ -115,7 +118,9 @@ func (c *Core) acquire(now clock.Instant, in Acquire) {
 }
 
 // needed reports whether a child SA is to be made.
-func (p *peer) needed(now clock.Instant) bool { return len(p.wanted) > 0 || p.until > now }
+func (p *peer) needed(now clock.Instant) bool {
+	return len(p.wanted) > 0 || p.until > now || p.renew && p.kept()
+}
 
 // settle has a peer be as its child SAs, its IKE SAs and those who want it have it.
 func (c *Core) settle(now clock.Instant, p *peer) {
@@ -124,7 +129,7 @@ func (c *Core) settle(now clock.Instant, p *peer) {
 	switch {
 	case len(p.children) > 0:
 		c.timers.Clear(k)
-		p.attempts, p.reason, p.insist = 0, "", false
+		p.attempts, p.reason, p.insist, p.renew = 0, "", false, false
 		c.become(now, p, SecurityUp)
 		l := timerKey{kind: timerLeave, peer: p}
 		if _, armed := c.timers.Deadline(l); !armed && len(p.left) > 0 {
