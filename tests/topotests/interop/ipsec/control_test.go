@@ -85,7 +85,7 @@ func protected(wire *harness.Capture, n *harness.Node, to string) error {
 	wire.Clear()
 	before := counted(n)
 	if r, err := n.Ping(to, "", packets); err != nil || r.Received != packets {
-		return fmt.Errorf("ping %s: %+v, %w", to, r, err)
+		return fmt.Errorf("ping %s: %+v, %v", to, r, err)
 	}
 	err := harness.Poll(converge, func() error { // the capture may be a little late
 		if seen := wire.Count(harness.IsGRE) + wire.Count(isESP); seen < 2*packets {
