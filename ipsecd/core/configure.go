@@ -71,16 +71,27 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 	}
 }
 
-// tryAnew negotiates at once with those peers that wait for another try: what made the last
-// one fail may be mended.
+// tryAnew negotiates at once with those peers that wait for another try, or for an answer to
+// an offer of before: what made the last one fail may be mended.
 func (c *Core) tryAnew(now clock.Instant) {
 	for _, p := range slices.Clone(c.listed) {
-		k := timerKey{kind: timerTry, peer: p}
-		if _, armed := c.timers.Deadline(k); armed && p.attempts > 0 && p.needed(now) && p.nego == nil && len(p.children) == 0 && !p.kept() {
-			c.timers.Clear(k)
-			p.attempts = 0
-			c.try(now, p)
+		if !p.needed(now) || len(p.children) > 0 || p.kept() {
+			continue
 		}
+		k := timerKey{kind: timerTry, peer: p}
+		_, armed := c.timers.Deadline(k)
+		sa := p.nego
+		switch {
+		case sa == nil && armed && p.attempts > 0:
+		case sa != nil && sa.state == StateInitSent && (sa.nego.hint != "" || sa.request != nil && sa.request.tries > 0):
+			p.nego = nil
+			c.end(now, sa, "configuration changed")
+		default:
+			continue
+		}
+		c.timers.Clear(k)
+		p.attempts = 0
+		c.try(now, p)
 	}
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -14,6 +15,7 @@ const (
 	firstResend = time.Second
 	maxResend   = 16 * time.Second
 	maxTries    = 7
+	toldAfter   = 2 // tries it is said that a negotiation does not get on, which is after 3 s
 	probeTries  = 6 // of liveness, each after the retry time of DPD
 	deleteTries = 3
 	maxQueue    = 64 // tasks of an IKE SA
@@ -76,6 +78,9 @@ func (c *Core) pump(now clock.Instant, sa *ikeSA) {
 	}
 }
 
+// noAnswer is the reason where a peer says nothing.
+const noAnswer = "no answer"
+
 // resend sends a request that was not answered once more, octet by octet the same, or
 // gives the IKE SA up.
 func (c *Core) resend(now clock.Instant, sa *ikeSA) {
@@ -88,6 +93,9 @@ func (c *Core) resend(now clock.Instant, sa *ikeSA) {
 	c.counters.Resent++
 	c.trace(c.tracing.Packets, Trace{Event: TraceResent, SPI: uint64(sa.spi), Remote: sa.remote, Text: r.exchange.String()})
 	c.transmit(sa, r.messages)
+	if sa.nego != nil && sa.peer != nil && sa.peer.nego == sa && r.tries == toldAfter {
+		c.stuck(now, sa.peer, SecurityIKE, cmp.Or(sa.nego.hint, noAnswer))
+	}
 	if !r.hurried {
 		r.wait = min(2*r.wait, maxResend)
 	}
@@ -96,7 +104,7 @@ func (c *Core) resend(now clock.Instant, sa *ikeSA) {
 
 // lost gives up an IKE SA whose peer does not answer (RFC 7296 section 2.4).
 func (c *Core) lost(now clock.Instant, sa *ikeSA) {
-	reason := "no answer"
+	reason := noAnswer
 	if sa.reason != "" {
 		reason = sa.reason
 	}

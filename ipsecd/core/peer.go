@@ -244,16 +244,22 @@ func (c *Core) failedAs(now clock.Instant, p *peer, s Security, reason string) {
 	if len(p.children) > 0 || c.peers[p.peerKey] != p {
 		return
 	}
-	if changed := p.reason != reason || p.state != s; changed && !p.kept() {
-		p.reason = reason
-		if p.state != s {
-			p.state, p.since = s, now
-		}
-		c.publish(p)
-	}
+	c.stuck(now, p, s, reason)
 	p.attempts++
 	wait := min(firstTry<<min(p.attempts-1, 10), maxTry)
 	c.timers.Set(timerKey{kind: timerTry, peer: p}, now.Add(c.jitter(wait)))
+}
+
+// stuck says why a peer that has no child SA gets none.
+func (c *Core) stuck(now clock.Instant, p *peer, s Security, reason string) {
+	if p.reason == reason && p.state == s || p.kept() || len(p.children) > 0 {
+		return
+	}
+	p.reason = reason
+	if p.state != s {
+		p.state, p.since = s, now
+	}
+	c.publish(p)
 }
 
 // secured reports whether GRE passed both ways before an instant, by what is still there.

@@ -4,6 +4,10 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
+	"github.com/godmvpn/godmvpn/ipsecd/packet"
+	"github.com/godmvpn/godmvpn/lib/policy"
 )
 
 // What nhrpd wants holds before the tunnel has a source, and when it gets another.
@@ -73,15 +77,42 @@ func TestPeerGone(t *testing.T) {
 
 // What made the last try fail may be mended by a configuration: it is tried at once.
 func TestConfiguredAnew(t *testing.T) {
-	bad := plain()
-	bad.Tunnels[0].Profile = "missing"
-	r, a, b := pair(t, bad, plain())
+	for name, spoil := range map[string]func(*Config){
+		"no profile": func(c *Config) { c.Tunnels[0].Profile = "missing" },
+		"proposal": func(c *Config) {
+			c.Proposals[0].IKE = proposal.DefaultIKE()
+			c.Proposals[0].Groups = []packet.Group{packet.MODP2048}
+		},
+		"key": func(c *Config) {
+			c.Keyrings[0].Peers[0].Local, c.Keyrings[0].Peers[0].Remote = policy.NewSecret("x"), policy.NewSecret("x")
+		},
+	} {
+		for _, after := range []time.Duration{4 * time.Second, 5 * time.Minute} {
+			bad := plain()
+			spoil(&bad)
+			r, a, b := pair(t, bad, plain())
+			r.secure(a, b)
+			r.run(after)
+			r.agree(a, b, 0)
+			if s := a.states[b.addr.String()]; s.State != SecurityIKE || s.Reason == "" {
+				t.Errorf("%s: %+v", name, s)
+			}
+			r.step(a, ConfigSet{plain()})
+			r.run(time.Second)
+			r.agree(a, b, 1)
+		}
+	}
+}
+
+// Who does not get on says so long before it gives up.
+func TestStuckTold(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.bend = func(*flight) []time.Duration { return nil }
 	r.secure(a, b)
-	r.run(5 * time.Minute)
-	r.agree(a, b, 0)
-	r.step(a, ConfigSet{plain()})
-	r.run(time.Second)
-	r.agree(a, b, 1)
+	r.run(4 * time.Second)
+	if s := a.states[b.addr.String()]; s.State != SecurityIKE || s.Reason != "no answer" {
+		t.Errorf("%+v", s)
+	}
 }
 
 // Who is not protected any more says goodbye, so that the peer does not go on to send what
