@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -127,5 +128,18 @@ func TestProtectionRemoved(t *testing.T) {
 	r.run(time.Second)
 	if len(a.sas) != 0 || len(b.sas) != 0 || len(r.ikeSAs(b)) != 0 {
 		t.Error(a.sas, b.sas, r.ikeSAs(b))
+	}
+}
+
+// A profile that does not exist is told, once.
+func TestAbsentProfile(t *testing.T) {
+	r, a, _ := pair(t, plain(), plain())
+	cfg := plain()
+	cfg.Tunnels[0].Profile = "missing"
+	r.step(a, ConfigSet{cfg})
+	cfg.Global.DPD = &DPD{Interval: 10 * time.Second, Retry: 2 * time.Second}
+	r.step(a, ConfigSet{cfg})
+	if want := []string{"Tunnel0: IPsec profile missing does not exist, so nothing passes"}; !slices.Equal(a.logs, want) {
+		t.Errorf("%q", a.logs)
 	}
 }

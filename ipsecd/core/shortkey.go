@@ -12,7 +12,8 @@ import (
 // (RFC 7296 section 2.15); nothing but their number prevents that.
 const minKey = 16
 
-// warn tells the operator of keys that can be guessed, once.
+// warn tells the operator of keys that can be guessed, and of profiles that are not there,
+// once.
 func (c *Core) warn(before Config) {
 	known := before.shortKeys()
 	for _, s := range c.config.shortKeys() {
@@ -20,6 +21,22 @@ func (c *Core) warn(before Config) {
 			c.emit(Log{"IKEV2", SeverityWarning, "SHORTKEY", s})
 		}
 	}
+	known = before.absent()
+	for _, s := range c.config.absent() {
+		if !slices.Contains(known, s) {
+			c.emit(Log{"CRYPTO", SeverityWarning, "NOPROFILE", s})
+		}
+	}
+}
+
+// absent says which tunnels name a profile that does not exist.
+func (c *Config) absent() (out []string) {
+	for _, t := range c.Tunnels {
+		if find(c.IPsec, func(p *IPsec) bool { return p.Name == t.Profile }) == nil {
+			out = append(out, fmt.Sprintf("%s: IPsec profile %s does not exist, so nothing passes", t.Interface, t.Profile))
+		}
+	}
+	return out
 }
 
 // shortKeys says which keys are short.

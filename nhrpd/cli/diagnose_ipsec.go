@@ -38,7 +38,7 @@ func (t target) carrier() string {
 // hints say where to look, by words of what ipsecd says. Of several that are found in it
 // the first counts.
 var hints = []struct{ word, hint string }{
-	{"NO PROPOSAL CHOSEN", "no proposal is common to both ends: compare \"crypto ikev2 proposal\", and \"crypto ipsec transform-set\""},
+	{"NO PROPOSAL CHOSEN", "no proposal is common to both ends: compare \"crypto ikev2 proposal\""},
 	{"INVALID KE", "the ends have no group in common: compare \"group\" of \"crypto ikev2 proposal\" and \"set pfs\""},
 	{"TS UNACCEPTABLE", "the other end has no protected tunnel between these addresses: is \"tunnel protection\" there, and its tunnel source the address that this end sends to?"},
 	{"AUTHENTICATION FAILED", "the other end does not accept who this router is: are keys and identities the same in both keyrings, and does a profile there match?"},
@@ -110,6 +110,9 @@ func (t target) ipsecLayer() Layer {
 	said := fmt.Sprintf("there is no SA for GRE with %v, for %s", t.nbma, since)
 	if s.Reason == "" {
 		return Layer{name, VerdictUnknown, said}
+	}
+	if strings.Contains(s.Reason, "NO_PROPOSAL_CHOSEN") {
+		return Layer{name, VerdictFails, said + ": " + s.Reason + ": no proposal is common to both ends: compare \"crypto ipsec transform-set\" and \"set pfs\", and has the other end the IPsec profile that its tunnel names?"}
 	}
 	return Layer{name, VerdictFails, said + ": " + s.Reason + hint(s.Reason)}
 }

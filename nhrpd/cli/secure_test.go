@@ -109,7 +109,7 @@ func TestDiagnoseIPsec(t *testing.T) {
 		{"no key", "IKE", "IKE", cli.VerdictFails, "has no key for this peer", hub(protection.IKE, "no pre-shared key")},
 		{"proposal", "IKE", "IKE", cli.VerdictFails, "no proposal is common", hub(protection.IKE, "refused: NO_PROPOSAL_CHOSEN")},
 		{"group", "IKE", "IKE", cli.VerdictFails, "no group in common", hub(protection.IKE, "refused: INVALID_KE_PAYLOAD")},
-		{"transform set", "IPsec", "IPsec", cli.VerdictFails, "no proposal is common", hub(protection.IPsec, "refused: NO_PROPOSAL_CHOSEN")},
+		{"transform set", "IPsec", "IPsec", cli.VerdictFails, "compare \"crypto ipsec transform-set\" and \"set pfs\"", hub(protection.IPsec, "refused: NO_PROPOSAL_CHOSEN")},
 		{"no profile", "IKE", "IKE", cli.VerdictFails, "no IPsec profile: there is none of the name", hub(protection.IKE, "no IPsec profile")},
 		{"selectors", "IPsec", "IPsec", cli.VerdictFails, `is "tunnel protection" there`, hub(protection.IPsec, "refused: TS_UNACCEPTABLE")},
 		{"no reason yet", "", "IPsec", cli.VerdictUnknown, "no SA for GRE with 192.0.2.1, for 00:01:00", hub(protection.IPsec, "")},
