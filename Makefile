@@ -17,8 +17,9 @@ SIMSEEDS   ?= 100
 SIMROUTERS ?= 500
 SIMSPOKES  ?= 5000
 DUALSEEDS  ?= 1000
-# Two topology packages side by side, each in a User-Mode Linux of its own.
-TOPOJOBS ?= 2
+# Three topology packages side by side, each in a User-Mode Linux of its own, which waits
+# for timers most of the time.
+TOPOJOBS ?= 3
 TOPOTIME ?= 10m
 ROUTER   ?= hub
 
@@ -29,7 +30,8 @@ SESSIONS = ./bgpd/speaker
 # All packages but those, and those that need a kernel of their own.
 UNIT = $$(go list ./... | grep -v '/tests/topotests\|/bgpd/speaker$$')
 # The longest first, so that none of them is left alone at the end.
-TOPO = ./tests/topotests/interop/frr ./tests/topotests/dataplane ./tests/topotests/vtysh \
+TOPO = ./tests/topotests/many ./tests/topotests/interop/frr ./tests/topotests/ipsecdmvpn ./tests/topotests/dataplane \
+	./tests/topotests/interop/ipsec ./tests/topotests/vtysh \
 	$$(go list ./... | grep /tests/topotests)
 # Packages whose unit tests want GRE devices, or a build without cgo.
 KERNEL = ./lib/rawsock ./lib/privilege
