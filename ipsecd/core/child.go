@@ -272,9 +272,9 @@ func (c *Core) endChild(now clock.Instant, ch *child, reason string) {
 	if others := ch.peer.children; len(others) > 0 && !slices.ContainsFunc(others, func(o *child) bool { return o.sending }) {
 		c.useOutbound(others[len(others)-1])
 	}
-	c.emit(DelSA{ch.in.Destination, ch.in.SPI, ch.in.Mark})
+	c.emit(DelSA{ch.in.Destination, ch.in.SPI})
 	if ch.sending {
-		c.emit(DelSA{ch.out.Destination, ch.out.SPI, ch.out.Mark})
+		c.emit(DelSA{ch.out.Destination, ch.out.SPI})
 	}
 	c.trace(c.tracing.IPsec, Trace{Event: TraceChildDown, SPI: uint64(ch.sa.spi), Child: ch.in.SPI, Remote: ch.sa.remote, Text: reason})
 	ch.peer.reason = reason

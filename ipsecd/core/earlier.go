@@ -51,7 +51,7 @@ func (c *Core) saKnown(in SAKnown) {
 	case ch == nil && !c.replayed:
 		c.known = append(c.known, keyless(in.SA))
 	case ch == nil:
-		c.emit(DelSA{in.SA.Destination, in.SA.SPI, in.SA.Mark}) // its end was not heard of
+		c.emit(DelSA{in.SA.Destination, in.SA.SPI}) // its end was not heard of
 	case ch.in.SPI == in.SA.SPI && ch.in.Destination == in.SA.Destination:
 		ch.inCount = in.Count
 	default:
@@ -125,7 +125,7 @@ func (c *Core) endLeft(now clock.Instant, l *leftover, reason string) {
 	delete(c.left, l.key())
 	l.peer.left = slices.DeleteFunc(l.peer.left, func(o *leftover) bool { return o == l })
 	c.timers.Clear(timerKey{kind: timerLeft, left: l})
-	c.emit(DelSA{l.Destination, l.SPI, l.Mark})
+	c.emit(DelSA{l.Destination, l.SPI})
 	l.peer.reason = reason
 	c.settle(now, l.peer)
 }

@@ -38,7 +38,6 @@ type PutSA struct{ SA rib.ESP }
 type DelSA struct {
 	Destination netip.Addr
 	SPI         uint32
-	Mark        rib.Mark
 }
 
 // WatchSAs asks for the counters of SAs: SAKnown for each of them.

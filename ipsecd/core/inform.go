@@ -137,7 +137,7 @@ func (c *Core) livenessDue(now clock.Instant, sa *ikeSA) {
 		var watch []DelSA
 		for _, ch := range sa.children {
 			in, out = in+ch.inCount.Packets, out+ch.outCount.Packets
-			watch = append(watch, DelSA{ch.in.Destination, ch.in.SPI, ch.in.Mark}, DelSA{ch.out.Destination, ch.out.SPI, ch.out.Mark})
+			watch = append(watch, DelSA{ch.in.Destination, ch.in.SPI}, DelSA{ch.out.Destination, ch.out.SPI})
 		}
 		ask = out > sa.seenOut && in == sa.seenIn
 		sa.seenIn, sa.seenOut = in, out

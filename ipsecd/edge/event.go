@@ -73,7 +73,7 @@ func (e *Edge) handle(effects []core.Effect) {
 		case core.PutSA:
 			e.putSA(eff)
 		case core.DelSA:
-			e.sas.remove(rib.SA{ESP: rib.ESP{Destination: eff.Destination, SPI: eff.SPI, Mark: eff.Mark}}.Key())
+			e.sas.remove(rib.SA{ESP: rib.ESP{Destination: eff.Destination, SPI: eff.SPI}}.Key())
 		case core.WatchSAs:
 			e.dump.ask()
 		case core.PeerState:

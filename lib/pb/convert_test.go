@@ -92,7 +92,7 @@ func genObject(t *rapid.T) rib.Object {
 		return genSA(t)
 	case 6:
 		a := genStation(t)
-		return rib.Policy{Local: genStation(t), Peer: netip.PrefixFrom(a, a.BitLen()), Mark: genMark(t)}
+		return rib.Policy{Local: genStation(t), Peer: netip.PrefixFrom(a, a.BitLen())}
 	}
 	return genRoute(t)
 }
@@ -101,15 +101,10 @@ func genStation(t *rapid.T) netip.Addr {
 	return netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "station")})
 }
 
-func genMark(t *rapid.T) rib.Mark {
-	mask := rapid.Uint32().Draw(t, "mask")
-	return rib.Mark{Value: mask & rapid.Uint32().Draw(t, "mark"), Mask: mask}
-}
-
 func genSA(t *rapid.T) rib.SA {
 	s := rib.SA{Epoch: rapid.Uint64().Draw(t, "epoch"), ESP: rib.ESP{Source: genStation(t), Destination: genStation(t),
 		SPI: rapid.Uint32Min(256).Draw(t, "SPI"), Protocol: rapid.Byte().Draw(t, "protocol"), Cipher: rib.AESGCM16, ESN: rapid.Bool().Draw(t, "ESN"),
-		Window: rapid.Uint32Range(32, 1024).Draw(t, "window"), Mark: genMark(t), SetMark: genMark(t),
+		Window:   rapid.Uint32Range(32, 1024).Draw(t, "window"),
 		Lifetime: rib.Lifetime{SoftTime: 1, HardTime: rapid.Uint64().Draw(t, "time"), SoftBytes: 3, HardBytes: 4, SoftPackets: 5, HardPackets: 6}}}
 	key := func(n int) rib.Secret {
 		return rib.NewSecret(rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, "secret"))
@@ -139,7 +134,7 @@ func genIPsec(t *rapid.T) rib.Event {
 	key := genSA(t).Key()
 	switch rapid.IntRange(0, 3).Draw(t, "ipsec") {
 	case 0:
-		return rib.Acquired{Source: genStation(t), Destination: genStation(t), Mark: rapid.Uint32().Draw(t, "mark")}
+		return rib.Acquired{Source: genStation(t), Destination: genStation(t)}
 	case 1:
 		return rib.SAExpired{SA: key, Hard: rapid.Bool().Draw(t, "hard")}
 	case 2:
@@ -397,7 +392,7 @@ func FuzzToUps(f *testing.F) {
 		session.Put{Seq: 4, Object: rib.LineProtocol{Interface: "x", Down: true}},
 		session.Put{Seq: 5, Object: rib.SA{Epoch: 1, ESP: rib.ESP{Source: netip.MustParseAddr("1.2.3.4"), Destination: netip.MustParseAddr("1.2.3.5"), SPI: 256,
 			Cipher: rib.AESGCM16, CipherKey: rib.NewSecret(make([]byte, 36)), Window: 64}}},
-		session.Put{Seq: 6, Object: rib.Policy{Local: netip.MustParseAddr("1.2.3.4"), Peer: netip.MustParsePrefix("1.2.3.5/32"), Mark: rib.Mark{Value: 1, Mask: 1}}},
+		session.Put{Seq: 6, Object: rib.Policy{Local: netip.MustParseAddr("1.2.3.4"), Peer: netip.MustParsePrefix("1.2.3.5/32")}},
 		session.WatchAdd{Watch: rib.Watch{Kind: rib.WatchSADump, Instance: 7}},
 	}
 	b, err := proto.Marshal(FromUps(seed))

@@ -84,7 +84,7 @@ func toPut(m *Up) (session.Up, error) {
 	case *Up_Sa:
 		obj = d.sa(w.Sa)
 	case *Up_Policy:
-		obj = rib.Policy{Local: d.addr(w.Policy.GetLocal()), Peer: d.prefix(w.Policy.GetPeer()), Mark: toMark(w.Policy.GetMark())}
+		obj = rib.Policy{Local: d.addr(w.Policy.GetLocal()), Peer: d.prefix(w.Policy.GetPeer())}
 	case *Up_Override:
 		o := w.Override
 		obj = rib.Override{
@@ -203,7 +203,7 @@ func (d *decoder) event(e *Event) rib.Event {
 	case *Event_PeersUsed:
 		return d.peersUsed(w.PeersUsed)
 	case *Event_Acquired:
-		return rib.Acquired{Source: d.addr(w.Acquired.GetSource()), Destination: d.addr(w.Acquired.GetDestination()), Mark: w.Acquired.GetMark()}
+		return rib.Acquired{Source: d.addr(w.Acquired.GetSource()), Destination: d.addr(w.Acquired.GetDestination())}
 	case *Event_SaExpired:
 		return rib.SAExpired{SA: d.key(w.SaExpired.GetSa()), Hard: w.SaExpired.GetHard()}
 	case *Event_MappingChanged:
@@ -326,7 +326,7 @@ func (d *decoder) key(k *Key) rib.Key {
 	return rib.Key{
 		Kind: rib.Kind(d.limit("kind", k.GetKind(), uint32(rib.KindPolicy))), VRF: k.GetVrf(),
 		Prefix: d.prefix(k.GetPrefix()), Protocol: d.protocol(k.GetProtocol()), Instance: k.GetInstance(),
-		Interface: k.GetInterface(), Addr: d.addr(k.GetAddr()), Mark: k.GetMark(),
+		Interface: k.GetInterface(), Addr: d.addr(k.GetAddr()),
 	}
 }
 

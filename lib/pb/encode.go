@@ -59,7 +59,7 @@ func fromPut(m session.Put) *Up {
 	case rib.SA:
 		return &Up{Seq: m.Seq, What: &Up_Sa{fromSA(o)}}
 	case rib.Policy:
-		return &Up{Seq: m.Seq, What: &Up_Policy{&Policy{Local: fromAddr(o.Local), Peer: fromPrefix(o.Peer), Mark: fromMark(o.Mark)}}}
+		return &Up{Seq: m.Seq, What: &Up_Policy{&Policy{Local: fromAddr(o.Local), Peer: fromPrefix(o.Peer)}}}
 	case rib.Override:
 		return &Up{Seq: m.Seq, What: &Up_Override{&Override{
 			Vrf: o.VRF, Prefix: fromPrefix(o.Prefix), Protocol: uint32(o.Protocol),
@@ -132,7 +132,7 @@ func fromEvent(e rib.Event) *Event {
 	case rib.PeersUsed:
 		return &Event{What: &Event_PeersUsed{fromPeersUsed(e)}}
 	case rib.Acquired:
-		return &Event{What: &Event_Acquired{&Acquired{Source: fromAddr(e.Source), Destination: fromAddr(e.Destination), Mark: e.Mark}}}
+		return &Event{What: &Event_Acquired{&Acquired{Source: fromAddr(e.Source), Destination: fromAddr(e.Destination)}}}
 	case rib.SAExpired:
 		return &Event{What: &Event_SaExpired{&SAExpired{Sa: fromKey(e.SA), Hard: e.Hard}}}
 	case rib.MappingChanged:
@@ -219,7 +219,7 @@ func fromNextHop(h rib.NextHop) *NextHop {
 func fromKey(k rib.Key) *Key {
 	return &Key{
 		Kind: uint32(k.Kind), Vrf: k.VRF, Prefix: fromPrefix(k.Prefix), Protocol: uint32(k.Protocol),
-		Instance: k.Instance, Interface: k.Interface, Addr: fromAddr(k.Addr), Mark: k.Mark,
+		Instance: k.Instance, Interface: k.Interface, Addr: fromAddr(k.Addr),
 	}
 }
 

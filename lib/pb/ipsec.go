@@ -13,7 +13,7 @@ func fromSA(s rib.SA) *SA {
 		Source: fromAddr(s.Source), Destination: fromAddr(s.Destination), Spi: s.SPI, Protocol: uint32(s.Protocol),
 		Cipher: uint32(s.Cipher), CipherKey: fromSecret(s.CipherKey), Integrity: uint32(s.Integrity), IntegrityKey: fromSecret(s.IntegrityKey),
 		Esn: s.ESN, Window: s.Window, UdpSource: uint32(s.UDP.Source), UdpDestination: uint32(s.UDP.Destination),
-		Mark: fromMark(s.Mark), SetMark: fromMark(s.SetMark), Epoch: s.Epoch, Lifetime: fromLifetime(s.Lifetime),
+		Epoch: s.Epoch, Lifetime: fromLifetime(s.Lifetime),
 	}
 }
 
@@ -23,15 +23,6 @@ func fromSecret(s rib.Secret) []byte {
 	}
 	return s.Reveal()
 }
-
-func fromMark(m rib.Mark) *Mark {
-	if m == (rib.Mark{}) {
-		return nil
-	}
-	return &Mark{Value: m.Value, Mask: m.Mask}
-}
-
-func toMark(m *Mark) rib.Mark { return rib.Mark{Value: m.GetValue(), Mask: m.GetMask()} }
 
 func fromLifetime(l rib.Lifetime) *Lifetime {
 	if l == (rib.Lifetime{}) {
@@ -77,7 +68,7 @@ func (d *decoder) sa(s *SA) rib.SA {
 		Cipher: rib.Cipher(small("cipher", s.GetCipher())), CipherKey: d.secret(s.GetCipherKey()),
 		Integrity: rib.Integrity(small("integrity", s.GetIntegrity())), IntegrityKey: d.secret(s.GetIntegrityKey()),
 		ESN: s.GetEsn(), Window: s.GetWindow(), UDP: rib.UDPEncap{Source: d.port(s.GetUdpSource()), Destination: d.port(s.GetUdpDestination())},
-		Mark: toMark(s.GetMark()), SetMark: toMark(s.GetSetMark()), Lifetime: toLifetime(s.GetLifetime()),
+		Lifetime: toLifetime(s.GetLifetime()),
 	}}
 }
 

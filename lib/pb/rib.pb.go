@@ -474,58 +474,6 @@ func (x *Shaper) GetPolicy() string {
 	return ""
 }
 
-type Mark struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Value         uint32                 `protobuf:"varint,1,opt,name=value,proto3" json:"value,omitempty"`
-	Mask          uint32                 `protobuf:"varint,2,opt,name=mask,proto3" json:"mask,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Mark) Reset() {
-	*x = Mark{}
-	mi := &file_rib_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Mark) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Mark) ProtoMessage() {}
-
-func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Mark.ProtoReflect.Descriptor instead.
-func (*Mark) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *Mark) GetValue() uint32 {
-	if x != nil {
-		return x.Value
-	}
-	return 0
-}
-
-func (x *Mark) GetMask() uint32 {
-	if x != nil {
-		return x.Mask
-	}
-	return 0
-}
-
 type Lifetime struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SoftTime      uint64                 `protobuf:"varint,1,opt,name=soft_time,json=softTime,proto3" json:"soft_time,omitempty"`
@@ -540,7 +488,7 @@ type Lifetime struct {
 
 func (x *Lifetime) Reset() {
 	*x = Lifetime{}
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +500,7 @@ func (x *Lifetime) String() string {
 func (*Lifetime) ProtoMessage() {}
 
 func (x *Lifetime) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[7]
+	mi := &file_rib_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +513,7 @@ func (x *Lifetime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifetime.ProtoReflect.Descriptor instead.
 func (*Lifetime) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{7}
+	return file_rib_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Lifetime) GetSoftTime() uint64 {
@@ -624,17 +572,15 @@ type SA struct {
 	Window         uint32                 `protobuf:"varint,10,opt,name=window,proto3" json:"window,omitempty"`
 	UdpSource      uint32                 `protobuf:"varint,11,opt,name=udp_source,json=udpSource,proto3" json:"udp_source,omitempty"`
 	UdpDestination uint32                 `protobuf:"varint,12,opt,name=udp_destination,json=udpDestination,proto3" json:"udp_destination,omitempty"`
-	Mark           *Mark                  `protobuf:"bytes,13,opt,name=mark,proto3" json:"mark,omitempty"`
-	SetMark        *Mark                  `protobuf:"bytes,14,opt,name=set_mark,json=setMark,proto3" json:"set_mark,omitempty"`
-	Lifetime       *Lifetime              `protobuf:"bytes,15,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
-	Epoch          uint64                 `protobuf:"varint,16,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Lifetime       *Lifetime              `protobuf:"bytes,13,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	Epoch          uint64                 `protobuf:"varint,14,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SA) Reset() {
 	*x = SA{}
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +592,7 @@ func (x *SA) String() string {
 func (*SA) ProtoMessage() {}
 
 func (x *SA) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[8]
+	mi := &file_rib_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +605,7 @@ func (x *SA) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SA.ProtoReflect.Descriptor instead.
 func (*SA) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{8}
+	return file_rib_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SA) GetSource() []byte {
@@ -746,20 +692,6 @@ func (x *SA) GetUdpDestination() uint32 {
 	return 0
 }
 
-func (x *SA) GetMark() *Mark {
-	if x != nil {
-		return x.Mark
-	}
-	return nil
-}
-
-func (x *SA) GetSetMark() *Mark {
-	if x != nil {
-		return x.SetMark
-	}
-	return nil
-}
-
 func (x *SA) GetLifetime() *Lifetime {
 	if x != nil {
 		return x.Lifetime
@@ -778,14 +710,13 @@ type Policy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Local         []byte                 `protobuf:"bytes,1,opt,name=local,proto3" json:"local,omitempty"`
 	Peer          []byte                 `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"`
-	Mark          *Mark                  `protobuf:"bytes,3,opt,name=mark,proto3" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +728,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[9]
+	mi := &file_rib_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +741,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{9}
+	return file_rib_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Policy) GetLocal() []byte {
@@ -823,13 +754,6 @@ func (x *Policy) GetLocal() []byte {
 func (x *Policy) GetPeer() []byte {
 	if x != nil {
 		return x.Peer
-	}
-	return nil
-}
-
-func (x *Policy) GetMark() *Mark {
-	if x != nil {
-		return x.Mark
 	}
 	return nil
 }
@@ -847,7 +771,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +783,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[10]
+	mi := &file_rib_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +796,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{10}
+	return file_rib_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Override) GetVrf() string {
@@ -919,14 +843,13 @@ type Key struct {
 	Instance      uint32                 `protobuf:"varint,5,opt,name=instance,proto3" json:"instance,omitempty"`
 	Interface     string                 `protobuf:"bytes,6,opt,name=interface,proto3" json:"interface,omitempty"`
 	Addr          []byte                 `protobuf:"bytes,7,opt,name=addr,proto3" json:"addr,omitempty"`
-	Mark          uint32                 `protobuf:"varint,8,opt,name=mark,proto3" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +861,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[11]
+	mi := &file_rib_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +874,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{11}
+	return file_rib_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Key) GetKind() uint32 {
@@ -1003,13 +926,6 @@ func (x *Key) GetAddr() []byte {
 	return nil
 }
 
-func (x *Key) GetMark() uint32 {
-	if x != nil {
-		return x.Mark
-	}
-	return 0
-}
-
 type Watch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          uint32                 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -1026,7 +942,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +954,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[12]
+	mi := &file_rib_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +967,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{12}
+	return file_rib_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Watch) GetKind() uint32 {
@@ -1133,7 +1049,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +1061,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[13]
+	mi := &file_rib_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +1074,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{13}
+	return file_rib_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Interface) GetName() string {
@@ -1277,7 +1193,7 @@ type InterfaceAddress struct {
 
 func (x *InterfaceAddress) Reset() {
 	*x = InterfaceAddress{}
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1205,7 @@ func (x *InterfaceAddress) String() string {
 func (*InterfaceAddress) ProtoMessage() {}
 
 func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[14]
+	mi := &file_rib_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1218,7 @@ func (x *InterfaceAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InterfaceAddress.ProtoReflect.Descriptor instead.
 func (*InterfaceAddress) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{14}
+	return file_rib_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *InterfaceAddress) GetPrefix() []byte {
@@ -1344,7 +1260,7 @@ type Tunnel struct {
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1272,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[15]
+	mi := &file_rib_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1285,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{15}
+	return file_rib_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Tunnel) GetMode() uint32 {
@@ -1471,7 +1387,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1399,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[16]
+	mi := &file_rib_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1412,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{16}
+	return file_rib_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Event) GetWhat() isEvent_What {
@@ -1773,7 +1689,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1701,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[17]
+	mi := &file_rib_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +1714,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{17}
+	return file_rib_proto_rawDescGZIP(), []int{16}
 }
 
 type Attached struct {
@@ -1811,7 +1727,7 @@ type Attached struct {
 
 func (x *Attached) Reset() {
 	*x = Attached{}
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1739,7 @@ func (x *Attached) String() string {
 func (*Attached) ProtoMessage() {}
 
 func (x *Attached) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[18]
+	mi := &file_rib_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1752,7 @@ func (x *Attached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attached.ProtoReflect.Descriptor instead.
 func (*Attached) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{18}
+	return file_rib_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Attached) GetEpoch() uint64 {
@@ -1867,7 +1783,7 @@ type NextHopChanged struct {
 
 func (x *NextHopChanged) Reset() {
 	*x = NextHopChanged{}
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +1795,7 @@ func (x *NextHopChanged) String() string {
 func (*NextHopChanged) ProtoMessage() {}
 
 func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[19]
+	mi := &file_rib_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +1808,7 @@ func (x *NextHopChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextHopChanged.ProtoReflect.Descriptor instead.
 func (*NextHopChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{19}
+	return file_rib_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NextHopChanged) GetWatch() *Watch {
@@ -1948,7 +1864,7 @@ type RouteChanged struct {
 
 func (x *RouteChanged) Reset() {
 	*x = RouteChanged{}
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1960,7 +1876,7 @@ func (x *RouteChanged) String() string {
 func (*RouteChanged) ProtoMessage() {}
 
 func (x *RouteChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[20]
+	mi := &file_rib_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1973,7 +1889,7 @@ func (x *RouteChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteChanged.ProtoReflect.Descriptor instead.
 func (*RouteChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{20}
+	return file_rib_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RouteChanged) GetWatch() *Watch {
@@ -2008,7 +1924,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2020,7 +1936,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[21]
+	mi := &file_rib_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2033,7 +1949,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{21}
+	return file_rib_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -2068,7 +1984,7 @@ type Hairpin struct {
 
 func (x *Hairpin) Reset() {
 	*x = Hairpin{}
-	mi := &file_rib_proto_msgTypes[22]
+	mi := &file_rib_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +1996,7 @@ func (x *Hairpin) String() string {
 func (*Hairpin) ProtoMessage() {}
 
 func (x *Hairpin) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[22]
+	mi := &file_rib_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2009,7 @@ func (x *Hairpin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hairpin.ProtoReflect.Descriptor instead.
 func (*Hairpin) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{22}
+	return file_rib_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Hairpin) GetIn() string {
@@ -2127,7 +2043,7 @@ type NeighborMiss struct {
 
 func (x *NeighborMiss) Reset() {
 	*x = NeighborMiss{}
-	mi := &file_rib_proto_msgTypes[23]
+	mi := &file_rib_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2139,7 +2055,7 @@ func (x *NeighborMiss) String() string {
 func (*NeighborMiss) ProtoMessage() {}
 
 func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[23]
+	mi := &file_rib_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2152,7 +2068,7 @@ func (x *NeighborMiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeighborMiss.ProtoReflect.Descriptor instead.
 func (*NeighborMiss) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{23}
+	return file_rib_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *NeighborMiss) GetInterface() string {
@@ -2178,7 +2094,7 @@ type UnmatchedGRE struct {
 
 func (x *UnmatchedGRE) Reset() {
 	*x = UnmatchedGRE{}
-	mi := &file_rib_proto_msgTypes[24]
+	mi := &file_rib_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2106,7 @@ func (x *UnmatchedGRE) String() string {
 func (*UnmatchedGRE) ProtoMessage() {}
 
 func (x *UnmatchedGRE) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[24]
+	mi := &file_rib_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2119,7 @@ func (x *UnmatchedGRE) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnmatchedGRE.ProtoReflect.Descriptor instead.
 func (*UnmatchedGRE) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{24}
+	return file_rib_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UnmatchedGRE) GetRows() []*UnmatchedRow {
@@ -2227,7 +2143,7 @@ type UnmatchedRow struct {
 
 func (x *UnmatchedRow) Reset() {
 	*x = UnmatchedRow{}
-	mi := &file_rib_proto_msgTypes[25]
+	mi := &file_rib_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2155,7 @@ func (x *UnmatchedRow) String() string {
 func (*UnmatchedRow) ProtoMessage() {}
 
 func (x *UnmatchedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[25]
+	mi := &file_rib_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2168,7 @@ func (x *UnmatchedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnmatchedRow.ProtoReflect.Descriptor instead.
 func (*UnmatchedRow) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{25}
+	return file_rib_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UnmatchedRow) GetSource() []byte {
@@ -2307,7 +2223,7 @@ type PeersUsed struct {
 
 func (x *PeersUsed) Reset() {
 	*x = PeersUsed{}
-	mi := &file_rib_proto_msgTypes[26]
+	mi := &file_rib_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2319,7 +2235,7 @@ func (x *PeersUsed) String() string {
 func (*PeersUsed) ProtoMessage() {}
 
 func (x *PeersUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[26]
+	mi := &file_rib_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2332,7 +2248,7 @@ func (x *PeersUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeersUsed.ProtoReflect.Descriptor instead.
 func (*PeersUsed) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{26}
+	return file_rib_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PeersUsed) GetInterface() string {
@@ -2353,14 +2269,13 @@ type Acquired struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Source        []byte                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	Destination   []byte                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
-	Mark          uint32                 `protobuf:"varint,3,opt,name=mark,proto3" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Acquired) Reset() {
 	*x = Acquired{}
-	mi := &file_rib_proto_msgTypes[27]
+	mi := &file_rib_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2287,7 @@ func (x *Acquired) String() string {
 func (*Acquired) ProtoMessage() {}
 
 func (x *Acquired) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[27]
+	mi := &file_rib_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2300,7 @@ func (x *Acquired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acquired.ProtoReflect.Descriptor instead.
 func (*Acquired) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{27}
+	return file_rib_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Acquired) GetSource() []byte {
@@ -2402,13 +2317,6 @@ func (x *Acquired) GetDestination() []byte {
 	return nil
 }
 
-func (x *Acquired) GetMark() uint32 {
-	if x != nil {
-		return x.Mark
-	}
-	return 0
-}
-
 type SAExpired struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sa            *Key                   `protobuf:"bytes,1,opt,name=sa,proto3" json:"sa,omitempty"`
@@ -2419,7 +2327,7 @@ type SAExpired struct {
 
 func (x *SAExpired) Reset() {
 	*x = SAExpired{}
-	mi := &file_rib_proto_msgTypes[28]
+	mi := &file_rib_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2431,7 +2339,7 @@ func (x *SAExpired) String() string {
 func (*SAExpired) ProtoMessage() {}
 
 func (x *SAExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[28]
+	mi := &file_rib_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2444,7 +2352,7 @@ func (x *SAExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SAExpired.ProtoReflect.Descriptor instead.
 func (*SAExpired) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{28}
+	return file_rib_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SAExpired) GetSa() *Key {
@@ -2474,7 +2382,7 @@ type MappingChanged struct {
 
 func (x *MappingChanged) Reset() {
 	*x = MappingChanged{}
-	mi := &file_rib_proto_msgTypes[29]
+	mi := &file_rib_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2394,7 @@ func (x *MappingChanged) String() string {
 func (*MappingChanged) ProtoMessage() {}
 
 func (x *MappingChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[29]
+	mi := &file_rib_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2407,7 @@ func (x *MappingChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MappingChanged.ProtoReflect.Descriptor instead.
 func (*MappingChanged) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{29}
+	return file_rib_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MappingChanged) GetSa() *Key {
@@ -2550,7 +2458,7 @@ type SADump struct {
 
 func (x *SADump) Reset() {
 	*x = SADump{}
-	mi := &file_rib_proto_msgTypes[30]
+	mi := &file_rib_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2470,7 @@ func (x *SADump) String() string {
 func (*SADump) ProtoMessage() {}
 
 func (x *SADump) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[30]
+	mi := &file_rib_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2483,7 @@ func (x *SADump) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SADump.ProtoReflect.Descriptor instead.
 func (*SADump) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{30}
+	return file_rib_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SADump) GetQuestion() uint32 {
@@ -2631,7 +2539,7 @@ type SAState struct {
 
 func (x *SAState) Reset() {
 	*x = SAState{}
-	mi := &file_rib_proto_msgTypes[31]
+	mi := &file_rib_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2643,7 +2551,7 @@ func (x *SAState) String() string {
 func (*SAState) ProtoMessage() {}
 
 func (x *SAState) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[31]
+	mi := &file_rib_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2656,7 +2564,7 @@ func (x *SAState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SAState.ProtoReflect.Descriptor instead.
 func (*SAState) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{31}
+	return file_rib_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SAState) GetSa() *SA {
@@ -2732,7 +2640,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_rib_proto_msgTypes[32]
+	mi := &file_rib_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2652,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[32]
+	mi := &file_rib_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2665,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{32}
+	return file_rib_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Ack) GetSeq() uint64 {
@@ -2784,7 +2692,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_rib_proto_msgTypes[33]
+	mi := &file_rib_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +2704,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_rib_proto_msgTypes[33]
+	mi := &file_rib_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +2717,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_rib_proto_rawDescGZIP(), []int{33}
+	return file_rib_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Failure) GetKey() *Key {
@@ -2867,10 +2775,7 @@ const file_rib_proto_rawDesc = "" +
 	"\x04nbma\x18\x02 \x01(\fR\x04nbma\x12\x12\n" +
 	"\x04rate\x18\x03 \x01(\x04R\x04rate\x12\x14\n" +
 	"\x05burst\x18\x04 \x01(\rR\x05burst\x12\x16\n" +
-	"\x06policy\x18\x05 \x01(\tR\x06policy\"0\n" +
-	"\x04Mark\x12\x14\n" +
-	"\x05value\x18\x01 \x01(\rR\x05value\x12\x12\n" +
-	"\x04mask\x18\x02 \x01(\rR\x04mask\"\xc8\x01\n" +
+	"\x06policy\x18\x05 \x01(\tR\x06policy\"\xc8\x01\n" +
 	"\bLifetime\x12\x1b\n" +
 	"\tsoft_time\x18\x01 \x01(\x04R\bsoftTime\x12\x1b\n" +
 	"\thard_time\x18\x02 \x01(\x04R\bhardTime\x12\x1d\n" +
@@ -2879,7 +2784,7 @@ const file_rib_proto_rawDesc = "" +
 	"\n" +
 	"hard_bytes\x18\x04 \x01(\x04R\thardBytes\x12!\n" +
 	"\fsoft_packets\x18\x05 \x01(\x04R\vsoftPackets\x12!\n" +
-	"\fhard_packets\x18\x06 \x01(\x04R\vhardPackets\"\xf3\x03\n" +
+	"\fhard_packets\x18\x06 \x01(\x04R\vhardPackets\"\xa0\x03\n" +
 	"\x02SA\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\fR\x06source\x12 \n" +
 	"\vdestination\x18\x02 \x01(\fR\vdestination\x12\x10\n" +
@@ -2895,21 +2800,18 @@ const file_rib_proto_rawDesc = "" +
 	" \x01(\rR\x06window\x12\x1d\n" +
 	"\n" +
 	"udp_source\x18\v \x01(\rR\tudpSource\x12'\n" +
-	"\x0fudp_destination\x18\f \x01(\rR\x0eudpDestination\x12$\n" +
-	"\x04mark\x18\r \x01(\v2\x10.godmvpn.v1.MarkR\x04mark\x12+\n" +
-	"\bset_mark\x18\x0e \x01(\v2\x10.godmvpn.v1.MarkR\asetMark\x120\n" +
-	"\blifetime\x18\x0f \x01(\v2\x14.godmvpn.v1.LifetimeR\blifetime\x12\x14\n" +
-	"\x05epoch\x18\x10 \x01(\x04R\x05epoch\"X\n" +
+	"\x0fudp_destination\x18\f \x01(\rR\x0eudpDestination\x120\n" +
+	"\blifetime\x18\r \x01(\v2\x14.godmvpn.v1.LifetimeR\blifetime\x12\x14\n" +
+	"\x05epoch\x18\x0e \x01(\x04R\x05epoch\"2\n" +
 	"\x06Policy\x12\x14\n" +
 	"\x05local\x18\x01 \x01(\fR\x05local\x12\x12\n" +
-	"\x04peer\x18\x02 \x01(\fR\x04peer\x12$\n" +
-	"\x04mark\x18\x03 \x01(\v2\x10.godmvpn.v1.MarkR\x04mark\"\x9c\x01\n" +
+	"\x04peer\x18\x02 \x01(\fR\x04peer\"\x9c\x01\n" +
 	"\bOverride\x12\x10\n" +
 	"\x03vrf\x18\x01 \x01(\tR\x03vrf\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\fR\x06prefix\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\bdistance\x18\x04 \x01(\rR\bdistance\x12.\n" +
-	"\bnext_hop\x18\x05 \x01(\v2\x13.godmvpn.v1.NextHopR\anextHop\"\xc1\x01\n" +
+	"\bnext_hop\x18\x05 \x01(\v2\x13.godmvpn.v1.NextHopR\anextHop\"\xad\x01\n" +
 	"\x03Key\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x10\n" +
 	"\x03vrf\x18\x02 \x01(\tR\x03vrf\x12\x16\n" +
@@ -2917,8 +2819,7 @@ const file_rib_proto_rawDesc = "" +
 	"\bprotocol\x18\x04 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\binstance\x18\x05 \x01(\rR\binstance\x12\x1c\n" +
 	"\tinterface\x18\x06 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04addr\x18\a \x01(\fR\x04addr\x12\x12\n" +
-	"\x04mark\x18\b \x01(\rR\x04mark\"\xc5\x01\n" +
+	"\x04addr\x18\a \x01(\fR\x04addr\"\xc5\x01\n" +
 	"\x05Watch\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x10\n" +
 	"\x03vrf\x18\x02 \x01(\tR\x03vrf\x12\x12\n" +
@@ -3025,11 +2926,10 @@ const file_rib_proto_rawDesc = "" +
 	"\x03why\x18\x06 \x01(\tR\x03why\"=\n" +
 	"\tPeersUsed\x12\x1c\n" +
 	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04nbma\x18\x02 \x03(\fR\x04nbma\"X\n" +
+	"\x04nbma\x18\x02 \x03(\fR\x04nbma\"D\n" +
 	"\bAcquired\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\fR\x06source\x12 \n" +
-	"\vdestination\x18\x02 \x01(\fR\vdestination\x12\x12\n" +
-	"\x04mark\x18\x03 \x01(\rR\x04mark\"@\n" +
+	"\vdestination\x18\x02 \x01(\fR\vdestination\"@\n" +
 	"\tSAExpired\x12\x1f\n" +
 	"\x02sa\x18\x01 \x01(\v2\x0f.godmvpn.v1.KeyR\x02sa\x12\x12\n" +
 	"\x04hard\x18\x02 \x01(\bR\x04hard\"\x9d\x01\n" +
@@ -3074,7 +2974,7 @@ func file_rib_proto_rawDescGZIP() []byte {
 	return file_rib_proto_rawDescData
 }
 
-var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_rib_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_rib_proto_goTypes = []any{
 	(*NextHop)(nil),          // 0: godmvpn.v1.NextHop
 	(*Route)(nil),            // 1: godmvpn.v1.Route
@@ -3082,76 +2982,72 @@ var file_rib_proto_goTypes = []any{
 	(*MulticastPeer)(nil),    // 3: godmvpn.v1.MulticastPeer
 	(*LineProtocol)(nil),     // 4: godmvpn.v1.LineProtocol
 	(*Shaper)(nil),           // 5: godmvpn.v1.Shaper
-	(*Mark)(nil),             // 6: godmvpn.v1.Mark
-	(*Lifetime)(nil),         // 7: godmvpn.v1.Lifetime
-	(*SA)(nil),               // 8: godmvpn.v1.SA
-	(*Policy)(nil),           // 9: godmvpn.v1.Policy
-	(*Override)(nil),         // 10: godmvpn.v1.Override
-	(*Key)(nil),              // 11: godmvpn.v1.Key
-	(*Watch)(nil),            // 12: godmvpn.v1.Watch
-	(*Interface)(nil),        // 13: godmvpn.v1.Interface
-	(*InterfaceAddress)(nil), // 14: godmvpn.v1.InterfaceAddress
-	(*Tunnel)(nil),           // 15: godmvpn.v1.Tunnel
-	(*Event)(nil),            // 16: godmvpn.v1.Event
-	(*Empty)(nil),            // 17: godmvpn.v1.Empty
-	(*Attached)(nil),         // 18: godmvpn.v1.Attached
-	(*NextHopChanged)(nil),   // 19: godmvpn.v1.NextHopChanged
-	(*RouteChanged)(nil),     // 20: godmvpn.v1.RouteChanged
-	(*TopicMessage)(nil),     // 21: godmvpn.v1.TopicMessage
-	(*Hairpin)(nil),          // 22: godmvpn.v1.Hairpin
-	(*NeighborMiss)(nil),     // 23: godmvpn.v1.NeighborMiss
-	(*UnmatchedGRE)(nil),     // 24: godmvpn.v1.UnmatchedGRE
-	(*UnmatchedRow)(nil),     // 25: godmvpn.v1.UnmatchedRow
-	(*PeersUsed)(nil),        // 26: godmvpn.v1.PeersUsed
-	(*Acquired)(nil),         // 27: godmvpn.v1.Acquired
-	(*SAExpired)(nil),        // 28: godmvpn.v1.SAExpired
-	(*MappingChanged)(nil),   // 29: godmvpn.v1.MappingChanged
-	(*SADump)(nil),           // 30: godmvpn.v1.SADump
-	(*SAState)(nil),          // 31: godmvpn.v1.SAState
-	(*Ack)(nil),              // 32: godmvpn.v1.Ack
-	(*Failure)(nil),          // 33: godmvpn.v1.Failure
+	(*Lifetime)(nil),         // 6: godmvpn.v1.Lifetime
+	(*SA)(nil),               // 7: godmvpn.v1.SA
+	(*Policy)(nil),           // 8: godmvpn.v1.Policy
+	(*Override)(nil),         // 9: godmvpn.v1.Override
+	(*Key)(nil),              // 10: godmvpn.v1.Key
+	(*Watch)(nil),            // 11: godmvpn.v1.Watch
+	(*Interface)(nil),        // 12: godmvpn.v1.Interface
+	(*InterfaceAddress)(nil), // 13: godmvpn.v1.InterfaceAddress
+	(*Tunnel)(nil),           // 14: godmvpn.v1.Tunnel
+	(*Event)(nil),            // 15: godmvpn.v1.Event
+	(*Empty)(nil),            // 16: godmvpn.v1.Empty
+	(*Attached)(nil),         // 17: godmvpn.v1.Attached
+	(*NextHopChanged)(nil),   // 18: godmvpn.v1.NextHopChanged
+	(*RouteChanged)(nil),     // 19: godmvpn.v1.RouteChanged
+	(*TopicMessage)(nil),     // 20: godmvpn.v1.TopicMessage
+	(*Hairpin)(nil),          // 21: godmvpn.v1.Hairpin
+	(*NeighborMiss)(nil),     // 22: godmvpn.v1.NeighborMiss
+	(*UnmatchedGRE)(nil),     // 23: godmvpn.v1.UnmatchedGRE
+	(*UnmatchedRow)(nil),     // 24: godmvpn.v1.UnmatchedRow
+	(*PeersUsed)(nil),        // 25: godmvpn.v1.PeersUsed
+	(*Acquired)(nil),         // 26: godmvpn.v1.Acquired
+	(*SAExpired)(nil),        // 27: godmvpn.v1.SAExpired
+	(*MappingChanged)(nil),   // 28: godmvpn.v1.MappingChanged
+	(*SADump)(nil),           // 29: godmvpn.v1.SADump
+	(*SAState)(nil),          // 30: godmvpn.v1.SAState
+	(*Ack)(nil),              // 31: godmvpn.v1.Ack
+	(*Failure)(nil),          // 32: godmvpn.v1.Failure
 }
 var file_rib_proto_depIdxs = []int32{
 	0,  // 0: godmvpn.v1.Route.next_hops:type_name -> godmvpn.v1.NextHop
-	6,  // 1: godmvpn.v1.SA.mark:type_name -> godmvpn.v1.Mark
-	6,  // 2: godmvpn.v1.SA.set_mark:type_name -> godmvpn.v1.Mark
-	7,  // 3: godmvpn.v1.SA.lifetime:type_name -> godmvpn.v1.Lifetime
-	6,  // 4: godmvpn.v1.Policy.mark:type_name -> godmvpn.v1.Mark
-	0,  // 5: godmvpn.v1.Override.next_hop:type_name -> godmvpn.v1.NextHop
-	14, // 6: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
-	15, // 7: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
-	18, // 8: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
-	13, // 9: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
-	17, // 10: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
-	19, // 11: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
-	20, // 12: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
-	12, // 13: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
-	21, // 14: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
-	22, // 15: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
-	23, // 16: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
-	32, // 17: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
-	26, // 18: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
-	24, // 19: godmvpn.v1.Event.unmatched_gre:type_name -> godmvpn.v1.UnmatchedGRE
-	27, // 20: godmvpn.v1.Event.acquired:type_name -> godmvpn.v1.Acquired
-	28, // 21: godmvpn.v1.Event.sa_expired:type_name -> godmvpn.v1.SAExpired
-	29, // 22: godmvpn.v1.Event.mapping_changed:type_name -> godmvpn.v1.MappingChanged
-	30, // 23: godmvpn.v1.Event.sa_dump:type_name -> godmvpn.v1.SADump
-	12, // 24: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
-	0,  // 25: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
-	12, // 26: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
-	1,  // 27: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
-	25, // 28: godmvpn.v1.UnmatchedGRE.rows:type_name -> godmvpn.v1.UnmatchedRow
-	11, // 29: godmvpn.v1.SAExpired.sa:type_name -> godmvpn.v1.Key
-	11, // 30: godmvpn.v1.MappingChanged.sa:type_name -> godmvpn.v1.Key
-	31, // 31: godmvpn.v1.SADump.sas:type_name -> godmvpn.v1.SAState
-	8,  // 32: godmvpn.v1.SAState.sa:type_name -> godmvpn.v1.SA
-	33, // 33: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
-	11, // 34: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	6,  // 1: godmvpn.v1.SA.lifetime:type_name -> godmvpn.v1.Lifetime
+	0,  // 2: godmvpn.v1.Override.next_hop:type_name -> godmvpn.v1.NextHop
+	13, // 3: godmvpn.v1.Interface.addresses:type_name -> godmvpn.v1.InterfaceAddress
+	14, // 4: godmvpn.v1.Interface.tunnel:type_name -> godmvpn.v1.Tunnel
+	17, // 5: godmvpn.v1.Event.attached:type_name -> godmvpn.v1.Attached
+	12, // 6: godmvpn.v1.Event.interface_changed:type_name -> godmvpn.v1.Interface
+	16, // 7: godmvpn.v1.Event.interfaces_known:type_name -> godmvpn.v1.Empty
+	18, // 8: godmvpn.v1.Event.next_hop_changed:type_name -> godmvpn.v1.NextHopChanged
+	19, // 9: godmvpn.v1.Event.route_changed:type_name -> godmvpn.v1.RouteChanged
+	11, // 10: godmvpn.v1.Event.routes_known:type_name -> godmvpn.v1.Watch
+	20, // 11: godmvpn.v1.Event.topic:type_name -> godmvpn.v1.TopicMessage
+	21, // 12: godmvpn.v1.Event.hairpin:type_name -> godmvpn.v1.Hairpin
+	22, // 13: godmvpn.v1.Event.neighbor_miss:type_name -> godmvpn.v1.NeighborMiss
+	31, // 14: godmvpn.v1.Event.ack:type_name -> godmvpn.v1.Ack
+	25, // 15: godmvpn.v1.Event.peers_used:type_name -> godmvpn.v1.PeersUsed
+	23, // 16: godmvpn.v1.Event.unmatched_gre:type_name -> godmvpn.v1.UnmatchedGRE
+	26, // 17: godmvpn.v1.Event.acquired:type_name -> godmvpn.v1.Acquired
+	27, // 18: godmvpn.v1.Event.sa_expired:type_name -> godmvpn.v1.SAExpired
+	28, // 19: godmvpn.v1.Event.mapping_changed:type_name -> godmvpn.v1.MappingChanged
+	29, // 20: godmvpn.v1.Event.sa_dump:type_name -> godmvpn.v1.SADump
+	11, // 21: godmvpn.v1.NextHopChanged.watch:type_name -> godmvpn.v1.Watch
+	0,  // 22: godmvpn.v1.NextHopChanged.next_hops:type_name -> godmvpn.v1.NextHop
+	11, // 23: godmvpn.v1.RouteChanged.watch:type_name -> godmvpn.v1.Watch
+	1,  // 24: godmvpn.v1.RouteChanged.route:type_name -> godmvpn.v1.Route
+	24, // 25: godmvpn.v1.UnmatchedGRE.rows:type_name -> godmvpn.v1.UnmatchedRow
+	10, // 26: godmvpn.v1.SAExpired.sa:type_name -> godmvpn.v1.Key
+	10, // 27: godmvpn.v1.MappingChanged.sa:type_name -> godmvpn.v1.Key
+	30, // 28: godmvpn.v1.SADump.sas:type_name -> godmvpn.v1.SAState
+	7,  // 29: godmvpn.v1.SAState.sa:type_name -> godmvpn.v1.SA
+	32, // 30: godmvpn.v1.Ack.failures:type_name -> godmvpn.v1.Failure
+	10, // 31: godmvpn.v1.Failure.key:type_name -> godmvpn.v1.Key
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_rib_proto_init() }
@@ -3159,7 +3055,7 @@ func file_rib_proto_init() {
 	if File_rib_proto != nil {
 		return
 	}
-	file_rib_proto_msgTypes[16].OneofWrappers = []any{
+	file_rib_proto_msgTypes[15].OneofWrappers = []any{
 		(*Event_Attached)(nil),
 		(*Event_InterfaceChanged)(nil),
 		(*Event_InterfaceGone)(nil),
@@ -3178,14 +3074,14 @@ func file_rib_proto_init() {
 		(*Event_MappingChanged)(nil),
 		(*Event_SaDump)(nil),
 	}
-	file_rib_proto_msgTypes[21].OneofWrappers = []any{}
+	file_rib_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rib_proto_rawDesc), len(file_rib_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

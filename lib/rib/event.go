@@ -141,7 +141,6 @@ type Acquired struct {
 	// Source is unspecified for a multipoint tunnel over IPv6, where there are several
 	// that it may be.
 	Source, Destination netip.Addr
-	Mark                uint32 // of the Policy
 }
 
 // SAExpired tells that a security association reached a limit of its Lifetime. At a hard

@@ -41,10 +41,6 @@ const MaxWindow = 1024
 // minSPI is the first SPI that is free for use (RFC 4303 section 2.1).
 const minSPI = 256
 
-// Mark is a mark of packets inside this machine, and which of its bits count. The
-// zero Mark is none.
-type Mark struct{ Value, Mask uint32 }
-
 // UDPEncap are the ports of ESP in UDP (RFC 3948). The zero value is no UDP.
 type UDPEncap struct{ Source, Destination uint16 }
 
@@ -72,13 +68,7 @@ type ESP struct {
 	ESN          bool   // extended sequence numbers, RFC 4303 section 2.2.1
 	Window       uint32 // of anti-replay, RFC 4303 section 3.4.3, in packets: 32 … MaxWindow
 	UDP          UDPEncap
-	// Mark tells apart what goes to one address by different associations: it is
-	// used for packets that a Policy of the same Mark is about. An association for
-	// packets that come has none.
-	Mark Mark
-	// SetMark is given to packets that were taken from it.
-	SetMark  Mark
-	Lifetime Lifetime
+	Lifetime     Lifetime
 }
 
 // SACount is what a security association did since it is in force.
@@ -104,8 +94,6 @@ func (e ESP) Check() error {
 		return fmt.Errorf("a replay window of %d packets, not 32 to %d", e.Window, MaxWindow)
 	case (e.UDP.Source == 0) != (e.UDP.Destination == 0):
 		return errors.New("UDP with one port")
-	case e.Mark.Value&^e.Mark.Mask != 0 || e.SetMark.Value&^e.SetMark.Mask != 0:
-		return errors.New("a mark has bits outside of its mask")
 	}
 	return e.checkKeys()
 }
@@ -156,25 +144,22 @@ type SA struct {
 
 // Key implements Object.
 func (s SA) Key() Key {
-	return Key{Kind: KindSA, Addr: s.Destination, Instance: s.SPI, Mark: s.Mark.Value}
+	return Key{Kind: KindSA, Addr: s.Destination, Instance: s.SPI}
 }
 
 // Equal implements Object.
 func (s SA) Equal(other Object) bool { o, ok := other.(SA); return ok && s == o }
 
 // Policy says that GRE between an address of this machine and others passes as ESP
-// only, in both directions. zebra has one about everybody for each protected tunnel; a
-// daemon adds those with a mark, for peers that one address does not tell apart.
+// only, in both directions. zebra has one about everybody for each protected tunnel.
 type Policy struct {
 	Local netip.Addr
 	Peer  netip.Prefix // masked; of length 0 for everybody
-	// Mark: packets with this mark only, which are sent by associations with it.
-	Mark Mark
 }
 
 // Key implements Object.
 func (p Policy) Key() Key {
-	return Key{Kind: KindPolicy, Addr: p.Local, Prefix: p.Peer, Mark: p.Mark.Value}
+	return Key{Kind: KindPolicy, Addr: p.Local, Prefix: p.Peer}
 }
 
 // Equal implements Object.
@@ -182,11 +167,8 @@ func (p Policy) Equal(other Object) bool { o, ok := other.(Policy); return ok &&
 
 // Check tells what is wrong with it.
 func (p Policy) Check() error {
-	switch {
-	case !station(p.Local) || !p.Peer.IsValid() || p.Peer != p.Peer.Masked() || p.Peer.Addr().Is4() != p.Local.Is4():
+	if !station(p.Local) || !p.Peer.IsValid() || p.Peer != p.Peer.Masked() || p.Peer.Addr().Is4() != p.Local.Is4() {
 		return fmt.Errorf("GRE between %v and %v", p.Local, p.Peer)
-	case p.Mark.Value&^p.Mark.Mask != 0:
-		return errors.New("a mark has bits outside of its mask")
 	}
 	return nil
 }

@@ -71,7 +71,6 @@ func TestESPCheck(t *testing.T) {
 		"reserved SPI": func(e *ESP) { e.SPI = 255 }, "small window": func(e *ESP) { e.Window = 31 }, "large window": func(e *ESP) { e.Window = MaxWindow + 1 },
 		"group": func(e *ESP) { e.Destination = netip.MustParseAddr("224.0.0.1") }, "no source": func(e *ESP) { e.Source = netip.Addr{} },
 		"families": func(e *ESP) { e.Source = netip.MustParseAddr("2001:db8::1") }, "one port": func(e *ESP) { e.UDP.Source = 4500 },
-		"mark": func(e *ESP) { e.Mark.Value = 1 }, "mark to be set": func(e *ESP) { e.SetMark.Value = 1 },
 	} {
 		e := good
 		spoil(&e)

@@ -24,7 +24,6 @@ const (
 // on the kind; the others are zero.
 type Key struct {
 	Kind      Kind
-	Mark      uint32       // SA, policy: value of its mark
 	VRF       string       // route, override
 	Prefix    netip.Prefix // route, override; masked. Policy: the peers
 	Protocol  Protocol     // route

@@ -124,17 +124,14 @@ func clean(s string) bool {
 
 // CheckKey tells whether a key may be sent.
 func CheckKey(k rib.Key) error {
-	if k.Mark != 0 && k.Kind != rib.KindSA && k.Kind != rib.KindPolicy {
-		return invalid("key %+v", k)
-	}
 	switch k.Kind {
 	case rib.KindSA:
-		if !k.Addr.IsValid() || k != (rib.Key{Kind: k.Kind, Mark: k.Mark, Addr: k.Addr, Instance: k.Instance}) {
+		if !k.Addr.IsValid() || k != (rib.Key{Kind: k.Kind, Addr: k.Addr, Instance: k.Instance}) {
 			return invalid("key %+v", k)
 		}
 		return checkAddr(k.Addr)
 	case rib.KindPolicy:
-		if !k.Addr.IsValid() || k != (rib.Key{Kind: k.Kind, Mark: k.Mark, Addr: k.Addr, Prefix: k.Prefix}) || !k.Prefix.IsValid() || k.Prefix.Bits() == 0 {
+		if !k.Addr.IsValid() || k != (rib.Key{Kind: k.Kind, Addr: k.Addr, Prefix: k.Prefix}) || !k.Prefix.IsValid() || k.Prefix.Bits() == 0 {
 			return invalid("key %+v", k)
 		}
 		return checkAddr(k.Addr)

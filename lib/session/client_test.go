@@ -315,13 +315,13 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("Watch(%+v): %v", w, err)
 		}
 	}
-	sa := rib.Key{Kind: rib.KindSA, Addr: guard.Local, Instance: 256, Mark: 1}
+	sa := rib.Key{Kind: rib.KindSA, Addr: guard.Local, Instance: 256}
 	if err := CheckKey(sa); err != nil {
 		t.Error(err)
 	}
-	prefixed, named, of := sa, sa, route(1, 1).Key()
-	prefixed.Prefix, named.Interface, of.Mark = guard.Peer, "x", 1
-	for _, k := range []rib.Key{prefixed, named, of, guard.Key(), {Kind: rib.KindSA}, {Kind: rib.KindPolicy}} {
+	prefixed, named := sa, sa
+	prefixed.Prefix, named.Interface = guard.Peer, "x"
+	for _, k := range []rib.Key{prefixed, named, guard.Key(), {Kind: rib.KindSA}, {Kind: rib.KindPolicy}} {
 		if err := CheckKey(k); !errors.Is(err, ErrInvalid) {
 			t.Errorf("CheckKey(%+v): %v", k, err)
 		}

@@ -25,7 +25,7 @@ type SA struct {
 
 // Key implements Object.
 func (s SA) Key() Key {
-	k := Key{Kind: KindSA, Table: s.SPI, Metric: s.Mark.Value}
+	k := Key{Kind: KindSA, Table: s.SPI}
 	if s.Destination.IsValid() {
 		k.Prefix = netip.PrefixFrom(s.Destination, s.Destination.BitLen())
 	}
@@ -129,8 +129,7 @@ func Settled(o Object) Object {
 // both directions. What is to go out and finds no SA is dropped, and an Acquire tells
 // of it; what comes in clear is dropped.
 //
-// The policy about more of the address goes first, one with a mark before one without.
-// Since each of them asks for ESP, none lets out or in what another holds back.
+// The policy about more of the address goes first. Since each of them asks for ESP, none lets out or in what another holds back.
 type Policy struct {
 	rib.Policy
 	// Outdated is set by Dump where what is in force is not what Put would make: one
@@ -140,7 +139,7 @@ type Policy struct {
 
 // Key implements Object.
 func (p Policy) Key() Key {
-	return Key{Kind: KindPolicy, Name: p.Local.String(), Prefix: p.Peer, Metric: p.Mark.Value}
+	return Key{Kind: KindPolicy, Name: p.Local.String(), Prefix: p.Peer}
 }
 
 // Equal implements Object.
@@ -168,7 +167,7 @@ func Guard(local netip.Addr) Policy {
 }
 
 // IsGuard reports whether a policy is about everybody, as those of Guard are.
-func (p Policy) IsGuard() bool { return p.Peer.Bits() == 0 && p.Mark == rib.Mark{} }
+func (p Policy) IsGuard() bool { return p.Peer.Bits() == 0 }
 
 // Acquire tells of a packet that a Policy held back since there is no SA for it. The
 // kernel tells once in half a minute for each pair of addresses. Such events are
@@ -177,7 +176,6 @@ type Acquire struct {
 	// Source is unspecified for a multipoint tunnel over IPv6, where there are several
 	// that it may be.
 	Source, Destination netip.Addr
-	Mark                uint32 // of the Policy
 }
 
 // SAExpired tells that an SA reached a limit of its lifetime. At a hard limit it is

@@ -51,19 +51,13 @@ func TestSAStep(t *testing.T) {
 func TestIPsecKeys(t *testing.T) {
 	a := netip.MustParseAddr("192.0.2.1")
 	s := SA{ESP: rib.ESP{Destination: a, SPI: 0x1000}}
-	marked := s
-	marked.Mark = rib.Mark{Value: 0x10000, Mask: 0xffff0000}
 	for want, k := range map[string]Key{
 		"SA of SPI 0x1000 to 192.0.2.1":                 s.Key(),
-		"SA of SPI 0x1000 to 192.0.2.1 mark 0x10000":    marked.Key(),
 		"policy of GRE between 192.0.2.1 and 0.0.0.0/0": Guard(a).Key(),
 		"policy of GRE between 2001:db8::1 and ::/0":    Guard(netip.MustParseAddr("2001:db8::1")).Key(),
 	} {
 		if k.String() != want || k.Device() != "" {
 			t.Errorf("%q on %q, wanted %q", k, k.Device(), want)
 		}
-	}
-	if s.Key() == marked.Key() {
-		t.Error("two peers behind one address have one SA")
 	}
 }

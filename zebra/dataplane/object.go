@@ -59,7 +59,7 @@ func Kinds() []Kind {
 type Key struct {
 	Kind   Kind
 	Table  uint32       // route; SA: its SPI
-	Metric uint32       // route; SA, policy: value of its mark
+	Metric uint32       // route
 	Name   string       // kernel name of the device; sysctl: path; policy: local address; route, SA: ""
 	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer, shaper: NBMA address with full length; policy: peers; SA: destination with full length
 }
@@ -90,20 +90,13 @@ func (k Key) String() string {
 	case KindMulticastPeer, KindShaper:
 		return fmt.Sprintf("%v %v on %s", k.Kind, k.Prefix.Addr(), k.Name)
 	case KindPolicy:
-		return fmt.Sprintf("policy of GRE between %s and %v", k.Name, k.Prefix) + k.mark()
+		return fmt.Sprintf("policy of GRE between %s and %v", k.Name, k.Prefix)
 	case KindSA:
-		return fmt.Sprintf("SA of SPI %#x to %v", k.Table, k.Prefix.Addr()) + k.mark()
+		return fmt.Sprintf("SA of SPI %#x to %v", k.Table, k.Prefix.Addr())
 	case KindNeighbor:
 		return fmt.Sprintf("neighbor %v on %s", k.Prefix.Addr(), k.Name)
 	}
 	return k.Kind.String() + " " + k.Name
-}
-
-func (k Key) mark() string {
-	if k.Metric == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" mark %#x", k.Metric)
 }
 
 // Object is something that can be in force in the data plane. The set is

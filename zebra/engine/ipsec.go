@@ -77,7 +77,7 @@ func (e *Engine) saDump(owner string, question uint32, have []dataplane.Object) 
 		all = append(all, state)
 	}
 	slices.SortFunc(all, func(a, b librib.SAState) int {
-		return cmp.Or(a.SA.Destination.Compare(b.SA.Destination), cmp.Compare(a.SA.SPI, b.SA.SPI), cmp.Compare(a.SA.Mark.Value, b.SA.Mark.Value))
+		return cmp.Or(a.SA.Destination.Compare(b.SA.Destination), cmp.Compare(a.SA.SPI, b.SA.SPI))
 	})
 	for part := uint32(0); ; part++ {
 		n := min(len(all), session.MaxSADump)
@@ -93,7 +93,7 @@ func (e *Engine) ipsecEvent(ev dataplane.Event) {
 	var told librib.Event
 	switch ev := ev.(type) {
 	case dataplane.Acquire:
-		told = librib.Acquired{Source: ev.Source, Destination: ev.Destination, Mark: ev.Mark}
+		told = librib.Acquired{Source: ev.Source, Destination: ev.Destination}
 	case dataplane.SAExpired:
 		told = librib.SAExpired{SA: saName(ev.Key), Hard: ev.Hard}
 	case dataplane.MappingChanged:
@@ -110,7 +110,7 @@ func (e *Engine) ipsecEvent(ev dataplane.Event) {
 
 // saName is the key by which daemons know an SA.
 func saName(k dataplane.Key) librib.Key {
-	return librib.Key{Kind: librib.KindSA, Addr: k.Prefix.Addr(), Instance: k.Table, Mark: k.Metric}
+	return librib.Key{Kind: librib.KindSA, Addr: k.Prefix.Addr(), Instance: k.Table}
 }
 
 // sa returns an SA for the data plane. One that was stated first in another session is
@@ -122,7 +122,7 @@ func (e *Engine) sa(put rib.SAPut) dataplane.SA {
 }
 
 func (e *Engine) saKey(del rib.SADelete) dataplane.Key {
-	s := dataplane.SA{ESP: librib.ESP{Destination: del.SA.Addr, SPI: del.SA.Instance, Mark: librib.Mark{Value: del.SA.Mark}}}
+	s := dataplane.SA{ESP: librib.ESP{Destination: del.SA.Addr, SPI: del.SA.Instance}}
 	e.gens[s.Key()] = pending{del.Key(), del.Gen, nil}
 	return s.Key()
 }
@@ -134,7 +134,7 @@ func (e *Engine) policy(put rib.PolicyPut) dataplane.Policy {
 }
 
 func (e *Engine) policyKey(del rib.PolicyDelete) dataplane.Key {
-	p := dataplane.Policy{Policy: librib.Policy{Local: del.Policy.Addr, Peer: del.Policy.Prefix, Mark: librib.Mark{Value: del.Policy.Mark}}}
+	p := dataplane.Policy{Policy: librib.Policy{Local: del.Policy.Addr, Peer: del.Policy.Prefix}}
 	e.gens[p.Key()] = pending{del.Key(), del.Gen, nil}
 	return p.Key()
 }

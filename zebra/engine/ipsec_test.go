@@ -86,7 +86,7 @@ func TestSAOutlivesItsDaemon(t *testing.T) {
 // TestSAsOfAnEarlierZebra: what an earlier zebra left stays until all daemons have said
 // what they want. Its guards go with the configuration, policies of daemons do not.
 func TestSAsOfAnEarlierZebra(t *testing.T) {
-	policy := dataplane.Policy{Policy: librib.Policy{Local: addr("192.0.2.1"), Peer: prefix("192.0.2.2/32"), Mark: librib.Mark{Value: 1, Mask: 1}}}
+	policy := dataplane.Policy{Policy: librib.Policy{Local: addr("192.0.2.1"), Peer: prefix("192.0.2.2/32")}}
 	one, two := dataplane.SA{ESP: anSA(0x1000, 0).ESP}, dataplane.SA{ESP: anSA(0x2000, 0).ESP}
 	inWorld(t, []dataplane.Object{one, two, policy, dataplane.Guard(addr("192.0.2.99"))}, func(w *world) {
 		w.engine.Expected([]string{"ipsecd"})
@@ -182,17 +182,17 @@ func TestIPsecEvents(t *testing.T) {
 		watch := librib.Watch{Kind: librib.WatchIPsec}
 		w.attach("ipsecd", session.Begin{}, session.WatchAdd{Watch: watch})
 		w.told("ipsecd")
-		key := dataplane.SA{ESP: librib.ESP{Destination: addr("192.0.2.2"), SPI: 0x1000, Mark: librib.Mark{Value: 5, Mask: 5}}}.Key()
-		name := librib.Key{Kind: librib.KindSA, Addr: addr("192.0.2.2"), Instance: 0x1000, Mark: 5}
+		key := dataplane.SA{ESP: librib.ESP{Destination: addr("192.0.2.2"), SPI: 0x1000}}.Key()
+		name := librib.Key{Kind: librib.KindSA, Addr: addr("192.0.2.2"), Instance: 0x1000}
 		from, to := netip.MustParseAddrPort("192.0.2.2:4500"), netip.MustParseAddrPort("192.0.2.2:1024")
-		w.engine.Event(dataplane.Acquire{Source: addr("192.0.2.1"), Destination: addr("192.0.2.2"), Mark: 5})
+		w.engine.Event(dataplane.Acquire{Source: addr("192.0.2.1"), Destination: addr("192.0.2.2")})
 		w.engine.Event(dataplane.SAExpired{Key: key, Hard: true})
 		w.engine.Event(dataplane.MappingChanged{Key: key, Old: from, New: to})
 		synctest.Wait()
 		w.mu.Lock()
 		have := fmt.Sprintf("%+v", w.sent["ipsecd"])
 		w.mu.Unlock()
-		want := fmt.Sprintf("%+v", []librib.Event{librib.Acquired{Source: addr("192.0.2.1"), Destination: addr("192.0.2.2"), Mark: 5},
+		want := fmt.Sprintf("%+v", []librib.Event{librib.Acquired{Source: addr("192.0.2.1"), Destination: addr("192.0.2.2")},
 			librib.SAExpired{SA: name, Hard: true}, librib.MappingChanged{SA: name, Old: from, New: to}})
 		w.expect("told", have, want)
 		w.told("ipsecd")

@@ -28,7 +28,7 @@ type subject struct {
 	watch rib.Watch
 	route netip.Prefix
 	sa    rib.Key
-	part  uint32 // of an SADump; mark of an acquire
+	part  uint32 // of an SADump
 }
 
 type subjectKind uint8
@@ -274,7 +274,7 @@ func about(e rib.Event) subject {
 	case rib.PeersUsed:
 		return subject{kind: aboutUse, name: e.Interface}
 	case rib.Acquired:
-		return subject{kind: aboutAcquire, addr: e.Destination, name: e.Source.String(), part: e.Mark}
+		return subject{kind: aboutAcquire, addr: e.Destination, name: e.Source.String()}
 	case rib.SAExpired:
 		return subject{kind: aboutExpiry, sa: e.SA}
 	case rib.MappingChanged:

@@ -133,11 +133,9 @@ func (w *world) object(t *rapid.T, owner string) lib.Object {
 		switch rapid.IntRange(0, 8).Draw(t, "neighbor") {
 		case 6:
 			return lib.SA{Epoch: uint64(rapid.IntRange(0, 1).Draw(t, "epoch")), ESP: lib.ESP{Source: netip.MustParseAddr("192.0.2.1"),
-				Destination: netip.MustParseAddr("192.0.2.2"), SPI: uint32(rapid.IntRange(256, 258).Draw(t, "SPI")), Cipher: lib.AESGCM16, Window: 64,
-				Mark: lib.Mark{Value: uint32(rapid.IntRange(0, 1).Draw(t, "mark")), Mask: 1}}}
+				Destination: netip.MustParseAddr("192.0.2.2"), SPI: uint32(rapid.IntRange(256, 258).Draw(t, "SPI")), Cipher: lib.AESGCM16, Window: 64}}
 		case 7:
-			return lib.Policy{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParsePrefix("192.0.2.2/32"),
-				Mark: lib.Mark{Value: uint32(rapid.IntRange(0, 1).Draw(t, "mark")), Mask: 1}}
+			return lib.Policy{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParsePrefix("192.0.2.2/32")}
 		case 0:
 			return lib.MulticastPeer{Interface: pick(t, "on", modelIfs), NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts))}
 		case 5:

@@ -226,12 +226,8 @@ func (s *scriptRun) object(line string, f []string) {
 		obj = x
 	case "sa":
 		obj = parseSA(f[3:])
-	case "policy": // LOCAL PEER [MARK]
-		x := lib.Policy{Local: netip.MustParseAddr(f[3]), Peer: netip.MustParsePrefix(f[4])}
-		if len(f) > 5 {
-			x.Mark = lib.Mark{Value: uint32(mustUint(f[5])), Mask: ^uint32(0)}
-		}
-		obj = x
+	case "policy": // LOCAL PEER
+		obj = lib.Policy{Local: netip.MustParseAddr(f[3]), Peer: netip.MustParsePrefix(f[4])}
 	default:
 		s.t.Fatalf("%q: unknown object", line)
 	}
@@ -243,7 +239,7 @@ func (s *scriptRun) object(line string, f []string) {
 	}
 }
 
-// parseSA reads DESTINATION SPI [keyless] [mark N] [epoch N] [window N].
+// parseSA reads DESTINATION SPI [keyless] [epoch N] [window N].
 func parseSA(f []string) lib.SA {
 	s := lib.SA{ESP: lib.ESP{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr(f[0]), SPI: uint32(mustUint(f[1])),
 		Cipher: lib.AESGCM16, CipherKey: lib.NewSecret([]byte("sixteen bytes and salt")[:20]), Window: 64}}
@@ -251,9 +247,6 @@ func parseSA(f []string) lib.SA {
 		switch f[i] {
 		case "keyless":
 			s.CipherKey = lib.Secret{}
-		case "mark":
-			i++
-			s.Mark = lib.Mark{Value: uint32(mustUint(f[i])), Mask: ^uint32(0)}
 		case "epoch":
 			i++
 			s.Epoch = mustUint(f[i])
@@ -451,13 +444,13 @@ func formatEffect(e rib.Effect) string {
 	case rib.LineDelete:
 		return fmt.Sprintf("line delete %d %s", e.Gen, e.Interface)
 	case rib.SAPut:
-		return fmt.Sprintf("sa put %d of %s to %v SPI %d mark %d epoch %d key %v", e.Gen, e.Owner, e.SA.Destination, e.SA.SPI, e.SA.Mark.Value, e.SA.Epoch, e.SA.CipherKey)
+		return fmt.Sprintf("sa put %d of %s to %v SPI %d epoch %d key %v", e.Gen, e.Owner, e.SA.Destination, e.SA.SPI, e.SA.Epoch, e.SA.CipherKey)
 	case rib.SADelete:
-		return fmt.Sprintf("sa delete %d to %v SPI %d mark %d", e.Gen, e.SA.Addr, e.SA.Instance, e.SA.Mark)
+		return fmt.Sprintf("sa delete %d to %v SPI %d", e.Gen, e.SA.Addr, e.SA.Instance)
 	case rib.PolicyPut:
-		return fmt.Sprintf("policy put %d %v %v mark %d", e.Gen, e.Policy.Local, e.Policy.Peer, e.Policy.Mark.Value)
+		return fmt.Sprintf("policy put %d %v %v", e.Gen, e.Policy.Local, e.Policy.Peer)
 	case rib.PolicyDelete:
-		return fmt.Sprintf("policy delete %d %v %v mark %d", e.Gen, e.Policy.Addr, e.Policy.Prefix, e.Policy.Mark)
+		return fmt.Sprintf("policy delete %d %v %v", e.Gen, e.Policy.Addr, e.Policy.Prefix)
 	case rib.ToOwner:
 		return e.Owner + ": " + formatEvent(e.Event)
 	}

@@ -438,55 +438,6 @@ func TestLifetime(t *testing.T) {
 	await(t, p.a.P, "hard time", func(ev dataplane.Event) bool { return ev == dataplane.SAExpired{Key: soon.Key(), Hard: true} })
 }
 
-// TestMarks has two peers behind one address: packets with the mark of one go by its SA.
-func TestMarks(t *testing.T) {
-	p := newPair(t)
-	put(t, p.a.P, dataplane.Guard(ip("192.0.2.1")))
-	var sas []dataplane.SA
-	for n := range 2 {
-		s, _ := between(func(s *dataplane.SA) {
-			s.CipherKey, s.Mark = repeat(20+n*16), rib.Mark{Value: uint32(n+1) << 16, Mask: 0xffff0000}
-		})
-		put(t, p.a.P, dataplane.Policy{Policy: rib.Policy{Local: s.Source, Peer: netip.PrefixFrom(s.Destination, 32), Mark: s.Mark}}, s)
-		sas = append(sas, s)
-	}
-	for n, packets := range []int{2, 3} {
-		for range packets {
-			p.sendMarked((n + 1) << 16)
-		}
-		p.counted(p.a, sas[n], uint64(packets))
-	}
-	if have := p.passed(); have != (seen{esp: 5}) {
-		t.Errorf("on the wire %+v", have)
-	}
-	p.sendMarked(0)
-	p.sendMarked(7 << 16)
-	await(t, p.a.P, "acquire without mark", func(ev dataplane.Event) bool {
-		return ev == dataplane.Acquire{Source: ip("192.0.2.1"), Destination: ip("192.0.2.2")}
-	})
-	if have := p.passed(); have != (seen{}) {
-		t.Errorf("with no peer's mark: on the wire %+v", have)
-	}
-}
-
-// sendMarked sends GRE with a mark to the other end.
-func (p *pair) sendMarked(mark int) {
-	p.Helper()
-	p.a.Do(func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_GRE)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, mark),
-			unix.Sendto(fd, []byte{0, 0, 8, 0, 'd', 'a', 't', 'a'}, 0, &unix.SockaddrInet4{Addr: ip("192.0.2.2").As4()}))
-		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAGAIN) {
-			err = nil // there is no SA: the sender is told
-		}
-		return err
-	})
-}
-
 // TestFlush has everything of a kind go at once: what went is told, and a guard that is
 // put again holds.
 func TestFlush(t *testing.T) {

@@ -21,10 +21,9 @@ func TestIPsecSeenFromOutside(t *testing.T) {
 	cbc.Cipher, cbc.CipherKey = rib.AESCBC, rib.NewSecret([]byte("0123456789abcdef"))
 	cbc.Integrity, cbc.IntegrityKey = rib.HMACSHA256x128, rib.NewSecret([]byte("0123456789abcdefghijklmnopqrstuv"))
 	cbc.UDP = rib.UDPEncap{Source: 4500, Destination: 40001}
-	cbc.SetMark = rib.Mark{Value: 0x20000, Mask: 0xffff0000}
 	cbc.Lifetime = rib.Lifetime{SoftTime: 3000, HardTime: 3600, SoftBytes: 1000, HardBytes: 2000, SoftPackets: 50, HardPackets: 100}
-	marked := dataplane.Policy{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("192.0.2.9/32"), Mark: rib.Mark{Value: 0x30000, Mask: 0xffff0000}}}
-	put(t, e.P, gcm, cbc, dataplane.Guard(ip("192.0.2.1")), marked)
+	one := dataplane.Policy{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("192.0.2.9/32")}}
+	put(t, e.P, gcm, cbc, dataplane.Guard(ip("192.0.2.1")), one)
 	state := shown(t, e, "ip", "-s", "xfrm", "state")
 	policy := shown(t, e, "ip", "-s", "xfrm", "policy")
 	for _, want := range []string{
@@ -33,7 +32,7 @@ func TestIPsecSeenFromOutside(t *testing.T) {
 		"replay-window 0 seq 0x00000000 flag esn", "replay_window 128, bitmap-length 4",
 		"auth-trunc hmac(sha256) 0x303132333435363738396162636465666768696a6b6c6d6e6f70717273747576 (256 bits) 128",
 		"enc cbc(aes) 0x30313233343536373839616263646566 (128 bits)",
-		"encap type espinudp sport 4500 dport 40001", "output-mark 0x20000/0xffff0000",
+		"encap type espinudp sport 4500 dport 40001",
 		"sel src 192.0.2.1/32 dst 192.0.2.2/32 proto gre", "limit: soft 1000(bytes), hard 2000(bytes)",
 		"limit: soft 50(packets), hard 100(packets)", "expire add: soft 3000(sec), hard 3600(sec)",
 		"replay_window 64, bitmap-length 2",
@@ -44,7 +43,7 @@ func TestIPsecSeenFromOutside(t *testing.T) {
 	}
 	for _, want := range []string{
 		"src 192.0.2.1/32 dst 0.0.0.0/0 proto gre", "src 0.0.0.0/0 dst 192.0.2.1/32 proto gre", "dir out action allow", "dir in action allow", "priority 1024 ",
-		"src 192.0.2.1/32 dst 192.0.2.9/32 proto gre", "priority 480 ", "mark 0x30000/0xffff0000",
+		"src 192.0.2.1/32 dst 192.0.2.9/32 proto gre", "priority 992 ",
 		"proto esp spi 0x00000000(0) reqid 1734637168(0x67647670) mode transport\n\t\tlevel required share any",
 	} {
 		if !strings.Contains(policy, want) {

@@ -68,7 +68,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"peer use", testPeerUse}, {"peer use told", testPeerUseTold}, {"peer use told over IPv6", testPeerUseTold6}, {"peer use gone", testPeerUseGone},
 		{"policy", testPolicy}, {"policy refused", testPolicyRefused}, {"policy gone", testPolicyGone}, {"tunnel and its guard", testGuarded},
 		{"SA", testSA}, {"SA refused", testSARefused}, {"SA that changes", testSAChange}, {"SA kept", testSAKeep},
-		{"SA without keys", testSAKeyless}, {"SA gone", testSAGone}, {"SA and mark", testSAMark},
+		{"SA without keys", testSAKeyless}, {"SA gone", testSAGone}, {"SAs to one address", testSAs},
 		{"shaper", testShaper}, {"shaper refused", testShaperRefused}, {"shaper of a tunnel", testShaperTunnel},
 		{"shaper gone", testShaperGone}, {"shaper of a device that goes", testShaperDevice}, {"shaper and other filters", testShaperOthers},
 	} {

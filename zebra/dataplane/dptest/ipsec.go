@@ -31,12 +31,10 @@ func testPolicy(t *T) {
 	guard := dataplane.Guard(ip("192.0.2.1"))
 	one := guard
 	one.Peer = pfx("203.0.113.7/32")
-	marked := one
-	marked.Mark = rib.Mark{Value: 0x10000, Mask: 0xffff0000}
-	t.put(guard, one, marked)
-	t.wants(guard, one, marked)
+	t.put(guard, one)
+	t.wants(guard, one)
 	t.drop(one)
-	t.wants(guard, marked)
+	t.wants(guard)
 	t.gone(one.Key())
 	t.put(guard, one)
 	t.drop(guard, one)
@@ -58,7 +56,6 @@ func testPolicyRefused(t *T) {
 		{}, dataplane.Guard(ip("224.0.0.5")), dataplane.Guard(ip("0.0.0.0")),
 		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("203.0.113.7/24")}},
 		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("2001:db8::/32")}},
-		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("203.0.113.7/32"), Mark: rib.Mark{Value: 1}}},
 		{Policy: dataplane.Guard(ip("192.0.2.1")).Policy, Outdated: true},
 	} {
 		if err := t.apply(dataplane.Put(p))[0]; !errors.Is(err, dataplane.ErrInvalid) {
@@ -101,8 +98,6 @@ func variants() (all []dataplane.SA) {
 		add(func(s *dataplane.SA) { s.Window, s.ESN = w, true })
 	}
 	add(func(s *dataplane.SA) { s.UDP = rib.UDPEncap{Source: 4500, Destination: 40001} })
-	add(func(s *dataplane.SA) { s.Mark = rib.Mark{Value: 0x20000, Mask: 0xffff0000} })
-	add(func(s *dataplane.SA) { s.SetMark = rib.Mark{Value: 0x20000, Mask: 0xffff0000} })
 	add(func(s *dataplane.SA) {
 		s.Lifetime = rib.Lifetime{SoftTime: 3000, HardTime: 3600, SoftBytes: 4e9, HardBytes: 4718592000, SoftPackets: 1 << 30, HardPackets: 1 << 31}
 	})
@@ -137,7 +132,6 @@ func testSARefused(t *T) {
 		"integrity":    func(s *dataplane.SA) { s.Integrity, s.IntegrityKey = rib.HMACSHA1x96, secret(20, 1) },
 		"no integrity": func(s *dataplane.SA) { s.Cipher, s.CipherKey = rib.AESCBC, secret(32, 1) },
 		"UDP":          func(s *dataplane.SA) { s.UDP.Source = 4500 },
-		"mark":         func(s *dataplane.SA) { s.Mark.Value = 1 },
 	} {
 		s := SA("192.0.2.1", "192.0.2.2", 0x1000)
 		f(&s)
@@ -226,14 +220,13 @@ func testSAGone(t *T) {
 	t.must(dataplane.Delete(s.Key()))
 }
 
-// testSAMark has two peers behind one address use the same SPI.
-func testSAMark(t *T) {
+// testSAs has several SAs to one address, and prints them.
+func testSAs(t *T) {
 	t.needESP()
 	var all []dataplane.Object
 	for n := range 3 {
-		s := SA("192.0.2.1", "203.0.113.9", 0x1000)
+		s := SA("192.0.2.1", "203.0.113.9", 0x1000+uint32(n))
 		s.CipherKey = secret(36, byte(n+1))
-		s.Mark = rib.Mark{Value: uint32(n+1) << 16, Mask: 0xffff0000}
 		s.UDP = rib.UDPEncap{Source: 4500, Destination: uint16(40000 + n)}
 		all = append(all, s)
 	}

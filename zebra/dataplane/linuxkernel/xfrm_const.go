@@ -17,18 +17,15 @@ const (
 	xfrmMapping     = 0x26
 
 	// Attributes.
-	xfrmaCrypt       = 2  // XFRMA_ALG_CRYPT
-	xfrmaEncap       = 4  // XFRMA_ENCAP
-	xfrmaTemplate    = 5  // XFRMA_TMPL
-	xfrmaSA          = 6  // XFRMA_SA
-	xfrmaPolicy      = 7  // XFRMA_POLICY
-	xfrmaAEAD        = 18 // XFRMA_ALG_AEAD
-	xfrmaAuthTrunc   = 20 // XFRMA_ALG_AUTH_TRUNC
-	xfrmaMark        = 21 // XFRMA_MARK
-	xfrmaReplayESN   = 23 // XFRMA_REPLAY_ESN_VAL
-	xfrmaSetMark     = 29 // XFRMA_SET_MARK
-	xfrmaSetMarkMask = 30 // XFRMA_SET_MARK_MASK
-	xfrmaMappingAge  = 32 // XFRMA_MTIMER_THRESH, kernel 5.17
+	xfrmaCrypt      = 2  // XFRMA_ALG_CRYPT
+	xfrmaEncap      = 4  // XFRMA_ENCAP
+	xfrmaTemplate   = 5  // XFRMA_TMPL
+	xfrmaSA         = 6  // XFRMA_SA
+	xfrmaPolicy     = 7  // XFRMA_POLICY
+	xfrmaAEAD       = 18 // XFRMA_ALG_AEAD
+	xfrmaAuthTrunc  = 20 // XFRMA_ALG_AUTH_TRUNC
+	xfrmaReplayESN  = 23 // XFRMA_REPLAY_ESN_VAL
+	xfrmaMappingAge = 32 // XFRMA_MTIMER_THRESH, kernel 5.17
 
 	// Groups of notifications.
 	xfrmGroupAcquire = 1 // XFRMNLGRP_ACQUIRE

@@ -111,11 +111,8 @@ func parseAcquire(b []byte) (a dataplane.Acquire, ok bool) {
 	}
 	a.Destination, a.Source = getXfrmAddr(b, fam), getXfrmAddr(b[24:], fam)
 	for typ, v := range attrs(b[acquireLen:]) {
-		switch typ {
-		case xfrmaTemplate:
+		if typ == xfrmaTemplate {
 			ok = len(v) == templateLen && native.Uint32(v[44:]) == reqid
-		case xfrmaMark:
-			a.Mark = parseMark(v).Value
 		}
 	}
 	return a, ok
@@ -160,11 +157,6 @@ func changedState(m message) (s xfrmState, ok bool) {
 			s, ok = parseState(v[:saLen])
 		}
 	}
-	for typ, v := range attrs(m.body(saIDLen)) {
-		if typ == xfrmaMark {
-			s.Mark = parseMark(v)
-		}
-	}
 	return s, ok && s.reqid == reqid
 }
 
@@ -185,7 +177,7 @@ func changedPolicy(m message) (o dataplane.Policy, ok bool) {
 
 // guardKey6 reports whether a key is that of a guard of an IPv6 address.
 func guardKey6(k dataplane.Key) bool {
-	return k.Metric == 0 && k.Prefix == exit6.Peer && k.Name != exit6.Local.String()
+	return k.Prefix == exit6.Peer && k.Name != exit6.Local.String()
 }
 
 // those returns the policies of ours that there are and for which f holds.

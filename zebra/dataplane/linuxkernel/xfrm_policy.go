@@ -24,15 +24,9 @@ var directions = [...]uint8{xfrmOut, xfrmIn}
 // first. It is small enough to go before what IKE daemons give their own.
 const guardPriority = 1024
 
-// priorityOf is the kernel's number for a policy: first those with a mark, then those
-// about more of the address.
-func priorityOf(p dataplane.Policy) uint32 {
-	n := uint32(guardPriority - p.Peer.Bits())
-	if p.Mark != (rib.Mark{}) {
-		n -= guardPriority / 2
-	}
-	return n
-}
+// priorityOf is the kernel's number for a policy: those about more of the address go
+// first.
+func priorityOf(p dataplane.Policy) uint32 { return uint32(guardPriority - p.Peer.Bits()) }
 
 // exit6 is the kernel policy, out, that stands beside the guards of IPv6 addresses: for
 // packets of multipoint tunnels over IPv6 the kernel asks for policies and SAs before it
@@ -90,15 +84,13 @@ func policyMessage(e *encoder, p dataplane.Policy, dir uint8) {
 		e.raw32(^uint32(0)) // all algorithms
 	}
 	e.shut(t)
-	markAttr(e, p.Mark)
 }
 
-// policyID appends a struct xfrm_userpolicy_id and the mark.
+// policyID appends a struct xfrm_userpolicy_id.
 func policyID(e *encoder, p dataplane.Policy, dir uint8) {
 	policySelector(e, p.Local, p.Peer, dir)
 	e.raw32(0)
 	e.raw(dir, 0, 0, 0)
-	markAttr(e, p.Mark)
 }
 
 // parsePolicy reads a struct xfrm_userpolicy_info and the attributes behind it. ok is
@@ -122,13 +114,10 @@ func parsePolicy(b []byte) (p dataplane.Policy, dir uint8, ok bool) {
 	p.Local, p.Peer = src.Addr(), dst.Masked()
 	sound := false
 	for typ, v := range attrs(b[policyLen:]) {
-		switch typ {
-		case xfrmaTemplate:
+		if typ == xfrmaTemplate {
 			ok = len(v) == templateLen && native.Uint32(v[44:]) == reqid
 			// In transport mode, not optional, ESP, for any peer and SPI.
 			sound = ok && v[48] == 0 && v[50] == 0 && v[20] == protoESP && native.Uint32(v[16:]) == 0
-		case xfrmaMark:
-			p.Mark = parseMark(v)
 		}
 	}
 	const allow = 0
@@ -215,7 +204,7 @@ func (p *Provider) deletePolicy(k dataplane.Key) error {
 		return fmt.Errorf("%v: %w", k, err)
 	}
 	others := slices.ContainsFunc(all, func(h half) bool { return isGuard6(h.Policy) && h.Key() != k })
-	for _, h := range all { // with the mask of its mark
+	for _, h := range all {
 		if h.Key() != k && (h.Key() != exit6.Key() || others) {
 			continue
 		}

@@ -106,11 +106,6 @@ func saMessage(e *encoder, s dataplane.SA, exit bool) {
 		e.bytes(xfrmaEncap, append(v, make([]byte, 18)...))
 		e.u32(xfrmaMappingAge, mappingAge)
 	}
-	markAttr(e, s.Mark)
-	if s.SetMark != (rib.Mark{}) {
-		e.u32(xfrmaSetMark, s.SetMark.Value)
-		e.u32(xfrmaSetMarkMask, s.SetMark.Mask)
-	}
 	words := (s.Window + 31) / 32
 	v := native.AppendUint32(nil, words)
 	v = append(v, make([]byte, 16)...) // sequence numbers
@@ -138,21 +133,13 @@ func saAlgorithms(e *encoder, s dataplane.SA) {
 	e.bytes(xfrmaAuthTrunc, append(v, auth...))
 }
 
-func markAttr(e *encoder, m rib.Mark) {
-	if m != (rib.Mark{}) {
-		v := native.AppendUint32(nil, m.Value)
-		e.bytes(xfrmaMark, native.AppendUint32(v, m.Mask))
-	}
-}
-
-// saID appends a struct xfrm_usersa_id and the mark.
+// saID appends a struct xfrm_usersa_id.
 func saID(e *encoder, k dataplane.Key) {
 	a := k.Prefix.Addr()
 	xfrmAddr(e, a)
 	e.raw(beBytes32(k.Table)...)
 	e.b = native.AppendUint16(e.b, uint16(family(a)))
 	e.raw(protoESP, 0)
-	markAttr(e, rib.Mark{Value: k.Metric, Mask: ^uint32(0)})
 }
 
 // getXfrmAddr reads an xfrm_address_t.
@@ -231,24 +218,11 @@ func (s *xfrmState) attr(typ uint16, v []byte) {
 		if len(v) >= 6 {
 			s.UDP = rib.UDPEncap{Source: getBE16(v[2:]), Destination: getBE16(v[4:])}
 		}
-	case xfrmaMark:
-		s.Mark = parseMark(v)
-	case xfrmaSetMark:
-		s.SetMark.Value = getU32(v)
-	case xfrmaSetMarkMask:
-		s.SetMark.Mask = getU32(v)
 	case xfrmaReplayESN:
 		if len(v) >= replayESNLen {
 			s.Window = native.Uint32(v[20:])
 		}
 	}
-}
-
-func parseMark(v []byte) rib.Mark {
-	if len(v) < 8 {
-		return rib.Mark{}
-	}
-	return rib.Mark{Value: native.Uint32(v), Mask: native.Uint32(v[4:])}
 }
 
 // parseAlgorithm reads a name and the key behind a header of some bytes more. A key of

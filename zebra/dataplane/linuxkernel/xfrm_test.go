@@ -16,8 +16,8 @@ func everything() dataplane.SA {
 	return dataplane.SA{ESP: rib.ESP{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("192.0.2.2"), SPI: 0xc0ffee00,
 		Protocol: 47, Cipher: rib.AESCBC, CipherKey: rib.NewSecret([]byte("0123456789abcdef")),
 		Integrity: rib.HMACSHA1x96, IntegrityKey: rib.NewSecret([]byte("0123456789abcdefghij")), ESN: true, Window: 1000,
-		UDP: rib.UDPEncap{Source: 4500, Destination: 40001}, Mark: rib.Mark{Value: 0x10000, Mask: 0xffff0000},
-		SetMark: rib.Mark{Value: 0x20000, Mask: 0xffff0000}, Lifetime: rib.Lifetime{SoftTime: 1, HardTime: 2, SoftBytes: 3, HardBytes: 4, SoftPackets: 5, HardPackets: 6}}}
+		UDP:      rib.UDPEncap{Source: 4500, Destination: 40001},
+		Lifetime: rib.Lifetime{SoftTime: 1, HardTime: 2, SoftBytes: 3, HardBytes: 4, SoftPackets: 5, HardPackets: 6}}}
 }
 
 // TestStateReadBack reads what was written: what the kernel keeps of it, dptest sees.
@@ -42,7 +42,7 @@ func TestStateReadBack(t *testing.T) {
 
 func TestPolicyReadBack(t *testing.T) {
 	one := dataplane.Guard(netip.MustParseAddr("2001:db8::1"))
-	one.Peer, one.Mark = netip.MustParsePrefix("2001:db8::7/128"), rib.Mark{Value: 1, Mask: 3}
+	one.Peer = netip.MustParsePrefix("2001:db8::7/128")
 	for _, want := range []dataplane.Policy{dataplane.Guard(netip.MustParseAddr("192.0.2.1")), one, exit6} {
 		for _, dir := range directions {
 			if want == exit6 && dir == xfrmIn {
