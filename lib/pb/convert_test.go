@@ -91,14 +91,17 @@ func genObject(t *rapid.T) rib.Object {
 	case 5:
 		return genSA(t)
 	case 6:
-		a := genStation(t)
-		return rib.Policy{Local: genStation(t), Peer: netip.PrefixFrom(a, a.BitLen())}
+		return rib.Policy{Local: genStation(t), Peer: netip.PrefixFrom(genAlias(t), 32), Outer: genStation(t)}
 	}
 	return genRoute(t)
 }
 
 func genStation(t *rapid.T) netip.Addr {
 	return netip.AddrFrom4([4]byte{192, 0, 2, rapid.Byte().Draw(t, "station")})
+}
+
+func genAlias(t *rapid.T) netip.Addr {
+	return netip.AddrFrom4([4]byte{240, 0, 0, rapid.Byte().Draw(t, "alias")})
 }
 
 func genSA(t *rapid.T) rib.SA {
@@ -113,6 +116,12 @@ func genSA(t *rapid.T) rib.SA {
 		s.Cipher, s.CipherKey, s.Integrity, s.IntegrityKey = rib.AESCBC, key(32), rib.HMACSHA256x128, key(32)
 	} else if rapid.Bool().Draw(t, "keys") {
 		s.CipherKey = key(36)
+	}
+	switch rapid.IntRange(0, 2).Draw(t, "aliases") {
+	case 1:
+		s.SourceAlias = genAlias(t)
+	case 2:
+		s.DestinationAlias = genAlias(t)
 	}
 	if rapid.Bool().Draw(t, "udp") {
 		s.UDP = rib.UDPEncap{Source: rapid.Uint16Min(1).Draw(t, "from"), Destination: rapid.Uint16Min(1).Draw(t, "to")}
@@ -392,7 +401,7 @@ func FuzzToUps(f *testing.F) {
 		session.Put{Seq: 4, Object: rib.LineProtocol{Interface: "x", Down: true}},
 		session.Put{Seq: 5, Object: rib.SA{Epoch: 1, ESP: rib.ESP{Source: netip.MustParseAddr("1.2.3.4"), Destination: netip.MustParseAddr("1.2.3.5"), SPI: 256,
 			Cipher: rib.AESGCM16, CipherKey: rib.NewSecret(make([]byte, 36)), Window: 64}}},
-		session.Put{Seq: 6, Object: rib.Policy{Local: netip.MustParseAddr("1.2.3.4"), Peer: netip.MustParsePrefix("1.2.3.5/32")}},
+		session.Put{Seq: 6, Object: rib.Policy{Local: netip.MustParseAddr("1.2.3.4"), Peer: netip.MustParsePrefix("240.0.0.1/32"), Outer: netip.MustParseAddr("1.2.3.5")}},
 		session.WatchAdd{Watch: rib.Watch{Kind: rib.WatchSADump, Instance: 7}},
 	}
 	b, err := proto.Marshal(FromUps(seed))

@@ -84,7 +84,7 @@ func toPut(m *Up) (session.Up, error) {
 	case *Up_Sa:
 		obj = d.sa(w.Sa)
 	case *Up_Policy:
-		obj = rib.Policy{Local: d.addr(w.Policy.GetLocal()), Peer: d.prefix(w.Policy.GetPeer())}
+		obj = rib.Policy{Local: d.addr(w.Policy.GetLocal()), Peer: d.prefix(w.Policy.GetPeer()), Outer: d.addr(w.Policy.GetOuter())}
 	case *Up_Override:
 		o := w.Override
 		obj = rib.Override{

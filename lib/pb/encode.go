@@ -59,7 +59,7 @@ func fromPut(m session.Put) *Up {
 	case rib.SA:
 		return &Up{Seq: m.Seq, What: &Up_Sa{fromSA(o)}}
 	case rib.Policy:
-		return &Up{Seq: m.Seq, What: &Up_Policy{&Policy{Local: fromAddr(o.Local), Peer: fromPrefix(o.Peer)}}}
+		return &Up{Seq: m.Seq, What: &Up_Policy{&Policy{Local: fromAddr(o.Local), Peer: fromPrefix(o.Peer), Outer: fromAddr(o.Outer)}}}
 	case rib.Override:
 		return &Up{Seq: m.Seq, What: &Up_Override{&Override{
 			Vrf: o.VRF, Prefix: fromPrefix(o.Prefix), Protocol: uint32(o.Protocol),

@@ -14,6 +14,7 @@ func fromSA(s rib.SA) *SA {
 		Cipher: uint32(s.Cipher), CipherKey: fromSecret(s.CipherKey), Integrity: uint32(s.Integrity), IntegrityKey: fromSecret(s.IntegrityKey),
 		Esn: s.ESN, Window: s.Window, UdpSource: uint32(s.UDP.Source), UdpDestination: uint32(s.UDP.Destination),
 		Epoch: s.Epoch, Lifetime: fromLifetime(s.Lifetime),
+		SourceAlias: fromAddr(s.SourceAlias), DestinationAlias: fromAddr(s.DestinationAlias),
 	}
 }
 
@@ -68,7 +69,7 @@ func (d *decoder) sa(s *SA) rib.SA {
 		Cipher: rib.Cipher(small("cipher", s.GetCipher())), CipherKey: d.secret(s.GetCipherKey()),
 		Integrity: rib.Integrity(small("integrity", s.GetIntegrity())), IntegrityKey: d.secret(s.GetIntegrityKey()),
 		ESN: s.GetEsn(), Window: s.GetWindow(), UDP: rib.UDPEncap{Source: d.port(s.GetUdpSource()), Destination: d.port(s.GetUdpDestination())},
-		Lifetime: toLifetime(s.GetLifetime()),
+		Lifetime: toLifetime(s.GetLifetime()), SourceAlias: d.addr(s.GetSourceAlias()), DestinationAlias: d.addr(s.GetDestinationAlias()),
 	}}
 }
 

@@ -559,23 +559,25 @@ func (x *Lifetime) GetHardPackets() uint64 {
 }
 
 type SA struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Source         []byte                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
-	Destination    []byte                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
-	Spi            uint32                 `protobuf:"varint,3,opt,name=spi,proto3" json:"spi,omitempty"`
-	Protocol       uint32                 `protobuf:"varint,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Cipher         uint32                 `protobuf:"varint,5,opt,name=cipher,proto3" json:"cipher,omitempty"`
-	CipherKey      []byte                 `protobuf:"bytes,6,opt,name=cipher_key,json=cipherKey,proto3" json:"cipher_key,omitempty"` // never printed
-	Integrity      uint32                 `protobuf:"varint,7,opt,name=integrity,proto3" json:"integrity,omitempty"`
-	IntegrityKey   []byte                 `protobuf:"bytes,8,opt,name=integrity_key,json=integrityKey,proto3" json:"integrity_key,omitempty"` // never printed
-	Esn            bool                   `protobuf:"varint,9,opt,name=esn,proto3" json:"esn,omitempty"`
-	Window         uint32                 `protobuf:"varint,10,opt,name=window,proto3" json:"window,omitempty"`
-	UdpSource      uint32                 `protobuf:"varint,11,opt,name=udp_source,json=udpSource,proto3" json:"udp_source,omitempty"`
-	UdpDestination uint32                 `protobuf:"varint,12,opt,name=udp_destination,json=udpDestination,proto3" json:"udp_destination,omitempty"`
-	Lifetime       *Lifetime              `protobuf:"bytes,13,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
-	Epoch          uint64                 `protobuf:"varint,14,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Source           []byte                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Destination      []byte                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	Spi              uint32                 `protobuf:"varint,3,opt,name=spi,proto3" json:"spi,omitempty"`
+	Protocol         uint32                 `protobuf:"varint,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Cipher           uint32                 `protobuf:"varint,5,opt,name=cipher,proto3" json:"cipher,omitempty"`
+	CipherKey        []byte                 `protobuf:"bytes,6,opt,name=cipher_key,json=cipherKey,proto3" json:"cipher_key,omitempty"` // never printed
+	Integrity        uint32                 `protobuf:"varint,7,opt,name=integrity,proto3" json:"integrity,omitempty"`
+	IntegrityKey     []byte                 `protobuf:"bytes,8,opt,name=integrity_key,json=integrityKey,proto3" json:"integrity_key,omitempty"` // never printed
+	Esn              bool                   `protobuf:"varint,9,opt,name=esn,proto3" json:"esn,omitempty"`
+	Window           uint32                 `protobuf:"varint,10,opt,name=window,proto3" json:"window,omitempty"`
+	UdpSource        uint32                 `protobuf:"varint,11,opt,name=udp_source,json=udpSource,proto3" json:"udp_source,omitempty"`
+	UdpDestination   uint32                 `protobuf:"varint,12,opt,name=udp_destination,json=udpDestination,proto3" json:"udp_destination,omitempty"`
+	Lifetime         *Lifetime              `protobuf:"bytes,13,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	Epoch            uint64                 `protobuf:"varint,14,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	SourceAlias      []byte                 `protobuf:"bytes,15,opt,name=source_alias,json=sourceAlias,proto3" json:"source_alias,omitempty"`
+	DestinationAlias []byte                 `protobuf:"bytes,16,opt,name=destination_alias,json=destinationAlias,proto3" json:"destination_alias,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *SA) Reset() {
@@ -706,10 +708,25 @@ func (x *SA) GetEpoch() uint64 {
 	return 0
 }
 
+func (x *SA) GetSourceAlias() []byte {
+	if x != nil {
+		return x.SourceAlias
+	}
+	return nil
+}
+
+func (x *SA) GetDestinationAlias() []byte {
+	if x != nil {
+		return x.DestinationAlias
+	}
+	return nil
+}
+
 type Policy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Local         []byte                 `protobuf:"bytes,1,opt,name=local,proto3" json:"local,omitempty"`
 	Peer          []byte                 `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"`
+	Outer         []byte                 `protobuf:"bytes,3,opt,name=outer,proto3" json:"outer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -754,6 +771,13 @@ func (x *Policy) GetLocal() []byte {
 func (x *Policy) GetPeer() []byte {
 	if x != nil {
 		return x.Peer
+	}
+	return nil
+}
+
+func (x *Policy) GetOuter() []byte {
+	if x != nil {
+		return x.Outer
 	}
 	return nil
 }
@@ -2784,7 +2808,7 @@ const file_rib_proto_rawDesc = "" +
 	"\n" +
 	"hard_bytes\x18\x04 \x01(\x04R\thardBytes\x12!\n" +
 	"\fsoft_packets\x18\x05 \x01(\x04R\vsoftPackets\x12!\n" +
-	"\fhard_packets\x18\x06 \x01(\x04R\vhardPackets\"\xa0\x03\n" +
+	"\fhard_packets\x18\x06 \x01(\x04R\vhardPackets\"\xf0\x03\n" +
 	"\x02SA\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\fR\x06source\x12 \n" +
 	"\vdestination\x18\x02 \x01(\fR\vdestination\x12\x10\n" +
@@ -2802,10 +2826,13 @@ const file_rib_proto_rawDesc = "" +
 	"udp_source\x18\v \x01(\rR\tudpSource\x12'\n" +
 	"\x0fudp_destination\x18\f \x01(\rR\x0eudpDestination\x120\n" +
 	"\blifetime\x18\r \x01(\v2\x14.godmvpn.v1.LifetimeR\blifetime\x12\x14\n" +
-	"\x05epoch\x18\x0e \x01(\x04R\x05epoch\"2\n" +
+	"\x05epoch\x18\x0e \x01(\x04R\x05epoch\x12!\n" +
+	"\fsource_alias\x18\x0f \x01(\fR\vsourceAlias\x12+\n" +
+	"\x11destination_alias\x18\x10 \x01(\fR\x10destinationAlias\"H\n" +
 	"\x06Policy\x12\x14\n" +
 	"\x05local\x18\x01 \x01(\fR\x05local\x12\x12\n" +
-	"\x04peer\x18\x02 \x01(\fR\x04peer\"\x9c\x01\n" +
+	"\x04peer\x18\x02 \x01(\fR\x04peer\x12\x14\n" +
+	"\x05outer\x18\x03 \x01(\fR\x05outer\"\x9c\x01\n" +
 	"\bOverride\x12\x10\n" +
 	"\x03vrf\x18\x01 \x01(\tR\x03vrf\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\fR\x06prefix\x12\x1a\n" +

@@ -57,7 +57,14 @@ type Lifetime struct {
 // can change.
 type ESP struct {
 	Source, Destination netip.Addr // of the packets, as they are seen here
-	SPI                 uint32
+	// SourceAlias and DestinationAlias are addresses by which the peer is known on this
+	// machine in place of the one that its packets have, of which at most one is valid:
+	// SourceAlias is given to what comes by the association in place of Source, and
+	// what goes out by it is for DestinationAlias (BEET mode, draft-nikander-esp-beet-mode:
+	// on the wire it is transport mode). So peers that one address does not tell apart
+	// have one each.
+	SourceAlias, DestinationAlias netip.Addr
+	SPI                           uint32
 	// Protocol is the next protocol that it is for, 0 for any: packets of others are
 	// neither sent by it nor taken from it (RFC 4301 section 5.2).
 	Protocol     uint8
@@ -95,8 +102,32 @@ func (e ESP) Check() error {
 	case (e.UDP.Source == 0) != (e.UDP.Destination == 0):
 		return errors.New("UDP with one port")
 	}
-	return e.checkKeys()
+	return errors.Join(e.checkAlias(), e.checkKeys())
 }
+
+// Alias returns the alias that there is, the zero Addr for none.
+func (e ESP) Alias() netip.Addr {
+	if e.SourceAlias.IsValid() {
+		return e.SourceAlias
+	}
+	return e.DestinationAlias
+}
+
+func (e ESP) checkAlias() error {
+	switch a := e.Alias(); {
+	case !a.IsValid():
+		return nil
+	case e.SourceAlias.IsValid() && e.DestinationAlias.IsValid():
+		return errors.New("an alias for both ends")
+	case !aliasOf(a, e.Source) || !aliasOf(a, e.Destination):
+		return fmt.Errorf("%v as an alias", a)
+	}
+	return nil
+}
+
+// aliasOf reports whether an address can stand for another: IPv6 has no translation of
+// ports that would need it.
+func aliasOf(a, of netip.Addr) bool { return station(a) && a.Is4() && of.Is4() && a != of }
 
 func (e ESP) checkKeys() error {
 	salt, aead := 0, e.Cipher != AESCBC
@@ -151,10 +182,15 @@ func (s SA) Key() Key {
 func (s SA) Equal(other Object) bool { o, ok := other.(SA); return ok && s == o }
 
 // Policy says that GRE between an address of this machine and others passes as ESP
-// only, in both directions. zebra has one about everybody for each protected tunnel.
+// only, in both directions. zebra has one about everybody for each protected tunnel; a
+// daemon adds one for each peer that has an alias.
 type Policy struct {
 	Local netip.Addr
-	Peer  netip.Prefix // masked; of length 0 for everybody
+	Peer  netip.Prefix // masked; of length 0 for everybody; the alias of one peer
+	// Outer is the address that the packets of a peer have for which Peer is an alias
+	// (ESP.SourceAlias): only associations with the alias are for it. The zero Addr
+	// where Peer is no alias.
+	Outer netip.Addr
 }
 
 // Key implements Object.
@@ -170,17 +206,20 @@ func (p Policy) Check() error {
 	if !station(p.Local) || !p.Peer.IsValid() || p.Peer != p.Peer.Masked() || p.Peer.Addr().Is4() != p.Local.Is4() {
 		return fmt.Errorf("GRE between %v and %v", p.Local, p.Peer)
 	}
+	if p.Outer.IsValid() && (!p.Peer.IsSingleIP() || !aliasOf(p.Peer.Addr(), p.Local) || !aliasOf(p.Peer.Addr(), p.Outer) || !station(p.Outer)) {
+		return fmt.Errorf("%v as the alias of %v", p.Peer, p.Outer)
+	}
 	return nil
 }
 
-// CheckOne is Check for a policy of a daemon, which is about one peer: the one about
-// everybody is zebra's, and stays.
+// CheckOne is Check for a policy of a daemon, which is about the alias of one peer: the
+// one about everybody is zebra's, and stays.
 func (p Policy) CheckOne() error {
 	if err := p.Check(); err != nil {
 		return err
 	}
-	if !p.Peer.IsSingleIP() {
-		return fmt.Errorf("a policy about %v, which is not one peer", p.Peer)
+	if !p.Outer.IsValid() {
+		return fmt.Errorf("a policy about %v, which is not the alias of a peer", p.Peer)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package rib
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -64,13 +65,29 @@ func TestESPCheck(t *testing.T) {
 	key := func(n int) Secret { return NewSecret(bytes.Repeat([]byte{1}, n)) }
 	good := ESP{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("192.0.2.2"), SPI: 256,
 		Cipher: AESGCM16, CipherKey: key(20), Window: 64}
-	if err := good.Check(); err != nil {
-		t.Error(err)
+	alias := netip.MustParseAddr("240.0.0.1")
+	from, to := good, good
+	from.SourceAlias, to.DestinationAlias = alias, alias
+	for _, e := range []ESP{good, from, to} {
+		if err := e.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+	if good.Alias().IsValid() || from.Alias() != alias || to.Alias() != alias {
+		t.Error("the alias of one direction is not seen")
 	}
 	for what, spoil := range map[string]func(*ESP){
 		"reserved SPI": func(e *ESP) { e.SPI = 255 }, "small window": func(e *ESP) { e.Window = 31 }, "large window": func(e *ESP) { e.Window = MaxWindow + 1 },
 		"group": func(e *ESP) { e.Destination = netip.MustParseAddr("224.0.0.1") }, "no source": func(e *ESP) { e.Source = netip.Addr{} },
 		"families": func(e *ESP) { e.Source = netip.MustParseAddr("2001:db8::1") }, "one port": func(e *ESP) { e.UDP.Source = 4500 },
+		"two aliases":    func(e *ESP) { e.SourceAlias, e.DestinationAlias = alias, netip.MustParseAddr("240.0.0.2") },
+		"no alias of it": func(e *ESP) { e.SourceAlias = e.Source },
+		"alias for us":   func(e *ESP) { e.DestinationAlias = e.Source },
+		"alias of IPv6":  func(e *ESP) { e.SourceAlias = netip.MustParseAddr("2001:db8::1") },
+		"group as alias": func(e *ESP) { e.SourceAlias = netip.MustParseAddr("224.0.0.1") },
+		"alias over IPv6": func(e *ESP) {
+			e.Source, e.Destination, e.SourceAlias = netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"), alias
+		},
 	} {
 		e := good
 		spoil(&e)
@@ -98,6 +115,33 @@ func TestESPCheck(t *testing.T) {
 		e.Cipher, e.CipherKey, e.Integrity, e.IntegrityKey = c.cipher, key(c.n), c.integrity, key(c.m)
 		if err := e.Check(); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+func TestPolicyCheck(t *testing.T) {
+	a := netip.MustParseAddr
+	alias := netip.MustParsePrefix("240.0.0.1/32")
+	guard := Policy{Local: a("192.0.2.1"), Peer: netip.MustParsePrefix("0.0.0.0/0")}
+	one := Policy{Local: guard.Local, Peer: alias, Outer: a("203.0.113.7")}
+	if err := errors.Join(guard.Check(), one.Check(), one.CheckOne()); err != nil {
+		t.Error(err)
+	}
+	if guard.CheckOne() == nil {
+		t.Error("a daemon may have a guard")
+	}
+	for what, p := range map[string]Policy{
+		"everybody's alias": {Local: guard.Local, Peer: guard.Peer, Outer: one.Outer},
+		"no alias":          {Local: guard.Local, Peer: netip.MustParsePrefix("203.0.113.7/32"), Outer: one.Outer},
+		"ourselves":         {Local: guard.Local, Peer: netip.MustParsePrefix("192.0.2.1/32"), Outer: one.Outer},
+		"of a group":        {Local: guard.Local, Peer: alias, Outer: a("224.0.0.1")},
+		"of IPv6":           {Local: guard.Local, Peer: alias, Outer: a("2001:db8::1")},
+		"over IPv6":         {Local: a("2001:db8::1"), Peer: netip.MustParsePrefix("2001:db8::2/128"), Outer: a("2001:db8::3")},
+		"not masked":        {Local: guard.Local, Peer: netip.MustParsePrefix("240.0.0.1/24")},
+		"families":          {Local: a("2001:db8::1"), Peer: guard.Peer},
+	} {
+		if p.Check() == nil {
+			t.Errorf("%s: taken", what)
 		}
 	}
 }

@@ -302,7 +302,8 @@ func TestRefusals(t *testing.T) {
 	control := route(1, 1)
 	control.Name = "bell\a"
 	guard := rib.Policy{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParsePrefix("0.0.0.0/0")} // zebra's own
-	for _, o := range []rib.Object{unmasked, zoned, none, control, rib.Route{}, rib.Neighbor{}, rib.MulticastPeer{}, rib.LineProtocol{}, rib.Shaper{}, rib.Override{}, rib.SA{}, rib.Policy{}, guard, nil} {
+	single := rib.Policy{Local: guard.Local, Peer: netip.MustParsePrefix("192.0.2.2/32")}                  // no alias
+	for _, o := range []rib.Object{unmasked, zoned, none, control, rib.Route{}, rib.Neighbor{}, rib.MulticastPeer{}, rib.LineProtocol{}, rib.Shaper{}, rib.Override{}, rib.SA{}, rib.Policy{}, guard, single, nil} {
 		if _, err := c.Put(o); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Put(%+v): %v", o, err)
 		}

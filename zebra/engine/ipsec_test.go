@@ -86,7 +86,7 @@ func TestSAOutlivesItsDaemon(t *testing.T) {
 // TestSAsOfAnEarlierZebra: what an earlier zebra left stays until all daemons have said
 // what they want. Its guards go with the configuration, policies of daemons do not.
 func TestSAsOfAnEarlierZebra(t *testing.T) {
-	policy := dataplane.Policy{Policy: librib.Policy{Local: addr("192.0.2.1"), Peer: prefix("192.0.2.2/32")}}
+	policy := dataplane.Policy{Policy: librib.Policy{Local: addr("192.0.2.1"), Peer: prefix("240.0.0.1/32"), Outer: addr("192.0.2.2")}}
 	one, two := dataplane.SA{ESP: anSA(0x1000, 0).ESP}, dataplane.SA{ESP: anSA(0x2000, 0).ESP}
 	inWorld(t, []dataplane.Object{one, two, policy, dataplane.Guard(addr("192.0.2.99"))}, func(w *world) {
 		w.engine.Expected([]string{"ipsecd"})

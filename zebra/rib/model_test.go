@@ -135,7 +135,8 @@ func (w *world) object(t *rapid.T, owner string) lib.Object {
 			return lib.SA{Epoch: uint64(rapid.IntRange(0, 1).Draw(t, "epoch")), ESP: lib.ESP{Source: netip.MustParseAddr("192.0.2.1"),
 				Destination: netip.MustParseAddr("192.0.2.2"), SPI: uint32(rapid.IntRange(256, 258).Draw(t, "SPI")), Cipher: lib.AESGCM16, Window: 64}}
 		case 7:
-			return lib.Policy{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParsePrefix("192.0.2.2/32")}
+			return lib.Policy{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParsePrefix(pick(t, "alias", []string{"240.0.0.1/32", "240.0.0.2/32"})),
+				Outer: netip.MustParseAddr(pick(t, "of", []string{"192.0.2.2", "192.0.2.3"}))}
 		case 0:
 			return lib.MulticastPeer{Interface: pick(t, "on", modelIfs), NBMA: netip.MustParseAddr(pick(t, "NBMA", modelHosts))}
 		case 5:

@@ -227,7 +227,7 @@ func (s *scriptRun) object(line string, f []string) {
 	case "sa":
 		obj = parseSA(f[3:])
 	case "policy": // LOCAL PEER
-		obj = lib.Policy{Local: netip.MustParseAddr(f[3]), Peer: netip.MustParsePrefix(f[4])}
+		obj = lib.Policy{Local: netip.MustParseAddr(f[3]), Peer: netip.MustParsePrefix(f[4]), Outer: netip.MustParseAddr("192.0.2.2")}
 	default:
 		s.t.Fatalf("%q: unknown object", line)
 	}

@@ -30,11 +30,17 @@ func testPolicy(t *T) {
 	t.need(t.p.Caps().Policy, "policies")
 	guard := dataplane.Guard(ip("192.0.2.1"))
 	one := guard
-	one.Peer = pfx("203.0.113.7/32")
-	t.put(guard, one)
-	t.wants(guard, one)
+	one.Peer, one.Outer = pfx("240.0.0.1/32"), ip("203.0.113.7")
+	other := one
+	other.Peer = pfx("240.0.0.2/32") // behind the same address
+	t.put(guard, one, other)
+	t.wants(guard, one, other)
 	t.drop(one)
-	t.wants(guard)
+	t.wants(guard, other)
+	other.Outer = ip("203.0.113.8")
+	t.put(other)
+	t.wants(guard, other)
+	t.drop(other)
 	t.gone(one.Key())
 	t.put(guard, one)
 	t.drop(guard, one)
@@ -56,6 +62,7 @@ func testPolicyRefused(t *T) {
 		{}, dataplane.Guard(ip("224.0.0.5")), dataplane.Guard(ip("0.0.0.0")),
 		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("203.0.113.7/24")}},
 		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("2001:db8::/32")}},
+		{Policy: rib.Policy{Local: ip("192.0.2.1"), Peer: pfx("240.0.0.0/24"), Outer: ip("203.0.113.7")}},
 		{Policy: dataplane.Guard(ip("192.0.2.1")).Policy, Outdated: true},
 	} {
 		if err := t.apply(dataplane.Put(p))[0]; !errors.Is(err, dataplane.ErrInvalid) {
@@ -102,6 +109,10 @@ func variants() (all []dataplane.SA) {
 		s.Lifetime = rib.Lifetime{SoftTime: 3000, HardTime: 3600, SoftBytes: 4e9, HardBytes: 4718592000, SoftPackets: 1 << 30, HardPackets: 1 << 31}
 	})
 	add(func(s *dataplane.SA) { s.Protocol = 0 })
+	add(func(s *dataplane.SA) { s.SourceAlias = ip("240.0.0.1") })
+	add(func(s *dataplane.SA) {
+		s.DestinationAlias, s.UDP = ip("240.0.0.1"), rib.UDPEncap{Source: 4500, Destination: 40001}
+	})
 	add(func(s *dataplane.SA) { s.Source, s.Destination = ip("2001:db8::1"), ip("2001:db8::2") })
 	return all
 }
@@ -126,6 +137,7 @@ func testSARefused(t *T) {
 	for name, f := range map[string]func(*dataplane.SA){
 		"SPI": func(s *dataplane.SA) { s.SPI = 255 }, "window": func(s *dataplane.SA) { s.Window = 1025 },
 		"destination": func(s *dataplane.SA) { s.Destination = ip("224.0.0.1") },
+		"alias":       func(s *dataplane.SA) { s.SourceAlias = ip("224.0.0.1") },
 		"families":    func(s *dataplane.SA) { s.Source = ip("2001:db8::1") },
 		"no cipher":   func(s *dataplane.SA) { s.Cipher = 0 }, "cipher": func(s *dataplane.SA) { s.Cipher = 77 },
 		"key":          func(s *dataplane.SA) { s.CipherKey = secret(32, 1) },
@@ -155,6 +167,7 @@ func testSAChange(t *T) {
 	for name, f := range map[string]func(*dataplane.SA){
 		"window": func(s *dataplane.SA) { s.Window = 128 }, "ESN": func(s *dataplane.SA) { s.ESN = true },
 		"source": func(s *dataplane.SA) { s.Source = ip("192.0.2.7") }, "UDP": func(s *dataplane.SA) { s.UDP = rib.UDPEncap{} },
+		"alias": func(s *dataplane.SA) { s.DestinationAlias = ip("240.0.0.1") },
 	} {
 		other := s
 		f(&other)

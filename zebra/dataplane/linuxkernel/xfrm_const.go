@@ -34,14 +34,16 @@ const (
 	xfrmGroupPolicy  = 4
 	xfrmGroupMapping = 8
 
-	xfrmIn       = 0 // XFRM_POLICY_IN
-	xfrmOut      = 1 // XFRM_POLICY_OUT
-	xfrmESN      = 128
-	udpEncapESP  = 2 // UDP_ENCAP_ESPINUDP, linux/udp.h: RFC 3948
-	protoGRE     = 47
-	protoESP     = 50
-	algoNameLen  = 64
-	xfrmLimitMax = ^uint64(0) // XFRM_INF
+	xfrmTransport = 0 // XFRM_MODE_TRANSPORT
+	xfrmBEET      = 4 // XFRM_MODE_BEET
+	xfrmIn        = 0 // XFRM_POLICY_IN
+	xfrmOut       = 1 // XFRM_POLICY_OUT
+	xfrmESN       = 128
+	udpEncapESP   = 2 // UDP_ENCAP_ESPINUDP, linux/udp.h: RFC 3948
+	protoGRE      = 47
+	protoESP      = 50
+	algoNameLen   = 64
+	xfrmLimitMax  = ^uint64(0) // XFRM_INF
 )
 
 // Sizes of structures.

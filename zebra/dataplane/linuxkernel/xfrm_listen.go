@@ -98,8 +98,9 @@ func (p *Provider) sample(e dataplane.Event) {
 }
 
 // parseAcquire reads a struct xfrm_user_acquire. ok is false if it is not for a policy
-// of ours. The addresses are those of the packet: the selector of the packet has the
-// key of GRE where others have ports, which is of no meaning for an SA.
+// of ours. The addresses are those of the packet, so the peer's alias where it has one:
+// the selector of the packet has the key of GRE where others have ports, which is of no
+// meaning for an SA.
 func parseAcquire(b []byte) (a dataplane.Acquire, ok bool) {
 	if len(b) < acquireLen {
 		return a, false
@@ -113,6 +114,9 @@ func parseAcquire(b []byte) (a dataplane.Acquire, ok bool) {
 	for typ, v := range attrs(b[acquireLen:]) {
 		if typ == xfrmaTemplate {
 			ok = len(v) == templateLen && native.Uint32(v[44:]) == reqid
+			if ok && v[48] == xfrmBEET {
+				a.Destination = getXfrmAddr(b[selector:], fam)
+			}
 		}
 	}
 	return a, ok

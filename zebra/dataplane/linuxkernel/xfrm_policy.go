@@ -71,19 +71,49 @@ func policyMessage(e *encoder, p dataplane.Policy, dir uint8) {
 	e.raw32(0)          // the kernel gives the index
 	e.raw(dir, 0, 0, 0) // XFRM_POLICY_ALLOW, for all users
 	e.raw(make([]byte, 4)...)
+	from, to, mode := templateEnds(p, dir)
 	t := e.open(xfrmaTemplate)
-	xfrmAddr(e, netip.Addr{}) // struct xfrm_id: whoever the packet is for, by any SPI
+	xfrmAddr(e, to) // struct xfrm_id: by any SPI
 	e.raw32(0)
 	e.raw(protoESP, 0, 0, 0)
 	e.b = native.AppendUint16(e.b, uint16(family(p.Local)))
 	e.raw(0, 0)
-	xfrmAddr(e, netip.Addr{})
+	xfrmAddr(e, from)
 	e.raw32(reqid)
-	e.raw(0, 0, 0, 0) // transport mode, not optional
+	e.raw(mode, 0, 0, 0) // not optional
 	for range 3 {
 		e.raw32(^uint32(0)) // all algorithms
 	}
 	e.shut(t)
+}
+
+// templateEnds returns the addresses and the mode of the associations that a policy asks
+// for in one direction: those of the packet itself, whatever they are, or the ones that
+// the peer's packets have in place of its alias.
+func templateEnds(p dataplane.Policy, dir uint8) (from, to netip.Addr, mode uint8) {
+	switch {
+	case !p.Outer.IsValid():
+		return netip.Addr{}, netip.Addr{}, xfrmTransport
+	case dir == xfrmOut:
+		return p.Local, p.Outer, xfrmBEET
+	}
+	return p.Outer, p.Local, xfrmBEET
+}
+
+// parseTemplate takes in the template of a policy. sound is false if it is not as we make
+// it.
+func parseTemplate(p *dataplane.Policy, dir uint8, v []byte) (sound bool) {
+	to, from := getXfrmAddr(v, unix.AF_INET), getXfrmAddr(v[28:], unix.AF_INET)
+	if v[48] == xfrmBEET {
+		p.Outer = to
+		if dir == xfrmIn {
+			p.Outer = from
+		}
+	}
+	wantFrom, wantTo, mode := templateEnds(*p, dir)
+	ends := mode == xfrmTransport || from == wantFrom && to == wantTo
+	// Not optional, ESP, by any SPI.
+	return ends && v[48] == mode && v[50] == 0 && v[20] == protoESP && native.Uint32(v[16:]) == 0
 }
 
 // policyID appends a struct xfrm_userpolicy_id.
@@ -116,8 +146,7 @@ func parsePolicy(b []byte) (p dataplane.Policy, dir uint8, ok bool) {
 	for typ, v := range attrs(b[policyLen:]) {
 		if typ == xfrmaTemplate {
 			ok = len(v) == templateLen && native.Uint32(v[44:]) == reqid
-			// In transport mode, not optional, ESP, for any peer and SPI.
-			sound = ok && v[48] == 0 && v[50] == 0 && v[20] == protoESP && native.Uint32(v[16:]) == 0
+			sound = ok && parseTemplate(&p, dir, v)
 		}
 	}
 	const allow = 0
@@ -254,7 +283,7 @@ func (p *Provider) dumpPolicies(ctx context.Context, yield func(dataplane.Object
 		if _, ok := found[k]; !ok {
 			order = append(order, k)
 		} else {
-			h.Outdated = h.Outdated || found[k].Outdated
+			h.Outdated = h.Outdated || found[k].Outdated || h.Outer != found[k].Outer
 		}
 		found[k] = h.Policy
 		halves[k]++

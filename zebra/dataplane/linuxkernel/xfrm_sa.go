@@ -79,11 +79,16 @@ func (p *Provider) exits(s dataplane.SA) bool {
 
 // saMessage appends a struct xfrm_usersa_info and its attributes.
 func saMessage(e *encoder, s dataplane.SA, exit bool) {
-	source, from := hostPrefix(s.Source), s.Source
-	if exit {
+	source, destination, from, mode := hostPrefix(s.Source), hostPrefix(s.Destination), s.Source, uint8(xfrmTransport)
+	switch {
+	case exit:
 		source, from = netip.PrefixFrom(s.Source, 0), exit6.Local
+	case s.SourceAlias.IsValid():
+		source, mode = hostPrefix(s.SourceAlias), xfrmBEET
+	case s.DestinationAlias.IsValid():
+		destination, mode = hostPrefix(s.DestinationAlias), xfrmBEET
 	}
-	xfrmSelector(e, source, hostPrefix(s.Destination), s.Protocol)
+	xfrmSelector(e, source, destination, s.Protocol)
 	xfrmAddr(e, s.Destination) // struct xfrm_id
 	e.raw(beBytes32(s.SPI)...)
 	e.raw(protoESP, 0, 0, 0)
@@ -96,7 +101,7 @@ func saMessage(e *encoder, s dataplane.SA, exit bool) {
 	if s.ESN {
 		flags = xfrmESN
 	}
-	e.raw(0, 0, flags) // transport mode; the window is an attribute
+	e.raw(mode, 0, flags) // the window is an attribute
 	e.raw(make([]byte, 7)...)
 	saAlgorithms(e, s)
 	if s.UDP != (rib.UDPEncap{}) {
@@ -173,7 +178,7 @@ func parseState(b []byte) (s xfrmState, ok bool) {
 	}
 	s.SPI, s.Protocol, s.reqid = getBE32(b[72:]), b[44], native.Uint32(b[208:])
 	s.ESN = b[216]&xfrmESN != 0
-	s.alien = b[214] != 0 // not in transport mode
+	s.alien = !s.mode(b)
 	s.Window = uint32(b[215])
 	s.Lifetime = parseLimits(b[96:])
 	s.Count = rib.SACount{
@@ -185,6 +190,26 @@ func parseState(b []byte) (s xfrmState, ok bool) {
 	}
 	s.alien = s.alien || s.Cipher == 0
 	return s, s.SPI != 0
+}
+
+// mode takes in the aliases, which BEET mode has in the selector. It returns false for
+// another mode, and for a selector that we do not make.
+func (s *xfrmState) mode(b []byte) bool {
+	if b[214] != xfrmBEET {
+		return b[214] == xfrmTransport
+	}
+	fam := native.Uint16(b[40:])
+	if fam != unix.AF_INET || b[42] != 32 || b[43] != 32 {
+		return false
+	}
+	to, from := getXfrmAddr(b, fam), getXfrmAddr(b[16:], fam)
+	if from != s.Source {
+		s.SourceAlias = from
+	}
+	if to != s.Destination {
+		s.DestinationAlias = to
+	}
+	return s.SourceAlias.IsValid() != s.DestinationAlias.IsValid()
 }
 
 func parseLimits(b []byte) rib.Lifetime {

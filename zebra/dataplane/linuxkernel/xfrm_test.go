@@ -27,7 +27,9 @@ func TestStateReadBack(t *testing.T) {
 	aead.CipherKey = rib.NewSecret([]byte(strings.Repeat("k", 36)))
 	six := everything()
 	six.Source, six.Destination = netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
-	for _, want := range []dataplane.SA{everything(), aead, six} {
+	in, out := everything(), everything()
+	in.SourceAlias, out.DestinationAlias = netip.MustParseAddr("240.0.0.1"), netip.MustParseAddr("240.0.0.1")
+	for _, want := range []dataplane.SA{everything(), aead, six, in, out} {
 		var e encoder
 		saMessage(&e, want, want.Source.Is6())
 		have, ok := parseState(e.b)
@@ -41,8 +43,9 @@ func TestStateReadBack(t *testing.T) {
 }
 
 func TestPolicyReadBack(t *testing.T) {
-	one := dataplane.Guard(netip.MustParseAddr("2001:db8::1"))
-	one.Peer = netip.MustParsePrefix("2001:db8::7/128")
+	ends := map[uint8]int{xfrmOut: 28, xfrmIn: 0} // where the template has our address
+	one := dataplane.Guard(netip.MustParseAddr("192.0.2.1"))
+	one.Peer, one.Outer = netip.MustParsePrefix("240.0.0.1/32"), netip.MustParseAddr("203.0.113.7")
 	for _, want := range []dataplane.Policy{dataplane.Guard(netip.MustParseAddr("192.0.2.1")), one, exit6} {
 		for _, dir := range directions {
 			if want == exit6 && dir == xfrmIn {
@@ -54,8 +57,11 @@ func TestPolicyReadBack(t *testing.T) {
 			if !ok || d != dir || have != want {
 				t.Errorf("direction %d: %+v, wanted %+v", d, have, want)
 			}
-			for what, at := range map[string]int{"optional": policyLen + 4 + 50, "tunnel mode": policyLen + 4 + 48, "block": 161, "priority": 152, "SPI": policyLen + 4 + 16} {
+			for what, at := range map[string]int{"own end": policyLen + 4 + ends[dir], "optional": policyLen + 4 + 50, "another mode": policyLen + 4 + 48, "block": 161, "priority": 152, "SPI": policyLen + 4 + 16} {
 				e.b[at] ^= 1
+				if at == policyLen+4+ends[dir] && !want.Outer.IsValid() {
+					continue
+				}
 				if have, _, _ := parsePolicy(e.b); !have.Outdated {
 					t.Errorf("%s is taken for right", what)
 				}
