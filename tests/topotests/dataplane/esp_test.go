@@ -63,15 +63,21 @@ func newPairBetween(t *testing.T, one, two string) *pair {
 			return err
 		})
 	}
-	p.b.Do(func() (err error) {
+	p.wire = sniffer(t, p.b, end)
+	return p
+}
+
+// sniffer returns a socket that sees what passes a device, from its network layer on.
+func sniffer(t *testing.T, e *lktest.Env, device string) (fd int) {
+	e.Do(func() (err error) {
 		protocol := binary.NativeEndian.Uint16([]byte{0, 3}) // ETH_P_ALL, in network byte order
-		if p.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(protocol)); err != nil {
+		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(protocol)); err != nil {
 			return err
 		}
-		return unix.Bind(p.wire, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: p.b.Link(end).Attrs().Index})
+		t.Cleanup(func() { unix.Close(fd) })
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: e.Link(device).Attrs().Index})
 	})
-	t.Cleanup(func() { unix.Close(p.wire) })
-	return p
+	return fd
 }
 
 // overlay is the address of a machine in the tunnel.
