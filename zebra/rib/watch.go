@@ -32,8 +32,17 @@ func (w *watch) redistKey() redistKey {
 	return redistKey{w.what.VRF, w.what.Family, w.what.Protocol, instance(w.what.Protocol, w.what.Instance)}
 }
 
+// classE are the addresses that no station has (RFC 1112 section 4). Those that are in use
+// are aliases of peers (rib.Policy), which mean something on this machine only.
+var classE = netip.PrefixFrom(netip.AddrFrom4([4]byte{240}), 4)
+
+// redistKey returns the key by which a route is redistributed: that of no watch, if it
+// is to stay on this machine.
 func (cand *candidate) redistKey() redistKey {
 	r := &cand.route
+	if classE.Contains(r.Prefix.Addr()) {
+		return redistKey{}
+	}
 	return redistKey{r.VRF, rib.FamilyOf(r.Prefix.Addr()), r.Protocol, instance(r.Protocol, r.Instance)}
 }
 
