@@ -305,6 +305,14 @@ func (t target) greKey() string {
 	return "no tunnel key"
 }
 
+// bare says what the other end must not have where this one sends in clear.
+func (t target) bare() string {
+	if t.iface.Protection != "" {
+		return ""
+	}
+	return ", without \"tunnel protection\""
+}
+
 // greLayer judges by what arrived: GRE itself answers nothing.
 func (t target) greLayer(f Facts) Layer {
 	const name = "GRE"
@@ -325,8 +333,8 @@ func (t target) greLayer(f Facts) Layer {
 		if s.LastHeard != core.NoExpiry {
 			heard = fmt.Sprintf("the last packet came %s ago", cli.Duration(s.LastHeard))
 		}
-		return Layer{name, VerdictFails, fmt.Sprintf("%s from %v: is %s let through both ways, has the other end %s, and does a tunnel with NHRP run there?",
-			heard, t.nbma, t.carrier(), t.greKey())}
+		return Layer{name, VerdictFails, fmt.Sprintf("%s from %v: is %s let through both ways, has the other end %s, and does a tunnel with NHRP run there%s?",
+			heard, t.nbma, t.carrier(), t.greKey(), t.bare())}
 	case e != nil && e.Flags&core.FlagRegistered != 0:
 		return Layer{name, VerdictOK, fmt.Sprintf("NHRP packets come from %v", t.nbma)}
 	}

@@ -109,7 +109,7 @@ func TestDiagnoseFaults(t *testing.T) {
 			s.State, s.NBMA, s.Name, s.Trouble = core.NHSWaiting, netip.Addr{}, "hub.example", core.Trouble{Text: "Cannot resolve hub.example: no such name"}
 		}},
 		{"no map", "Transport", "Transport", cli.VerdictFails, "no \"nbma\" behind it and no map", func(f *cli.Facts) { s := down(f); s.State, s.NBMA = core.NHSWaiting, netip.Addr{} }},
-		{"silence", "GRE", "GRE", cli.VerdictFails, "no packet came from 192.0.2.1: is IP protocol 47 let through both ways, has the other end tunnel key 100", func(f *cli.Facts) { down(f) }},
+		{"silence", "GRE", "GRE", cli.VerdictFails, "no packet came from 192.0.2.1: is IP protocol 47 let through both ways, has the other end tunnel key 100, and does a tunnel with NHRP run there, without \"tunnel protection\"?", func(f *cli.Facts) { down(f) }},
 		{"another key", "GRE", "GRE", cli.VerdictFails, "packets come from 192.0.2.1 with key 99, for no tunnel: Tunnel0 has key 100 (17 so far)", func(f *cli.Facts) {
 			down(f)
 			f.Unmatched = []rib.UnmatchedRow{{Source: addr("203.0.113.7"), Destination: addr("192.0.2.77")},
