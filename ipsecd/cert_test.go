@@ -54,7 +54,7 @@ func TestCertificates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := pair(t)
 		for _, s := range []*station{hub, spoke} {
-			s.wall.Store(int64(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC).Sub(time.Now())))
+			s.wall.Store(int64(time.Until(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC))))
 		}
 		at := certified(t, here, "p256", "ecdsa-sig", "root.pem", "ecroot.pem", "ecroot.crl")
 		hub.start(at)
