@@ -322,7 +322,7 @@ func (t target) greLayer(f Facts) Layer {
 		return Layer{name, VerdictUnknown, "waits for IPsec: nothing is sent or taken in clear"}
 	case lost && (s == nil || s.State != core.NHSResponding) && (e == nil || e.Flags&core.FlagRegistered == 0):
 		return Layer{name, VerdictFails, fmt.Sprintf("packets come from %v with %s, for no tunnel: %s (%d so far)", r.Source, keyOf(r), r.Why, r.Packets)}
-	case s != nil && s.LastHeard != core.NoExpiry && (s.State == core.NHSResponding || s.LastHeard <= min(s.Since+declared, recently)):
+	case s != nil && s.LastHeard != core.NoExpiry && (s.State == core.NHSResponding || s.LastHeard <= min(s.Asked, recently)):
 		return Layer{name, VerdictOK, fmt.Sprintf("NHRP packets come from %v, the last one %s ago", t.nbma, cli.Duration(s.LastHeard))}
 	case s != nil && (s.State == core.NHSWaiting || s.State == core.NHSStandby):
 		return Layer{name, VerdictUnknown, "nothing is sent"}
@@ -341,13 +341,8 @@ func (t target) greLayer(f Facts) Layer {
 	return Layer{name, VerdictUnknown, "no NHRP packet is expected from there; a ping tells"}
 }
 
-const (
-	// declared is about how long before a server is declared down the first request
-	// was sent that it did not answer.
-	declared = 7 * time.Second
-	// recently is how long ago a packet counts as one of now: twice the longest retry.
-	recently = 130 * time.Second
-)
+// recently is how long ago a packet counts as one of now: twice the longest retry.
+const recently = 130 * time.Second
 
 func (t target) nhrpLayer(f Facts) Layer {
 	switch {

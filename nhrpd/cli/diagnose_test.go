@@ -69,6 +69,7 @@ func TestDiagnoseFaults(t *testing.T) {
 	down := func(f *cli.Facts) *core.NHSEntry {
 		s := nhs(f)
 		s.State, s.Since, s.Sent, s.Received, s.LastReply, s.LastHeard = core.NHSDown, time.Minute, 9, 0, core.NoExpiry, core.NoExpiry
+		s.Asked = 63 * time.Second
 		return s
 	}
 	reported := func(f *cli.Facts, code uint16, text string) {
@@ -119,6 +120,7 @@ func TestDiagnoseFaults(t *testing.T) {
 			f.Unmatched = []rib.UnmatchedRow{{Source: addr("192.0.2.1"), Destination: addr("198.51.100.1"), Packets: 17, Why: "Tunnel0 has key 100"}}
 		}},
 		{"silence for a while", "GRE", "GRE", cli.VerdictFails, "the last packet came 00:10:00 ago from 192.0.2.1", func(f *cli.Facts) { down(f).LastHeard = 10 * time.Minute }},
+		{"a packet from before the first request", "GRE", "GRE", cli.VerdictFails, "the last packet came 00:01:04 ago", func(f *cli.Facts) { down(f).LastHeard = 64 * time.Second }},
 		{"an answer long ago", "GRE", "GRE", cli.VerdictFails, "the last packet came 00:01:30 ago", func(f *cli.Facts) { down(f).LastHeard = 90 * time.Second }},
 		{"at the beginning", "", "GRE", cli.VerdictUnknown, "no answer yet, for 00:00:01", func(f *cli.Facts) { s := down(f); s.State, s.Since, s.Sent = core.NHSExpecting, time.Second, 1 }},
 		{"authentication", "NHRP", "NHRP", cli.VerdictFails, "authentication: the hub reports Authentication Failure (11) since 00:00:12", func(f *cli.Facts) { reported(f, 11, "Authentication Failure (11)") }},
@@ -219,6 +221,7 @@ func TestShowDiagnosis(t *testing.T) {
 	f := healthy()
 	other := f.Peers.Interfaces[0].Servers[0]
 	other.Addr, other.NBMA, other.State, other.Since, other.LastHeard = addr("172.31.0.9"), addr("192.0.2.9"), core.NHSDown, time.Minute, 3*time.Second
+	other.Asked = 63 * time.Second
 	other.Trouble = core.Trouble{Text: "Protocol Address Unreachable (6)", Code: 6, Error: true, Since: time.Minute}
 	f.Peers.Interfaces[0].Servers = append(f.Peers.Interfaces[0].Servers, other)
 	asked := f.Cache.Entries[1]

@@ -211,6 +211,7 @@ type NHSEntry struct {
 	Received  uint64        // Registration Replies
 	LastReply time.Duration // since the last reply; NoExpiry if there was none
 	LastHeard time.Duration // since the last NHRP packet from its NBMA address, whatever that was; NoExpiry if there was none
+	Asked     time.Duration // since the first request after the last reply; NoExpiry if there was none
 
 	Pending    bool          // a request is outstanding
 	RequestID  uint32        // of the last request

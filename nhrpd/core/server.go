@@ -48,6 +48,8 @@ type server struct {
 
 	sent, failed, received uint64
 	lastReply              clock.Instant
+	asked                  clock.Instant // the first request since the last reply, if asking
+	asking                 bool          // there was one
 	heard                  clock.Instant // last packet from its NBMA address, whatever it was, if hearing
 	hearing                bool          // there was one
 	trouble                trouble
@@ -170,6 +172,9 @@ func (c *Core) sendRegistration(now clock.Instant, s *server) {
 	}
 	m.Extensions = append(m.Extensions, nat)
 	s.sent++
+	if !s.asking {
+		s.asked, s.asking = now, true
+	}
 	c.send(now, i, s.nbma, &m, sendOwn)
 }
 
@@ -183,7 +188,7 @@ func (c *Core) registrationReply(now clock.Instant, i *iface, in RxPacket) {
 		return
 	}
 	s.received++
-	s.lastReply, s.pending = now, false
+	s.lastReply, s.pending, s.asking = now, false, false
 	if code := m.CIEs[0].Code; code != packet.CodeSuccess {
 		c.refused(now, s, code)
 		return

@@ -118,6 +118,9 @@ func (c *Core) serverEntries(now clock.Instant, i *iface) []NHSEntry {
 			Pending: s.retry > 0, RequestID: s.requestID, Retry: s.retry, NextSend: NoExpiry, Trouble: s.trouble.report(now), VRF: i.link.VRF,
 			Translated: s.translated,
 		}
+		if r.Asked = NoExpiry; s.asking {
+			r.Asked = now.Sub(s.asked)
+		}
 		if r.LastHeard = NoExpiry; s.hearing {
 			r.LastHeard = now.Sub(s.heard)
 		}
