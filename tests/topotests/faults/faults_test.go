@@ -16,10 +16,10 @@ import (
 // TestMain lets the clouds run side by side, also where there is one CPU: they wait
 // for timers most of the time.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "3"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err) // package testing has this flag
 	}
-	harness.Main(m)
+	harness.MainConfig(m, harness.Config{IPsec: true})
 }
 
 // The cloud, Phase 1: a hub, and two spokes of which the first gets the faults.
@@ -27,6 +27,7 @@ type trio struct {
 	*cloud.Cloud
 	hub, spoke1, spoke2 *cloud.Site
 	marks               map[*cloud.Site]int64 // sizes of the logs before the fault
+	well                func() error          // what is so where nothing is broken
 }
 
 // Lines of the tunnels. The spokes ask again soon, so that a repair shows soon.
@@ -45,7 +46,8 @@ func build(t *testing.T) *trio {
 		}
 		return s.Config(spokeLines + " ip nhrp map 172.31.0.1 192.0.2.1\n ip nhrp map multicast 192.0.2.1\n ip nhrp nhs 172.31.0.1\nip route 10.0.0.0/8 172.31.0.1\n" + cloud.RIP(""))
 	})
-	d.Await(d.healthy)
+	d.well = d.healthy
+	d.Await(d.well)
 	return d
 }
 
@@ -134,6 +136,8 @@ type fault struct {
 	name   string
 	enter  string // configuration lines that break
 	repair string
+	clear  string                                    // what has the lines take hold, where associations outlive them
+	wire   func(d *trio, s *cloud.Site, broken bool) // breaks and mends what is not configured
 	shows  func(d *trio, broken *cloud.Site) []func() error
 }
 
@@ -250,14 +254,23 @@ func (d *trio) round(all ...broken) {
 	for _, b := range all {
 		d.T.Logf("%s: %s", b.at.Name(), b.name)
 		b.at.Configure("interface Tunnel0\n" + b.enter)
+		if b.wire != nil {
+			b.wire(d, b.at, true)
+		}
+		if b.clear != "" {
+			b.at.MustVtysh(b.clear)
+		}
 	}
 	for _, b := range all {
 		d.Await(b.shows(d, b.at)...)
 	}
 	for _, b := range all {
 		b.at.Configure("interface Tunnel0\n" + b.repair)
+		if b.wire != nil {
+			b.wire(d, b.at, false)
+		}
 	}
-	d.Await(d.healthy)
+	d.Await(d.well)
 }
 
 // TestSpokes breaks spokes, one thing at each.
