@@ -258,8 +258,8 @@ func (w *world) report(r core.Report) {
 
 func (w *world) server(s core.NHSEntry) {
 	next := life(s.NextSend)
-	w.Printf("%s/%d %v %v nbma %s since %v sent %d failed %d received %d last-reply %s pending %v id %d retry %v next %s error %q translated %s name %q",
-		s.Interface, s.Family, s.Addr, s.State, addr(s.NBMA), s.Since, s.Sent, s.Failed, s.Received, life(s.LastReply), s.Pending,
+	w.Printf("%s/%d %v %v nbma %s since %v sent %d failed %d received %d last-reply %s asked %s pending %v id %d retry %v next %s error %q translated %s name %q",
+		s.Interface, s.Family, s.Addr, s.State, addr(s.NBMA), s.Since, s.Sent, s.Failed, s.Received, life(s.LastReply), life(s.Asked), s.Pending,
 		s.RequestID, s.Retry, next, s.Trouble.Text, addr(s.Translated), s.Name)
 }
 

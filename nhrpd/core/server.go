@@ -68,7 +68,7 @@ func (c *Core) stopServer(now clock.Instant, s *server, reason string) {
 		c.timers.Clear(timerKey{kind: timerResolve, server: s})
 		s.resolveWait = 0
 	}
-	s.pending, s.retry, s.registered, s.served = false, 0, netip.Addr{}, false
+	s.pending, s.asking, s.retry, s.registered, s.served = false, false, 0, netip.Addr{}, false
 	c.clearSurplus(s)
 	if s.state == NHSResponding {
 		c.serverDown(now, s, reason)
