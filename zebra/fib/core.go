@@ -193,12 +193,16 @@ func (c *Core) Next(now clock.Instant, max int) []dataplane.Op {
 		}
 	}
 	c.flying = c.flying[:0]
+	sas := rank(dataplane.Key{Kind: dataplane.KindSA})
 	for r := numRanks - 1; r >= 0; r-- {
-		c.take(&c.dels[r], true, max)
+		if r != sas {
+			c.take(&c.dels[r], true, max)
+		}
 	}
 	for r := range c.puts {
 		c.take(&c.puts[r], false, max)
 	}
+	c.take(&c.dels[sas], true, max)
 	ops := make([]dataplane.Op, len(c.flying))
 	for i, f := range c.flying {
 		ops[i] = f.op

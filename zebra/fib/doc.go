@@ -14,7 +14,9 @@
 // the key is in a queue. A key is in a queue at most once, however often it
 // changes, so the queues are bounded by the number of objects. Deletes go first,
 // the last kind first; then puts, the first kind first; within a kind the oldest
-// difference first. (Sysctls of a device come after the kind that makes it.)
+// difference first. (Sysctls of a device come after the kind that makes it.) Security
+// associations are deleted last of all: what takes the place of one is another key, and
+// in between packets would have none.
 //
 // A failure is reported and tried again after a second, then two, up to a
 // minute; and at once when a device that the object needs has changed.

@@ -55,6 +55,18 @@ func TestSAIsNotPutBack(t *testing.T) {
 	}
 }
 
+// TestSAIsReplaced has another SA in force before the one whose place it takes goes.
+func TestSAIsReplaced(t *testing.T) {
+	b, old, next := newBench(t), anSA(0x1000), anSA(0x2000)
+	b.c.Put(old)
+	b.run()
+	b.changes()
+	b.c.Delete(old.Key())
+	b.c.Put(next)
+	b.run()
+	b.expect("changes", []string{"put SA of SPI 0x2000 to 192.0.2.2", "delete SA of SPI 0x1000 to 192.0.2.2"}, b.changes())
+}
+
 // TestSAOfEarlierLife has one that an earlier life left be kept, and not put back when
 // it goes.
 func TestSAOfEarlierLife(t *testing.T) {
