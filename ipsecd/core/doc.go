@@ -109,6 +109,9 @@
 //	                                         when it has found that the old one is dead
 //	the leftovers go after leaveAfter
 //
+// A peer that cannot be negotiated with may be dead: its leftovers go orphanLife after the
+// first negotiation that came to nothing.
+//
 // The responder waits because the initiator can take packets only once it has the answer;
 // that is so whenever GRE passed before. INITIAL_CONTACT is not said while there are
 // leftovers: our own peer, and strongSwan unless it has `unique = never`, would end the old

@@ -16,7 +16,7 @@ const (
 	spreadEach = 20 * time.Millisecond // between two peers that are negotiated with anew
 	maxSpread  = 2 * time.Minute
 	leaveAfter = 3 * outboundWait // until they go, once there is a child SA with the peer
-	orphanLife = 30 * time.Second // of those whose IKE SA the peer has lost, if nothing takes their place
+	orphanLife = 30 * time.Second // of those whose IKE SA the peer has lost, or whose peer could not be negotiated with, if nothing takes their place
 )
 
 // leftover is an ESP SA that has no IKE SA: of an earlier life of this daemon, or one whose
@@ -156,6 +156,16 @@ func (c *Core) orphan(now clock.Instant, sa *ikeSA) {
 		c.keep(now, p, ch.in, true, orphanLife)
 		if ch.sending {
 			c.keep(now, p, ch.out, false, orphanLife)
+		}
+	}
+}
+
+// doubtLeftovers has those of a peer, which could not be negotiated with, end soon.
+func (c *Core) doubtLeftovers(now clock.Instant, p *peer) {
+	for _, l := range p.left {
+		k := timerKey{kind: timerLeft, left: l}
+		if c.until(now, k) > orphanLife {
+			c.timers.Set(k, now.Add(orphanLife))
 		}
 	}
 }

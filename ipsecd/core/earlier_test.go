@@ -101,13 +101,29 @@ func TestRestartRenews(t *testing.T) {
 	r.lostNone(a, b)
 }
 
-// A peer that never comes back: what was taken over goes with its lifetime, or when the
-// kernel says so, and then the peer is lost.
+// A peer that is dead: what was taken over does not outlive by much the first negotiation
+// that comes to nothing.
+func TestRestartDead(t *testing.T) {
+	r, a, b := establish(t, plain(), plain())
+	r.bend = func(*flight) []time.Duration { return nil }
+	r.restart(a, b)
+	r.run(time.Minute)
+	if s := a.states[b.addr.String()]; s.State != SecurityUp || len(a.sas) != 2 {
+		t.Errorf("while it is negotiated with: %+v", s)
+	}
+	r.run(time.Minute)
+	if s := a.states[b.addr.String()]; s.State == SecurityUp || len(a.sas) != 0 || len(a.left) != 0 {
+		t.Errorf("%+v, %v", s, a.sas)
+	}
+}
+
+// A peer that never comes back: what was taken over goes when the kernel says so, and then
+// the peer is lost.
 func TestRestartAlone(t *testing.T) {
 	r, a, b := establish(t, plain(), plain())
 	r.bend = func(*flight) []time.Duration { return nil }
 	r.restart(a, b)
-	r.run(50 * time.Minute)
+	r.run(50 * time.Second)
 	if s := a.states[b.addr.String()]; s.State != SecurityUp || len(a.sas) != 2 {
 		t.Errorf("%+v", s)
 	}

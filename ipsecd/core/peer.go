@@ -244,6 +244,7 @@ func (c *Core) failedAs(now clock.Instant, p *peer, s Security, reason string) {
 	if len(p.children) > 0 || c.peers[p.peerKey] != p {
 		return
 	}
+	c.doubtLeftovers(now, p)
 	c.stuck(now, p, s, reason)
 	p.attempts++
 	wait := min(firstTry<<min(p.attempts-1, 10), maxTry)
