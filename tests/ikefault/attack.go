@@ -25,25 +25,33 @@ func (u *UDP) Right(bs [][]byte) [][]byte { return u.tell(bs, u.Patience) }
 // Wrong is the Wire for what is not, where silence is an answer.
 func (u *UDP) Wrong(bs [][]byte) [][]byte { return u.tell(bs, u.Silence) }
 
+// answering reports whether a message has the SPI of the initiator and the Message ID of
+// another (RFC 7296 section 3.1); what is too short for these may be answered by anything.
+func answering(request, answer []byte) bool {
+	const spi, id, end = 8, 20, 24 // the SPI ends, the Message ID begins and ends
+	return len(request) < end || bytes.Equal(request[:spi], answer[:spi]) && bytes.Equal(request[id:end], answer[id:end])
+}
+
 // tell sends, and waits until an answer is there, with all of its fragments. What the
-// daemon asks by itself is not answered.
-func (u *UDP) tell(bs [][]byte, wait time.Duration) (answers [][]byte) {
-	for range u.read(time.Now()) { // late answers to something else
+// daemon asks by itself is not answered, and late answers to something else are none.
+func (u *UDP) tell(bs [][]byte, wait time.Duration) (got [][]byte) {
+	ours := func(answer []byte) bool {
+		return slices.ContainsFunc(bs, func(b []byte) bool { return answering(b, answer) })
 	}
 	for _, b := range bs {
 		_, _ = u.Conn.WriteToUDPAddrPort(b, u.To)
 	}
 	for b := range u.read(time.Now().Add(wait)) {
 		m, err := packet.Parse(b)
-		if err != nil || !m.Response() {
+		if err != nil || !m.Response() || !ours(b) {
 			continue
 		}
-		answers = append(answers, b)
-		if m.Encrypted == nil || len(answers) >= int(m.Encrypted.Total) {
+		got = append(got, b)
+		if m.Encrypted == nil || len(got) >= int(m.Encrypted.Total) {
 			break
 		}
 	}
-	return answers
+	return got
 }
 
 // read yields what arrives until an instant.
@@ -94,11 +102,15 @@ func (u *UDP) Attack(p *Peer, f Fault) (r Report, err error) {
 	if err := p.Reach(f.At, u.Right); err != nil {
 		return r, fmt.Errorf("before: %w", err)
 	}
+	send := u.Wrong
+	if f.Want.Kind == Taken || f.Want.Kind == Refused {
+		send = u.Right // an answer is due, however slow the machine is
+	}
 	for range 3 { // again, where a cookie is wanted
 		d := p.Draft(f.At)
 		f.Do(p, d)
 		cookie := p.Cookie
-		if got := u.Wrong(p.Write(d)); len(got) > 0 {
+		if got := send(p.Write(d)); len(got) > 0 {
 			r.look(p, f.At, got)
 		}
 		if bytes.Equal(cookie, p.Cookie) {

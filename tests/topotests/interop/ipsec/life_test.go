@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,10 +162,23 @@ func isNot(those []harness.ESP) func(harness.ESP) bool {
 	return func(s harness.ESP) bool { return !isOf(those)(s) }
 }
 
+// knows tells whether our router has an IKE SA with a site: by nothing else it finds out
+// within the time of `dpd` that the site is dead.
+func (c *cloud) knows(n int) error {
+	out, err := c.ours.Vtysh("show crypto ikev2 sa")
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, " "+nbma(n)+"/") && strings.Contains(line, "READY") {
+			return nil
+		}
+	}
+	return fmt.Errorf("no IKE SA with %s: %v\n%s", nbma(n), err, out)
+}
+
 // charonIsKilled has charon begin anew: a site that it begins with says so (INITIAL_CONTACT,
 // RFC 7296 section 2.4); that another is dead our router finds out, and begins itself once
 // it is there again.
 func (c *cloud) charonIsKilled(t *testing.T) {
+	harness.Eventually(t, converge, func() error { return c.knows(11) }) // again, after our own death
 	before := c.all(10)
 	c.charon.Kill()
 	c.charon.Start()
