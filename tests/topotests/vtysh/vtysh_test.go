@@ -17,6 +17,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 	"github.com/godmvpn/godmvpn/tests/topotests/lab1"
+	"github.com/godmvpn/godmvpn/tests/topotests/labs"
 	"github.com/godmvpn/godmvpn/vtysh/client"
 	"github.com/godmvpn/godmvpn/vtysh/shell/shelltest"
 )
@@ -148,7 +149,7 @@ func variants(pattern []string) [][]string {
 // TestEveryShow runs every show command as text and as JSON, on a hub that runs
 // every daemon.
 func TestEveryShow(t *testing.T) {
-	n, _ := router(t, lab1.Config("hub")+"router rip\n version 2\n network 172.31.0.0\nrouter eigrp 100\n network 172.31.0.0\n")
+	n, _ := router(t, labs.Crypto()+lab1.Config("hub")+"router rip\n version 2\n network 172.31.0.0\nrouter eigrp 100\n network 172.31.0.0\n")
 	c, err := client.Dial(n.Rundir())
 	if err != nil {
 		t.Fatal(err)
