@@ -24,20 +24,19 @@ const (
 	natOutside = "192.0.2.2" // the one address of all spokes, as the hub sees it
 )
 
-// behindNAT is a spoke behind a translator of ports, and the SAs of the hub with it.
+// behindNAT is a spoke behind a translator of ports, and what the hub has of it.
 type behindNAT struct {
 	*lktest.Env
-	overlay, alias netip.Addr
-	in, out        dataplane.SA // of the hub
-	policy         dataplane.Policy
+	overlay, nbma netip.Addr // nbma is its alias, or the translator's address
+	in, out       dataplane.SA
 }
 
-// natted is a hub (a of the pair), and two spokes behind one address of a translator; the
-// wire is between the hub and the translator. The hub filters strictly by the reverse
-// path.
+// natted is a hub (a of the pair), and spokes behind one address of a translator, of which
+// all but the first have an alias; the wire is between the hub and the translator. The hub
+// filters strictly by the reverse path.
 type natted struct {
 	*pair
-	spokes [2]behindNAT
+	spokes [3]behindNAT
 }
 
 func newNatted(t *testing.T) *natted {
@@ -59,6 +58,7 @@ func newNatted(t *testing.T) *natted {
 	n.listens(n.a, ip("172.31.0.1"))
 	for i := range n.spokes {
 		n.spokes[i] = n.newSpoke(nat, end, i+1)
+		n.known(&n.spokes[i], i > 0)
 	}
 	n.wire = sniffer(t, nat, end)
 	return n
@@ -66,14 +66,13 @@ func newNatted(t *testing.T) *natted {
 
 func (n *natted) words(e *lktest.Env, words string) { shown(n.T, e, strings.Fields(words)...) }
 
-// newSpoke connects a spoke, and gives it its SAs in transport mode and the hub those in
-// BEET mode.
+// newSpoke connects a spoke, and gives it its SAs, in transport mode.
 func (n *natted) newSpoke(nat *lktest.Env, outside string, number int) behindNAT {
 	t := n.T
 	t.Helper()
 	no := strconv.Itoa(number)
 	inside, port, dev := "10.9."+no+".2", 40000+number, "inside"+no
-	s := behindNAT{Env: lktest.New(t), overlay: netip.AddrFrom4([4]byte{172, 31, 0, byte(10 + number)}), alias: ip("240.0.0." + no)}
+	s := behindNAT{Env: lktest.New(t), overlay: netip.AddrFrom4([4]byte{172, 31, 0, byte(10 + number)}), nbma: ip("240.0.0." + no)}
 	s.RemoveDevice(dptest.Under)
 	n.words(nat, "ip link add "+dev+" type veth peer name wan")
 	if err := nat.Handle.LinkSetNsFd(nat.Link("wan"), int(s.NS.Fd())); err != nil {
@@ -98,12 +97,29 @@ func (n *natted) newSpoke(nat *lktest.Env, outside string, number int) behindNAT
 	n.takesESP(s.Env)
 	n.listens(s.Env, s.overlay)
 
-	s.in, s.out = out, in
-	s.in.Source, s.in.SourceAlias, s.in.UDP.Source = ip(natOutside), s.alias, uint16(port)
-	s.out.Destination, s.out.DestinationAlias, s.out.UDP.Destination = ip(natOutside), s.alias, uint16(port)
-	s.policy = dataplane.Policy{Policy: rib.Policy{Local: ip(natHub), Peer: netip.PrefixFrom(s.alias, 32), Outer: ip(natOutside)}}
-	put(t, n.a.P, s.policy, s.in, s.out, dataplane.Neighbor{Device: "Tunnel0", Addr: s.overlay, NBMA: s.alias})
+	s.in, s.out = out, in // the other way around for the hub
+	s.in.Source, s.in.UDP.Source = ip(natOutside), uint16(port)
+	s.out.Destination, s.out.UDP.Destination = ip(natOutside), uint16(port)
 	return s
+}
+
+// known gives the hub what it needs for a spoke: by its alias in BEET mode, or by the
+// translator's address in transport mode.
+func (n *natted) known(s *behindNAT, alias bool) {
+	n.Helper()
+	if alias {
+		s.in.SourceAlias, s.out.DestinationAlias = s.nbma, s.nbma
+		n.words(n.a, "ip route add "+s.nbma.String()+" via "+natOutside)
+		put(n.T, n.a.P, s.policy())
+	} else {
+		s.nbma = ip(natOutside)
+	}
+	put(n.T, n.a.P, s.in, s.out, dataplane.Neighbor{Device: "Tunnel0", Addr: s.overlay, NBMA: s.nbma})
+}
+
+// policy is that of the alias.
+func (s *behindNAT) policy() dataplane.Policy {
+	return dataplane.Policy{Policy: rib.Policy{Local: ip(natHub), Peer: netip.PrefixFrom(s.nbma, 32), Outer: ip(natOutside)}}
 }
 
 // takesESP has a machine take ESP in UDP, as a daemon for IKE has.
@@ -142,19 +158,18 @@ func (n *natted) sends(packets ...int) {
 	}
 }
 
-// TestBEET has two spokes in transport mode behind one address: the hub, which knows each
-// by an alias, sends and takes what is each one's by its own SAs, and nothing in clear.
+// TestBEET has three spokes in transport mode behind one address: the hub, which knows two
+// of them by aliases, sends and takes what is each one's by its own SAs, and nothing in
+// clear.
 func TestBEET(t *testing.T) {
 	n := newNatted(t)
-	for _, s := range n.spokes {
-		n.words(n.a, "ip route add "+s.alias.String()+" via "+natOutside)
-	}
 	senders := sniffer(t, n.a, "Tunnel0")
-	one, two := n.spokes[0], n.spokes[1]
 	n.passed()
-	n.sends(5, 3)
-	for i, packets := range []uint64{5, 3} {
+	n.sends(4, 5, 3)
+	want := map[[2]netip.Addr]int{}
+	for i, packets := range []uint64{4, 5, 3} {
 		s := n.spokes[i]
+		want[[2]netip.Addr{s.nbma, s.overlay}] = int(packets)
 		for _, sa := range []dataplane.SA{s.in, s.out} {
 			if c := n.counted(n.a, sa, packets); c.Failed+c.Late+c.Replayed > 0 {
 				t.Errorf("spoke %d: %+v", i+1, c)
@@ -168,17 +183,18 @@ func TestBEET(t *testing.T) {
 		})
 	}
 	harness.Eventually(t, limit, func() error {
-		if got := n.received(n.a); got != 8 {
+		if got := n.received(n.a); got != 12 {
 			return fmt.Errorf("the hub got %d packets\n%s", got, shown(t, n.a, "cat", "/proc/net/xfrm_stat"))
 		}
 		return nil
 	})
-	if have := n.passed(); have != (seen{udp: 16}) {
+	if have := n.passed(); have != (seen{udp: 24}) {
 		t.Errorf("on the wire %+v", have)
 	}
-	if have, want := sources(t, senders), (map[[2]netip.Addr]int{{one.alias, one.overlay}: 5, {two.alias, two.overlay}: 3}); fmt.Sprint(have) != fmt.Sprint(want) {
+	if have := sources(t, senders); fmt.Sprint(have) != fmt.Sprint(want) {
 		t.Errorf("senders by outer and inner address: %v, wanted %v", have, want)
 	}
+	n.large()
 	n.renewed()
 	n.moved()
 	n.withheld()
@@ -204,56 +220,65 @@ func sources(t *testing.T, fd int) map[[2]netip.Addr]int {
 	}
 }
 
+// large sends the largest packet of the tunnel, which may not be cut, there and back.
+func (n *natted) large() {
+	n.Helper()
+	for _, s := range n.spokes {
+		n.words(n.a, fmt.Sprintf("ping -c 1 -W 10 -M do -s %d %v", mgre.MTU-28, s.overlay))
+	}
+}
+
 // renewed has another SA take the place of one spoke's, as at a rekey, and another
 // Provider that of the hub's: the other spoke keeps its own.
 func (n *natted) renewed() {
 	n.Helper()
-	one, two := &n.spokes[0], n.spokes[1]
-	newer := dptest.SA(natHub, "10.9.1.2", 0x7000)
+	one, two := &n.spokes[1], n.spokes[2]
+	newer := dptest.SA(natHub, "10.9.2.2", 0x7000)
 	newer.UDP = rib.UDPEncap{Source: 4500, Destination: 4500}
 	put(n.T, one.P, newer)
-	newer.Destination, newer.DestinationAlias, newer.UDP.Destination = ip(natOutside), one.alias, one.out.UDP.Destination
+	newer.Destination, newer.DestinationAlias, newer.UDP.Destination = ip(natOutside), one.nbma, one.out.UDP.Destination
 	n.a.Open(linuxkernel.Options{})
 	for _, s := range n.spokes {
 		if have := dumped(n.T, n.a); !have[s.in.SPI].Equal(s.in) || !have[s.out.SPI].Equal(s.out) {
 			n.Errorf("in force: %+v", have)
 		}
 		s.in.Keep, s.out.Keep = true, true
-		put(n.T, n.a.P, s.policy, s.in, s.out)
+		put(n.T, n.a.P, s.in, s.out)
 	}
+	put(n.T, n.a.P, one.policy(), two.policy())
 	put(n.T, n.a.P, newer)
 	remove(n.T, n.a, one.out)
-	n.sends(2, 2)
+	n.sends(0, 2, 2)
 	n.counted(n.a, newer, 2)
-	n.counted(n.a, two.out, 5)
+	n.counted(n.a, two.out, 6)
 	one.out = newer
 }
 
 // moved has the translator give a spoke another port: that is told, and the SAs change.
 func (n *natted) moved() {
 	n.Helper()
-	s := &n.spokes[1]
+	s := &n.spokes[2]
 	s.in.UDP.Source = 41111 // as if that had been the port until now
 	put(n.T, n.a.P, s.in)
-	n.sends(0, 1)
-	const now = natOutside + ":40002"
+	n.sends(0, 0, 1)
+	const now = natOutside + ":40003"
 	await(n.T, n.a.P, "another port", func(ev dataplane.Event) bool {
 		return ev == dataplane.MappingChanged{Key: s.in.Key(), Old: netip.MustParseAddrPort(natOutside + ":41111"), New: netip.MustParseAddrPort(now)}
 	})
-	s.in.UDP.Source = 40002
+	s.in.UDP.Source = 40003
 	put(n.T, n.a.P, s.in)
-	n.sends(0, 1)
-	n.counted(n.a, s.in, 7)
-	n.counted(n.a, s.out, 7)
+	n.sends(0, 0, 1)
+	n.counted(n.a, s.in, 8)
+	n.counted(n.a, s.out, 8)
 }
 
 // withheld takes away the SA by which a spoke is sent to, and then its policy: nothing is
 // sent to it, and without the policy nothing is taken from it.
 func (n *natted) withheld() {
 	n.Helper()
-	s := n.spokes[0]
+	s := n.spokes[1]
 	remove(n.T, n.a, s.out)
-	held := dataplane.Acquire{Source: ip(natHub), Destination: s.alias}
+	held := dataplane.Acquire{Source: ip(natHub), Destination: s.nbma}
 	for _, when := range []string{"without SA", "without policy"} {
 		n.passed()
 		before, already := n.received(n.a), n.dropped(n.a)
@@ -270,6 +295,6 @@ func (n *natted) withheld() {
 			}
 			return fmt.Errorf("%s: %d packets were taken in, %d were not", when, got, dropped)
 		})
-		remove(n.T, n.a, s.policy)
+		remove(n.T, n.a, s.policy())
 	}
 }
