@@ -195,6 +195,7 @@ func TestBEET(t *testing.T) {
 		t.Errorf("senders by outer and inner address: %v, wanted %v", have, want)
 	}
 	n.large()
+	n.copied()
 	n.renewed()
 	n.moved()
 	n.withheld()
@@ -228,6 +229,23 @@ func (n *natted) large() {
 	}
 }
 
+// copied has the tunnel send one packet to many: each spoke gets a copy by its own SA.
+func (n *natted) copied() {
+	n.Helper()
+	put(n.T, n.a.P, dataplane.Multicast{Device: "Tunnel0"})
+	for _, s := range n.spokes {
+		put(n.T, n.a.P, dataplane.MulticastPeer{Device: "Tunnel0", NBMA: s.nbma})
+	}
+	n.passed()
+	n.a.Send("Tunnel0", ip("224.0.0.10"))
+	for i, packets := range []uint64{6, 7, 5} { // one more than came in
+		n.counted(n.a, n.spokes[i].out, packets)
+	}
+	if have := n.passed(); have != (seen{udp: 3}) {
+		n.Errorf("of a packet to many on the wire: %+v", have)
+	}
+}
+
 // renewed has another SA take the place of one spoke's, as at a rekey, and another
 // Provider that of the hub's: the other spoke keeps its own.
 func (n *natted) renewed() {
@@ -250,7 +268,7 @@ func (n *natted) renewed() {
 	remove(n.T, n.a, one.out)
 	n.sends(0, 2, 2)
 	n.counted(n.a, newer, 2)
-	n.counted(n.a, two.out, 6)
+	n.counted(n.a, two.out, 7)
 	one.out = newer
 }
 
@@ -269,7 +287,7 @@ func (n *natted) moved() {
 	put(n.T, n.a.P, s.in)
 	n.sends(0, 0, 1)
 	n.counted(n.a, s.in, 8)
-	n.counted(n.a, s.out, 8)
+	n.counted(n.a, s.out, 9)
 }
 
 // withheld takes away the SA by which a spoke is sent to, and then its policy: nothing is

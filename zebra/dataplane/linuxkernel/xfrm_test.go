@@ -80,9 +80,14 @@ func FuzzParseXfrm(f *testing.F) {
 		saMessage(&e, everything(), false)
 		e.end(start)
 	}
-	start := e.begin(xfrmNewPolicy, 0, 1)
-	policyMessage(&e, dataplane.Guard(netip.MustParseAddr("192.0.2.1")), xfrmOut)
-	e.end(start)
+	guard := dataplane.Guard(netip.MustParseAddr("192.0.2.1"))
+	alias := guard
+	alias.Peer, alias.Outer = netip.MustParsePrefix("240.0.0.1/32"), netip.MustParseAddr("203.0.113.7")
+	for _, p := range []dataplane.Policy{guard, alias} {
+		start := e.begin(xfrmNewPolicy, 0, 1)
+		policyMessage(&e, p, xfrmOut)
+		e.end(start)
+	}
 	for typ, n := range map[uint16]int{xfrmAcquire: acquireLen, xfrmMapping: mappingLen, xfrmDelSA: saIDLen, xfrmDelPolicy: policyIDLen} { // any order
 		start := e.begin(typ, 0, 1)
 		e.raw(make([]byte, n)...)
