@@ -139,7 +139,7 @@ type UnmatchedRow struct {
 // addresses, and may be lost where many come at once.
 type Acquired struct {
 	// Source is unspecified for a multipoint tunnel over IPv6, where there are several
-	// that it may be.
+	// that it may be. Destination is the alias of a peer that has one.
 	Source, Destination netip.Addr
 }
 

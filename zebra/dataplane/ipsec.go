@@ -174,7 +174,7 @@ func (p Policy) IsGuard() bool { return p.Peer.Bits() == 0 }
 // samples: they are dropped where their reader does not keep up.
 type Acquire struct {
 	// Source is unspecified for a multipoint tunnel over IPv6, where there are several
-	// that it may be.
+	// that it may be. Destination is the alias of a peer that has one.
 	Source, Destination netip.Addr
 }
 
