@@ -41,7 +41,7 @@ const (
 // Peer is a peer of a protected tunnel.
 type Peer struct {
 	Tunnel string     // interface, as configured
-	NBMA   netip.Addr // transport address of the other end, as packets come from it here
+	NBMA   netip.Addr // transport address of the other end, as packets come from it here; or its alias
 }
 
 // Key returns the key under which a peer stands in both topics.
@@ -55,6 +55,16 @@ func ParseKey(key string) (Peer, error) {
 		return Peer{}, fmt.Errorf("protection: %q names no peer", key)
 	}
 	return Peer{Tunnel: tunnel, NBMA: nbma}, nil
+}
+
+// aliases are the addresses of class E (RFC 1112 section 4), which no station has.
+var aliases = netip.PrefixFrom(netip.AddrFrom4([4]byte{240}), 4)
+
+// IsAlias reports whether an address is an alias: what ipsecd calls a peer that is not the
+// only one behind its NAT address. Packets of a protected tunnel come from it and go to it
+// in this router only; others can do nothing with it.
+func IsAlias(a netip.Addr) bool {
+	return aliases.Contains(a) && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // Security is how far a peer is secured.
@@ -86,13 +96,17 @@ func (s Security) String() string {
 // State is what ipsecd says of a peer.
 type State struct {
 	Security   Security
-	Generation uint32 // counts how often it came up in the life of ipsecd and of those before it
-	Identity   string // of the peer (RFC 7296 section 3.5), once it is authenticated; printable
-	Reason     string // why it is not up, in a few words; printable
+	Generation uint32     // counts how often it came up in the life of ipsecd and of those before it
+	Identity   string     // of the peer (RFC 7296 section 3.5), once it is authenticated; printable
+	Reason     string     // why it is not up, in a few words; printable
+	Outer      netip.Addr // where the peer is, if it goes by an alias and that is known
 }
 
-// version is that of the octets of a State.
-const version = 1
+// The versions of the octets of a State: without and with Outer.
+const (
+	version      = 1
+	versionOuter = 2
+)
 
 // maxText bounds the texts of a State, in octets.
 const maxText = 512
@@ -100,15 +114,23 @@ const maxText = 512
 // ErrState says that octets are no State.
 var ErrState = errors.New("protection: malformed state")
 
-// Append writes a state: version, security, generation, and both texts with their lengths.
+// Append writes a state: version, security, generation, both texts with their lengths, and
+// Outer if there is one.
 // Texts that are too long are cut.
 func (s State) Append(b []byte) []byte {
-	b = wire.AppendU8(b, version)
+	v := uint8(version)
+	if s.Outer.Is4() {
+		v = versionOuter
+	}
+	b = wire.AppendU8(b, v)
 	b = wire.AppendU8(b, uint8(s.Security))
 	b = wire.AppendU32(b, s.Generation)
 	for _, text := range []string{s.Identity, s.Reason} {
 		text = cut(text)
 		b = append(wire.AppendU16(b, uint16(len(text))), text...)
+	}
+	if v == versionOuter {
+		b = append(b, s.Outer.AsSlice()...)
 	}
 	return b
 }
@@ -137,7 +159,10 @@ func ParseState(b []byte) (s State, err error) {
 		}
 		*text = string(r.Bytes(n))
 	}
-	if r.Err() != nil || r.Len() != 0 || v != version || s.Security < IKE || s.Security > Lost {
+	if v == versionOuter {
+		s.Outer, _ = netip.AddrFromSlice(r.Bytes(4))
+	}
+	if r.Err() != nil || r.Len() != 0 || v != version && v != versionOuter || s.Security < IKE || s.Security > Lost {
 		return State{}, ErrState
 	}
 	return s, nil

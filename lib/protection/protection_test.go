@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/godmvpn/godmvpn/lib/protection"
 )
@@ -27,10 +28,12 @@ func TestKey(t *testing.T) {
 
 func TestState(t *testing.T) {
 	for s := protection.IKE; s <= protection.Lost; s++ {
-		want := protection.State{Security: s, Generation: 7, Identity: "fqdn spoke1.example.org", Reason: "no answer"}
-		got, err := protection.ParseState(want.Append(nil))
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("%v: %v (-want +got):\n%s", s, err, diff)
+		for _, outer := range []netip.Addr{{}, netip.MustParseAddr("203.0.113.1")} {
+			want := protection.State{Security: s, Generation: 7, Identity: "fqdn spoke1.example.org", Reason: "no answer", Outer: outer}
+			got, err := protection.ParseState(want.Append(nil))
+			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" || err != nil {
+				t.Errorf("%v: %v (-want +got):\n%s", s, err, diff)
+			}
 		}
 	}
 }
@@ -45,9 +48,12 @@ func TestStateCut(t *testing.T) {
 
 func TestStateMalformed(t *testing.T) {
 	good := protection.State{Security: protection.Up, Generation: 1, Identity: "a", Reason: "b"}.Append(nil)
-	for n := range good {
-		if s, err := protection.ParseState(good[:n]); err == nil {
-			t.Errorf("%d octets are read as %v", n, s)
+	alias := protection.State{Security: protection.Up, Outer: netip.MustParseAddr("203.0.113.1")}.Append(nil)
+	for _, b := range [][]byte{good, alias} {
+		for n := range b {
+			if s, err := protection.ParseState(b[:n]); err == nil {
+				t.Errorf("%d octets are read as %v", n, s)
+			}
 		}
 	}
 	change := func(at int, v byte) []byte {
@@ -56,7 +62,7 @@ func TestStateMalformed(t *testing.T) {
 		return b
 	}
 	for name, b := range map[string][]byte{
-		"too long": append(append([]byte{}, good...), 0), "version": change(0, 9), "no security": change(1, 0), "unknown security": change(1, 5), "length": change(6, 0xff),
+		"too long": append(append([]byte{}, good...), 0), "an alias and more": append(alias, 0), "version": change(0, 9), "no security": change(1, 0), "unknown security": change(1, 5), "length": change(6, 0xff),
 	} {
 		if s, err := protection.ParseState(b); err == nil {
 			t.Errorf("%s: read as %v", name, s)
@@ -71,5 +77,19 @@ func TestSecurityNames(t *testing.T) {
 		if got := s.String(); got != want {
 			t.Errorf("%d is named %q, want %q", uint8(s), got, want)
 		}
+	}
+}
+
+// Aliases are of class E (RFC 1112 section 4) but for the broadcast address.
+func TestIsAlias(t *testing.T) {
+	for a, want := range map[string]bool{
+		"240.0.0.1": true, "255.255.255.254": true, "255.255.255.255": false, "239.255.255.255": false, "203.0.113.1": false, "::ffff:240.0.0.1": false, "f000::1": false,
+	} {
+		if protection.IsAlias(netip.MustParseAddr(a)) != want {
+			t.Errorf("%s: %v", a, !want)
+		}
+	}
+	if protection.IsAlias(netip.Addr{}) {
+		t.Error("no address is one")
 	}
 }
