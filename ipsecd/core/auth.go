@@ -154,7 +154,7 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 	c.counters.Succeeded++
 	c.established(now, sa)
 	p.nego = nil
-	p.identity = peer.who.String()
+	c.recognize(p, peer.who)
 	if why := c.childAnswered(now, sa, n, ps); why != "" {
 		sa.reason = why
 		c.enqueue(now, sa, &deleteIKE{})
@@ -189,7 +189,7 @@ func (c *Core) authRequest(now clock.Instant, sa *ikeSA, ps []packet.Payload) re
 	out := append(append([]packet.Payload{own.id}, own.certs...), own.auth)
 	sa.peer = c.peerOf(now, sa)
 	if c.besides(sa) == nil {
-		sa.peer.identity = peer.who.String()
+		c.recognize(sa.peer, peer.who)
 	}
 	c.counters.Accepted++
 	c.established(now, sa)

@@ -109,7 +109,7 @@ func (c *Core) readChild(sa *ikeSA, offer *packet.SA, ke packet.Group, ps []pack
 		return nil, "peer wants tunnel mode"
 	}
 	choice, err := proposal.Accept(offer, answer, ke)
-	if err == nil && sa.peer.sends(binary.BigEndian.Uint32(choice.SPI)) {
+	if err == nil && c.sends(sa.remote.Addr(), binary.BigEndian.Uint32(choice.SPI)) {
 		return nil, "SPI of another SA"
 	}
 	local, ok1 := narrow(tsi, sa.local.Addr(), false)
@@ -152,7 +152,7 @@ func (c *Core) respondChild(sa *ikeSA, ps []packet.Payload, nonces *suite.Nonces
 	} else if err != nil {
 		return refuse(notify(packet.NoProposalChosen))
 	}
-	if sa.peer.sends(binary.BigEndian.Uint32(choice.SPI)) {
+	if c.sends(sa.remote.Addr(), binary.BigEndian.Uint32(choice.SPI)) {
 		return refuse(notify(packet.NoProposalChosen))
 	}
 	remote, ok1 := narrow(tsi, sa.remote.Addr(), sa.natRemote)
@@ -211,10 +211,12 @@ func (c *Core) makeChild(now clock.Instant, sa *ikeSA, t *childTerms) *child {
 	ch.in.CipherKey, ch.in.IntegrityKey = rib.NewSecret(theirs), rib.NewSecret(theirInt)
 	ch.out.Source, ch.out.Destination, ch.out.SPI = sa.local.Addr(), sa.remote.Addr(), binary.BigEndian.Uint32(t.SPI)
 	ch.out.CipherKey, ch.out.IntegrityKey = rib.NewSecret(ours), rib.NewSecret(ourInt)
+	ch.in.SourceAlias, ch.out.DestinationAlias = sa.alias(), sa.alias()
 	ch.encapsulate()
 	c.children[t.spi] = ch
 	sa.children = append(sa.children, ch)
 	ch.peer.children = append(ch.peer.children, ch)
+	c.placeAlias(ch.peer)
 	c.emit(PutSA{ch.in})
 	if !t.keepOutbound {
 		c.useOutbound(ch)
@@ -227,10 +229,11 @@ func (c *Core) makeChild(now clock.Instant, sa *ikeSA, t *childTerms) *child {
 	return ch
 }
 
-// sends reports whether packets to a peer go by this SPI already: a second SA with it would
-// be the end of the first (RFC 4301 section 4.1).
-func (p *peer) sends(spi uint32) bool {
-	return slices.ContainsFunc(p.children, func(ch *child) bool { return ch.out.SPI == spi })
+// sends reports whether packets to an address go by this SPI already: a second SA with it
+// would be the end of the first (RFC 4301 section 4.1). Peers behind one NAT address do not
+// know of each other's.
+func (c *Core) sends(to netip.Addr, spi uint32) bool {
+	return c.childOf(to, spi) != nil || c.left[leftKey{to, spi}] != nil
 }
 
 // encapsulate has ESP go in UDP where there is a NAT (RFC 7296 section 2.23).

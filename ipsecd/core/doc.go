@@ -4,7 +4,8 @@
 // # Structures
 //
 //	tunnel    an interface with `tunnel protection` whose source is known
-//	peer      another end of it that is to be secured, or is; by our address and its
+//	peer      another end of it that is to be secured, or is; by our address and its, or
+//	          its alias
 //	ikeSA     one IKE SA: keys, at most one request of ours that is not answered, a queue
 //	          of those to come, the last answer that we gave
 //	child     a pair of ESP SAs, which belongs to an IKE SA and to a peer
@@ -70,8 +71,18 @@
 // # Behind a NAT
 //
 // Ports change from 500 to 4500, ESP goes in UDP, and follows the peer to other ports. GRE
-// has none: of several peers behind one address the first one gets a child SA, the others
-// TS_UNACCEPTABLE until that is gone (docs/decisions/peers-behind-one-nat.md).
+// has none: of several peers behind one address the first one is known by that, each of the
+// others by an alias (docs/decisions/peers-behind-one-nat.md):
+//
+//	        ESP in UDP, N:4501           GRE from A
+//	peer ─────────────────────────▶ SA ───────────────▶ tunnel, nhrpd
+//	     ◀───────────────────────── SA ◀───────────────
+//	        ESP in UDP, N:4501           GRE to A, by a policy of its own
+//
+// The peer notices nothing. Its alias follows from our address, N and its identity; when it
+// comes again it has the same one. nhrpd knows it by the alias; IKE never sends there, so
+// who has one has to begin. Without an alias (IPv6, or too many) a peer beside another
+// gets TS_UNACCEPTABLE until that is gone.
 //
 // # Replacing
 //
@@ -130,7 +141,7 @@
 //
 // # Not here
 //
-// More than one peer behind one NAT address; EAP, configuration payloads, IP compression,
+// EAP, configuration payloads, IP compression,
 // MOBIKE, redirection; tunnel mode. INVALID_SPI is neither sent nor looked at, nor is
 // AUTH_LIFETIME (RFC 4478).
 package core

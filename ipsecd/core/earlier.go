@@ -88,9 +88,12 @@ func (c *Core) takeOver(now clock.Instant, e rib.ESP) {
 		if inbound {
 			remote = e.Source
 		}
+		p := c.getPeer(now, peerKey{t.vrf, t.local, cmp.Or(e.Alias(), remote)})
+		if e.Alias().IsValid() {
+			p.outer = remote
+		}
 		c.emit(PutSA{e})
 		life := cmp.Or(time.Duration(e.Lifetime.HardTime)*time.Second, c.config.Global.Lifetime)
-		p := c.getPeer(now, peerKey{t.vrf, t.local, remote})
 		p.renew = true
 		c.keep(now, p, e, inbound, life)
 		return
@@ -172,7 +175,7 @@ func (c *Core) doubtLeftovers(now clock.Instant, p *peer) {
 
 // moveLeftovers follows a peer whose NAT gave it another port.
 func (c *Core) moveLeftovers(p *peer, to netip.AddrPort) {
-	if to.Addr() != p.remote {
+	if to.Addr() != p.address() {
 		return
 	}
 	for _, l := range p.left {

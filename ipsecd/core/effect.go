@@ -40,6 +40,21 @@ type DelSA struct {
 	SPI         uint32
 }
 
+// Alias is an address by which a peer goes here, which is not the only one at its own.
+type Alias struct {
+	VRF   string     // of the transport
+	Local netip.Addr // ours
+	Addr  netip.Addr // of 240.0.0.0/4 (protection.IsAlias)
+	Outer netip.Addr // what its packets have
+}
+
+// PutAlias states that GRE between Local and an alias passes by SAs that have it, and goes
+// where Outer is.
+type PutAlias struct{ Alias Alias }
+
+// DelAlias takes a PutAlias back.
+type DelAlias struct{ Alias Alias }
+
 // WatchSAs asks for the counters of SAs: SAKnown for each of them.
 type WatchSAs struct{ SAs []DelSA }
 
@@ -47,10 +62,11 @@ type WatchSAs struct{ SAs []DelSA }
 // restarts.
 type PeerState struct {
 	Tunnel   string
-	Peer     netip.Addr // NBMA address
+	Peer     netip.Addr // NBMA address, or alias (protection.IsAlias)
 	State    Security
-	Identity string // of the peer, once it is authenticated; for show
-	Reason   string // why it is not secured, in a few words
+	Identity string     // of the peer, once it is authenticated; for show
+	Reason   string     // why it is not secured, in a few words
+	Outer    netip.Addr // its NBMA address, if Peer is an alias and that is known
 }
 
 // PeerGone takes a PeerState back: there is no such peer any more.
@@ -136,6 +152,8 @@ func (Unlisten) effect()    {}
 func (TxPacket) effect()    {}
 func (PutSA) effect()       {}
 func (DelSA) effect()       {}
+func (PutAlias) effect()    {}
+func (DelAlias) effect()    {}
 func (WatchSAs) effect()    {}
 func (PeerState) effect()   {}
 func (PeerGone) effect()    {}

@@ -159,14 +159,14 @@ func (c *Core) keepaliveDue(now clock.Instant, sa *ikeSA) {
 	}
 }
 
-// about reports whether a peer is meant.
-func (in *Clear) about(remote netip.Addr, vrf string) bool {
-	return (!in.Remote.IsValid() || in.Remote.Unmap() == remote) && (in.AllVRFs || in.VRF == vrf)
+// about reports whether a peer is meant, by its address or by its alias.
+func (in *Clear) about(remote, alias netip.Addr, vrf string) bool {
+	return (!in.Remote.IsValid() || in.Remote.Unmap() == remote || in.Remote.Unmap() == alias) && (in.AllVRFs || in.VRF == vrf)
 }
 
 func (c *Core) clearLeftovers(now clock.Instant, in Clear) {
 	for _, p := range slices.Clone(c.listed) {
-		if (in.IKE || in.Children) && in.about(p.remote, p.vrf) {
+		if (in.IKE || in.Children) && in.about(p.address(), p.remote, p.vrf) {
 			c.endLeftovers(now, p, true, "cleared")
 		}
 	}
@@ -179,7 +179,7 @@ func (c *Core) clear(now clock.Instant, in Clear) {
 	}
 	c.clearLeftovers(now, in)
 	for _, sa := range slices.Clone(c.order) {
-		if !in.about(sa.remote.Addr(), sa.vrf) {
+		if !in.about(sa.remote.Addr(), sa.alias(), sa.vrf) {
 			continue
 		}
 		switch {

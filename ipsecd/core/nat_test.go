@@ -2,7 +2,6 @@ package core
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,61 +77,6 @@ func TestNATMoves(t *testing.T) {
 	r.run(time.Second)
 	if p := r.ready(b, 1)[0]; p.Remote.Port() != 24500 {
 		t.Errorf("%v", p.Remote)
-	}
-}
-
-// Two peers behind one address: GRE to them cannot be told apart (RFC 7296 section 2.23.1).
-// The second one is authenticated and gets no child SA, the log says why, and the first
-// keeps what it has; when that is gone the other is served.
-func TestTwoBehindOneNAT(t *testing.T) {
-	named := func(name string) Config {
-		cfg := plain()
-		cfg.Profiles[0].Identity = Identity{Kind: IdentityFQDN, Name: name}
-		return cfg
-	}
-	r := newRig(t)
-	a, b, x := r.add(1, named("a.example")), r.add(1, named("b.example")), r.add(1, plain())
-	nat, dead := netip.MustParseAddr("203.0.113.9"), false
-	r.nat = func(f *flight) {
-		switch to := f.tx.Remote; {
-		case f.from == a:
-			f.tx.Local = netip.AddrPortFrom(nat, f.tx.Local.Port()+10000)
-		case f.from == b:
-			f.tx.Local = netip.AddrPortFrom(nat, f.tx.Local.Port()+20000)
-		case to.Addr() == nat && to.Port() > 20000:
-			f.tx.Remote = netip.AddrPortFrom(b.addr, to.Port()-20000)
-		case to.Addr() == nat:
-			f.tx.Remote = netip.AddrPortFrom(a.addr, to.Port()-10000)
-		}
-	}
-	r.bend = func(f *flight) []time.Duration {
-		if dead && (f.from == a || f.tx.Remote.Addr() == a.addr) {
-			return nil
-		}
-		return []time.Duration{delay}
-	}
-	r.secure(a, x)
-	r.run(time.Second)
-	spi := a.order[0].children[0].in.SPI
-	r.secure(b, x)
-	r.run(20 * time.Second)
-	if s := b.states[x.addr.String()]; s.State != SecurityIPsec || s.Reason != "refused: TS_UNACCEPTABLE" || len(b.sas) != 0 {
-		t.Errorf("%+v", s)
-	}
-	want := "peer 203.0.113.9: b.example is behind the same NAT address as a.example: one of them is served"
-	if st := x.states[nat.String()]; st.State != SecurityUp || st.Identity != "a.example" || len(x.sas) != 2 || !slices.Contains(x.logs, want) {
-		t.Errorf("%+v %v %v", st, x.sas, x.logs)
-	}
-	if p := r.show(x, ReportPeers).(*PeerReport).Peers; len(p) != 1 || p[0].Identity != "a.example" {
-		t.Errorf("%+v", p)
-	}
-	if _, ok := x.sas[saKey{nat, spi}]; !ok || len(a.sas) != 2 {
-		t.Errorf("the first one lost its SA: %v", x.sas)
-	}
-	dead = true
-	r.run(2 * time.Minute)
-	if st := x.states[nat.String()]; st.State != SecurityUp || st.Identity != "b.example" || b.states[x.addr.String()].State != SecurityUp || len(x.sas) != 2 {
-		t.Errorf("%+v %+v", st, b.states)
 	}
 }
 

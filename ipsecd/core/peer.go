@@ -28,6 +28,8 @@ func (k peerKey) domain() domain { return domain{k.vrf, k.local} }
 // peer is another end that is to be secured, or is.
 type peer struct {
 	peerKey
+	outer  netip.Addr    // where the peer is, if remote is an alias and that is known
+	placed bool          // its alias is stated
 	wanted []string      // by nhrpd, for these tunnels; sorted
 	told   []string      // tunnels for which its state was published
 	until  clock.Instant // an Acquire wants it
@@ -40,7 +42,7 @@ type peer struct {
 	insist   bool // the peer refused us while there were leftovers: say INITIAL_CONTACT
 	state    Security
 	since    clock.Instant
-	identity string
+	who      Identity // of the peer, once it was authenticated
 	reason   string
 	attempts int
 	// shortLived counts child SAs, one after the other, that went as soon as they came.
@@ -58,11 +60,6 @@ func (c *Core) getPeer(now clock.Instant, k peerKey) *peer {
 		c.listed = slices.Insert(c.listed, i, p)
 	}
 	return p
-}
-
-// peerOf returns the peer that an IKE SA is with.
-func (c *Core) peerOf(now clock.Instant, sa *ikeSA) *peer {
-	return c.getPeer(now, peerKey{sa.vrf, sa.local.Addr(), sa.remote.Addr()})
 }
 
 func (c *Core) secure(now clock.Instant, in Secure) {
@@ -124,6 +121,7 @@ func (p *peer) needed(now clock.Instant) bool {
 
 // settle has a peer be as its child SAs, its IKE SAs and those who want it have it.
 func (c *Core) settle(now clock.Instant, p *peer) {
+	c.placeAlias(p)
 	k := timerKey{kind: timerTry, peer: p}
 	_, armed := c.timers.Deadline(k)
 	switch {
@@ -177,7 +175,7 @@ func (c *Core) publish(p *peer) {
 	}
 	for _, t := range c.tunnels {
 		if t.domain == p.domain() {
-			c.emit(PeerState{t.name, p.remote, p.state, p.identity, p.reason})
+			c.emit(PeerState{t.name, p.remote, p.state, p.identity(), p.reason, p.outer})
 			if !slices.Contains(p.told, t.name) {
 				p.told = append(p.told, t.name)
 			}
@@ -217,6 +215,10 @@ func (c *Core) try(now clock.Instant, p *peer) {
 	if sa := c.readySA(p); sa != nil {
 		c.timers.Set(timerKey{kind: timerTry, peer: p}, now.Add(maxTry)) // should it come to nothing
 		c.enqueue(now, sa, &createTask{})
+		return
+	}
+	if p.aliased() {
+		c.attend(now, p)
 		return
 	}
 	c.begin(now, p)
@@ -316,7 +318,7 @@ func (c *Core) crossed(now clock.Instant, ch *child) {
 // besides returns the IKE SA of another peer that has a child SA and is behind the same
 // address as this one's, nil if there is none. GRE to the two could not be told apart: it
 // has no ports (RFC 7296 section 2.23.1), so the second one gets no child SA while the
-// first has one.
+// first has one. With aliases that is so where there is none: of IPv6, or if all are in use.
 func (c *Core) besides(sa *ikeSA) *ikeSA {
 	if !sa.natRemote {
 		return nil
@@ -334,5 +336,24 @@ func (c *Core) sameAddress(sa, first *ikeSA) {
 	c.log(SeverityWarning, "SAMEADDRESS", sa.remote.Addr(), sa.peerID.String()+" is behind the same NAT address as "+first.peerID.String()+": one of them is served")
 	if first.state == StateReady && first.nextHint <= c.now {
 		c.doubt(c.now, first)
+	}
+}
+
+// identity returns who the peer is in words, "" if that is not known.
+func (p *peer) identity() string {
+	if p.who == (Identity{}) {
+		return ""
+	}
+	return p.who.String()
+}
+
+// recognize notes who a peer is. Of one that is up by what an earlier life left that was not
+// known.
+func (c *Core) recognize(p *peer, who Identity) {
+	if p.who == who {
+		return
+	}
+	if p.who = who; p.state == SecurityUp {
+		c.publish(p)
 	}
 }

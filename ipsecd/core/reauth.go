@@ -14,7 +14,7 @@ func (c *Core) reauthenticate(now clock.Instant, sa *ikeSA) {
 	if sa.state != StateReady || sa.reason != "" || c.stopped {
 		return
 	}
-	if sa.peer.nego == nil {
+	if sa.peer.nego == nil && !sa.peer.aliased() {
 		if next := c.begin(now, sa.peer); next != nil {
 			next.replaces = sa
 			return

@@ -48,6 +48,7 @@ type SAStatus struct {
 	Initiator      bool // we began it
 	VRF            string
 	Local, Remote  netip.AddrPort
+	Alias          netip.Addr // by which the peer goes here; the zero Addr if by Remote
 	SPI, PeerSPI   packet.SPI
 	Suite          suite.IKE
 	Group          packet.Group
@@ -93,7 +94,8 @@ type PeerStatus struct {
 	Tunnel   string
 	Profile  string
 	Local    netip.Addr
-	Peer     netip.Addr
+	Peer     netip.Addr // where nhrpd has it: its address or its alias
+	Outer    netip.Addr // its address, if Peer is an alias and that is known
 	State    Security
 	Since    time.Duration
 	Wanted   bool   // nhrpd wants it

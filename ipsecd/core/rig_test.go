@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -42,21 +43,22 @@ type flight struct {
 // node is a core and what it had put in force.
 type node struct {
 	*Core
-	name   string
-	addr   netip.Addr
-	sas    map[saKey]rib.ESP // in force, as a kernel has them
-	puts   []saKey           // as they came into force
-	stated map[saKey]bool    // by this life
-	seed   byte
-	lives  byte
-	config Config
-	listen map[netip.Addr]bool
-	states map[string]PeerState
-	events []string // of peers
-	logs   []string
-	pki    []Log // of facility PKI
-	sends  []*flight
-	report Report
+	name    string
+	addr    netip.Addr
+	sas     map[saKey]rib.ESP // in force, as a kernel has them
+	puts    []saKey           // as they came into force
+	stated  map[saKey]bool    // by this life
+	seed    byte
+	lives   byte
+	config  Config
+	listen  map[netip.Addr]bool
+	aliases map[Alias]bool // stated by this life
+	states  map[string]PeerState
+	events  []string // of peers
+	logs    []string
+	pki     []Log // of facility PKI
+	sends   []*flight
+	report  Report
 	// broken says which SAs the kernel does not take; nil: it takes all.
 	broken func(rib.ESP) bool
 	gone   []SAGone // what it did not take, and did not say yet
@@ -86,7 +88,7 @@ func (r *rig) add(seed byte, cfg Config) *node {
 func (r *rig) live(n *node) {
 	n.lives++
 	n.Core = New(Options{Random: suite.Repeatable{Reader: rand.NewChaCha8([32]byte{n.seed, n.name[0] - 'a', n.lives - 1})}, Wall: rigWall})
-	n.stated = map[saKey]bool{}
+	n.stated, n.aliases = map[saKey]bool{}, map[Alias]bool{}
 	r.step(n, ConfigSet{n.config})
 	r.step(n, InterfaceChanged{interfaceAt(n.addr)})
 }
@@ -140,6 +142,10 @@ func (r *rig) drain(n *node) {
 			r.putSA(n, e.SA)
 		case DelSA:
 			n.removeSA(saKey{e.Destination, e.SPI})
+		case PutAlias:
+			n.aliases[e.Alias] = true
+		case DelAlias:
+			delete(n.aliases, e.Alias)
 		case EndOfReplay:
 			for _, k := range slices.Clone(n.puts) {
 				if !n.stated[k] {
@@ -177,6 +183,10 @@ func (r *rig) putSA(n *node, e rib.ESP) {
 	old, there := n.sas[k]
 	if err := e.Check(); err != nil || e.Keyless() && !there {
 		r.t.Fatalf("%s: SA %v %v", n.name, k, err)
+	}
+	alias := func(a Alias) bool { return a.Addr == e.Alias() }
+	if e.Alias().IsValid() && !e.Keyless() && !slices.ContainsFunc(slices.Collect(maps.Keys(n.aliases)), alias) {
+		r.t.Fatalf("%s: SA %v before its alias %v", n.name, k, e.Alias())
 	}
 	if n.broken != nil && n.broken(e) {
 		n.removeSA(k)

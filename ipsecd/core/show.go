@@ -25,14 +25,14 @@ func (c *Core) answer(now clock.Instant, q Query) Report {
 func (c *Core) showSAs(now clock.Instant, of netip.Addr) *SAReport {
 	out := &SAReport{}
 	for _, sa := range c.order {
-		if of.IsValid() && of != sa.remote.Addr() {
+		if of.IsValid() && of != sa.remote.Addr() && of != sa.alias() {
 			continue
 		}
 		s := SAStatus{
 			Number: sa.number, State: sa.state, Initiator: sa.initiator, VRF: sa.vrf, Local: sa.local, Remote: sa.remote,
 			SPI: sa.spi, PeerSPI: sa.peerSPI, Suite: sa.suite, Group: sa.group, Additional: slices.Clone(sa.additional),
 			Profile: sa.profile, Identity: sa.id, Peer: sa.peerID, Age: now.Sub(sa.born),
-			NATLocal: sa.natLocal, NATRemote: sa.natRemote, Fragmentation: sa.fragments, PeerWindow: 1,
+			NATLocal: sa.natLocal, NATRemote: sa.natRemote, Fragmentation: sa.fragments, PeerWindow: 1, Alias: sa.alias(),
 			NextRequest: sa.nextID, NextExpected: sa.expectedID, Childless: sa.childless,
 		}
 		if sa.state >= StateReady {
@@ -81,12 +81,12 @@ func (c *Core) showPeers(now clock.Instant, of netip.Addr) *PeerReport {
 	out := &PeerReport{}
 	for _, t := range c.tunnels {
 		for _, p := range c.listed {
-			if t.domain != p.domain() || of.IsValid() && of != p.remote {
+			if t.domain != p.domain() || of.IsValid() && of != p.remote && of != p.outer {
 				continue
 			}
 			out.Peers = append(out.Peers, PeerStatus{
 				Tunnel: t.name, Profile: t.protection.Profile, Local: p.local, Peer: p.remote, State: p.state, Since: now.Sub(p.since),
-				Wanted: slices.Contains(p.wanted, t.name), Identity: p.identity, Reason: p.reason, Attempts: p.attempts,
+				Wanted: slices.Contains(p.wanted, t.name), Identity: p.identity(), Outer: p.outer, Reason: p.reason, Attempts: p.attempts,
 				NextTry: c.until(now, timerKey{kind: timerTry, peer: p}),
 			})
 		}

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"net/netip"
+
 	"github.com/godmvpn/godmvpn/ipsecd/core"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -74,6 +76,12 @@ func (e *Edge) handle(effects []core.Effect) {
 			e.putSA(eff)
 		case core.DelSA:
 			e.sas.remove(rib.SA{ESP: rib.ESP{Destination: eff.Destination, SPI: eff.SPI}}.Key())
+		case core.PutAlias:
+			e.putAlias(eff.Alias)
+		case core.DelAlias:
+			for _, o := range aliasObjects(eff.Alias) {
+				e.client.Delete(o.Key())
+			}
 		case core.WatchSAs:
 			e.dump.ask()
 		case core.PeerState:
@@ -101,4 +109,23 @@ func (e *Edge) putSA(eff core.PutSA) {
 		return
 	}
 	e.hold.stated(eff.SA.Source, e.sas.last())
+}
+
+// putAlias states what an alias needs.
+func (e *Edge) putAlias(a core.Alias) {
+	for _, o := range aliasObjects(a) {
+		if _, err := e.client.Put(o); err != nil {
+			e.log.Error("alias refused", "alias", a.Addr, "error", err)
+		}
+	}
+}
+
+// aliasObjects are the policy of an alias, and a route that follows the one to the address
+// that packets for it get.
+func aliasObjects(a core.Alias) []rib.Object {
+	to := netip.PrefixFrom(a.Addr, a.Addr.BitLen())
+	return []rib.Object{
+		rib.Policy{Local: a.Local, Peer: to, Outer: a.Outer},
+		rib.Route{VRF: a.VRF, Prefix: to, Protocol: rib.NHRP, Distance: rib.NHRP.Distance(), NextHops: []rib.NextHop{{Addr: a.Outer}}},
+	}
 }

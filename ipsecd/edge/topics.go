@@ -110,7 +110,7 @@ func (t *topics) tell(s core.PeerState, seq uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := protection.Peer{Tunnel: s.Tunnel, NBMA: s.Peer}
-	now := protection.State{Security: securities[s.State], Identity: s.Identity, Reason: s.Reason, Generation: t.forgotten[p]}
+	now := protection.State{Security: securities[s.State], Identity: s.Identity, Reason: s.Reason, Generation: t.forgotten[p], Outer: s.Outer}
 	old := t.states[p]
 	if old != nil && !old.mine && old.state.Security == protection.Up && !t.complete && s.State != core.SecurityUp {
 		now.Generation = old.state.Generation
