@@ -104,9 +104,17 @@ func (c *collected) has(kind core.ReportKind) bool {
 	return c.stats != nil
 }
 
-// of reports whether a peer is the one that a command is about.
-func of(a cli.Args, peer netip.Addr) bool {
-	return !a.Has("addr") || a.Addr("addr").Unmap() == peer.Unmap()
+// of reports whether a peer is the one that a command is about, by its address or its alias.
+func of(a cli.Args, peer, alias netip.Addr) bool {
+	return !a.Has("addr") || a.Addr("addr").Unmap() == peer.Unmap() || a.Addr("addr") == alias
+}
+
+// aliasText is an alias as the JSON has it, "" for none.
+func aliasText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 // endpoint is an address and port as IOS writes it: 192.0.2.1/500.

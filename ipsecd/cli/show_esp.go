@@ -31,6 +31,7 @@ type peerJSON struct {
 	Local     string    `json:"local"`
 	Remote    string    `json:"remote"`
 	Port      uint16    `json:"port"`
+	Alias     string    `json:"alias"`    // by which GRE of the peer is known here, if not by its address
 	Group     int       `json:"pfsGroup"` // 0: none
 	Sent      uint64    `json:"packetsOut"`
 	Received  uint64    `json:"packetsIn"`
@@ -64,18 +65,18 @@ func espPeers(r *core.SAReport, a cli.Args) []*peerJSON {
 	find := func(s *core.SAStatus, tunnel string) *peerJSON {
 		local, remote := s.Local.Addr().String(), s.Remote.Addr().String()
 		for _, p := range out {
-			if p.Interface == tunnel && p.Local == local && p.Remote == remote && p.Port == s.Remote.Port() {
+			if p.Interface == tunnel && p.Local == local && p.Remote == remote && p.Port == s.Remote.Port() && p.Alias == aliasText(s.Alias) {
 				return p
 			}
 		}
-		out = append(out, &peerJSON{Interface: tunnel, VRF: s.VRF, Local: local, Remote: remote, Port: s.Remote.Port()})
+		out = append(out, &peerJSON{Interface: tunnel, VRF: s.VRF, Local: local, Remote: remote, Port: s.Remote.Port(), Alias: aliasText(s.Alias)})
 		return out[len(out)-1]
 	}
 	for i := range r.SAs {
 		s := &r.SAs[i]
 		for k := range s.Children {
 			c := &s.Children[k]
-			if !of(a, s.Remote.Addr()) {
+			if !of(a, s.Remote.Addr(), s.Alias) {
 				continue
 			}
 			p := find(s, c.Tunnel)
@@ -117,6 +118,9 @@ func ident(addr string) string {
 func writePeer(w io.Writer, p *peerJSON) {
 	fmt.Fprintf(w, "\n   protected vrf: (none)\n   local  ident (addr/mask/prot/port): %s\n   remote ident (addr/mask/prot/port): %s\n", ident(p.Local), ident(p.Remote))
 	fmt.Fprintf(w, "   current_peer %s port %d\n     PERMIT, flags={origin_is_acl,}\n", p.Remote, p.Port)
+	if p.Alias != "" {
+		fmt.Fprintln(w, "     alias "+p.Alias)
+	}
 	fmt.Fprintf(w, "    #pkts encaps: %d, #pkts encrypt: %d, #pkts digest: %d\n", p.Sent, p.Sent, p.Sent)
 	fmt.Fprintf(w, "    #pkts decaps: %d, #pkts decrypt: %d, #pkts verify: %d\n", p.Received, p.Received, p.Received)
 	fmt.Fprint(w, "    #pkts compressed: 0, #pkts decompressed: 0\n    #pkts not compressed: 0, #pkts compr. failed: 0\n    #pkts not decompressed: 0, #pkts decompress failed: 0\n")

@@ -42,6 +42,7 @@ type saJSON struct {
 	NATRemote     bool     `json:"natRemote"`
 	Initiator     bool     `json:"initiator"`
 	Children      int      `json:"children"`
+	Alias         string   `json:"alias"` // by which the peer goes here, if not by its address
 }
 
 // statuses are the words of IOS for states.
@@ -57,7 +58,7 @@ func saOf(s *core.SAStatus) saJSON {
 	out := saJSON{ID: s.Number, Local: endpoint(s.Local), Remote: endpoint(s.Remote), VRF: s.VRF, Status: statuses[s.State], KeySize: int(s.Suite.Encryption.KeyLength),
 		Group: int(s.Group), Additional: []string{}, AuthLocal: methodName(s.LocalMethod), AuthRemote: methodName(s.RemoteMethod), Lifetime: seconds64(s.Lifetime), Age: seconds64(s.Age),
 		LocalSPI: s.SPI.String(), RemoteSPI: s.PeerSPI.String(), Profile: s.Profile, LocalID: s.Identity.String(), RemoteID: s.Peer.String(), NextRequest: s.NextRequest,
-		NextExpected: s.NextExpected, Window: s.PeerWindow, Fragmentation: s.Fragmentation, NATLocal: s.NATLocal, NATRemote: s.NATRemote, Initiator: s.Initiator, Children: len(s.Children)}
+		NextExpected: s.NextExpected, Window: s.PeerWindow, Fragmentation: s.Fragmentation, NATLocal: s.NATLocal, NATRemote: s.NATRemote, Initiator: s.Initiator, Children: len(s.Children), Alias: aliasText(s.Alias)}
 	out.Encryption, out.PRF, out.Integrity = suiteNames(s)
 	for _, g := range s.Additional {
 		out.Additional = append(out.Additional, g.String())
@@ -85,7 +86,7 @@ func suiteNames(s *core.SAStatus) (cipher, prf, integrity string) {
 // byFamily returns the IKE SAs of one family that a command is about.
 func byFamily(r *core.SAReport, a cli.Args, six bool) (out []*core.SAStatus) {
 	for i := range r.SAs {
-		if s := &r.SAs[i]; s.Remote.Addr().Unmap().Is6() == six && of(a, s.Remote.Addr()) {
+		if s := &r.SAs[i]; s.Remote.Addr().Unmap().Is6() == six && of(a, s.Remote.Addr(), s.Alias) {
 			out = append(out, s)
 		}
 	}
@@ -96,7 +97,7 @@ func byFamily(r *core.SAReport, a cli.Args, six bool) (out []*core.SAStatus) {
 func showSA(r *core.SAReport, a cli.Args) cli.Output {
 	list := []saJSON{}
 	for i := range r.SAs {
-		if of(a, r.SAs[i].Remote.Addr()) {
+		if of(a, r.SAs[i].Remote.Addr(), r.SAs[i].Alias) {
 			list = append(list, saOf(&r.SAs[i]))
 		}
 	}
@@ -137,6 +138,9 @@ func writeSA(w io.Writer, s *core.SAStatus, detail bool) {
 // writeDetail writes what `detailed` has besides.
 func writeDetail(w io.Writer, j saJSON) {
 	fmt.Fprintf(w, "      Local id: %s\n      Remote id: %s\n", j.LocalID, j.RemoteID)
+	if j.Alias != "" {
+		fmt.Fprintln(w, "      Alias: "+j.Alias)
+	}
 	pair := func(local, remote string, a, b uint32) {
 		fmt.Fprintf(w, "      %-18s %-14d %-19s %d\n", local, a, remote, b)
 	}
@@ -172,7 +176,7 @@ func showIKEv2Session(r *core.SAReport, a cli.Args) cli.Output {
 	}
 	list := []session{}
 	for i := range r.SAs {
-		if s := &r.SAs[i]; of(a, s.Remote.Addr()) {
+		if s := &r.SAs[i]; of(a, s.Remote.Addr(), s.Alias) {
 			list = append(list, session{saOf(s), sessionStatus(s), childrenOf(s)})
 		}
 	}

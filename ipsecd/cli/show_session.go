@@ -20,6 +20,7 @@ type sessionJSON struct {
 	Status    string   `json:"status"`
 	Peer      string   `json:"peer"`
 	Port      uint16   `json:"port"`
+	Alias     string   `json:"alias"` // by which nhrpd knows the peer, if not by its address
 	Uptime    int64    `json:"uptimeSeconds"`
 	Identity  string   `json:"peerId"`
 	Reason    string   `json:"reason"` // why it is not up
@@ -34,12 +35,16 @@ type sessionJSON struct {
 func sessions(r *core.SAReport, peers *core.PeerReport, a cli.Args) []*sessionJSON {
 	out, used := []*sessionJSON{}, map[*core.SAStatus]bool{}
 	for _, p := range peers.Peers {
-		if !of(a, p.Peer) {
+		at, alias := p.Peer, netip.Addr{}
+		if p.Outer.IsValid() {
+			at, alias = p.Outer, p.Peer
+		}
+		if !of(a, at, alias) {
 			continue
 		}
-		s := &sessionJSON{Interface: p.Tunnel, Peer: p.Peer.String(), Port: packet.Port, Identity: printable(p.Identity), Reason: printable(p.Reason), Uptime: seconds64(p.Since), local: p.Local}
+		s := &sessionJSON{Interface: p.Tunnel, Peer: at.String(), Port: packet.Port, Alias: aliasText(alias), Identity: printable(p.Identity), Reason: printable(p.Reason), Uptime: seconds64(p.Since), local: p.Local}
 		for i := range r.SAs {
-			if sa := &r.SAs[i]; sa.Remote.Addr() == p.Peer && sa.Local.Addr() == p.Local {
+			if sa := &r.SAs[i]; sa.Remote.Addr() == at && sa.Alias == alias && sa.Local.Addr() == p.Local {
 				used[sa] = true
 				s.add(sa, p.Tunnel)
 			}
@@ -49,10 +54,10 @@ func sessions(r *core.SAReport, peers *core.PeerReport, a cli.Args) []*sessionJS
 	}
 	for i := range r.SAs {
 		sa := &r.SAs[i]
-		if used[sa] || !of(a, sa.Remote.Addr()) {
+		if used[sa] || !of(a, sa.Remote.Addr(), sa.Alias) {
 			continue
 		}
-		s := &sessionJSON{Peer: sa.Remote.Addr().String(), Uptime: seconds64(sa.Age), Identity: sa.Peer.String(), local: sa.Local.Addr()}
+		s := &sessionJSON{Peer: sa.Remote.Addr().String(), Alias: aliasText(sa.Alias), Uptime: seconds64(sa.Age), Identity: sa.Peer.String(), local: sa.Local.Addr()}
 		for _, c := range sa.Children {
 			s.Interface = c.Tunnel
 		}
@@ -132,6 +137,9 @@ func (s *sessionJSON) write(w io.Writer, detail bool) {
 		fmt.Fprintf(w, " fvrf: %s ivrf: (none)\n      Phase1_id: %s\n      Desc: %s", nameOr(vrf, "(none)"), nameOr(s.Identity, "(none)"), nameOr(s.Reason, "(none)"))
 	}
 	fmt.Fprintln(w)
+	if s.Alias != "" {
+		fmt.Fprintln(w, "Alias: "+s.Alias)
+	}
 	for i, sa := range s.sas {
 		word := map[bool]string{true: "Active", false: "Inactive"}[sa.State == core.StateReady]
 		fmt.Fprintf(w, "  Session ID: %d\n  IKEv2 SA: local %s remote %s %s\n", sa.Number, endpoint(sa.Local), endpoint(sa.Remote), word)

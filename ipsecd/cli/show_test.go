@@ -75,7 +75,8 @@ func esp(from, to string, spi uint32) rib.ESP {
 }
 
 // sas are IKE SAs of a hub: one to a spoke with a child SA that was rekeyed, one behind a
-// NAT with AEAD, ML-KEM and certificates, one that is negotiated, one over IPv6.
+// NAT with AEAD, ML-KEM and certificates, one that is negotiated, one over IPv6, and one that
+// is behind the same NAT as the second.
 func sas() *core.SAReport {
 	const hub, spoke, far = "192.0.2.1", "198.51.100.1", "203.0.113.1"
 	port := netip.MustParseAddrPort
@@ -94,6 +95,8 @@ func sas() *core.SAReport {
 		e.Cipher, e.Integrity, e.ESN, e.UDP = rib.AESGCM16, rib.IntegrityNone, true, rib.UDPEncap{Source: 4500, Destination: 1024}
 	}
 	nat.RemoteTS = gre(far)
+	second := nat
+	second.In.SPI, second.Out.SPI, second.In.SourceAlias, second.Out.DestinationAlias = 0x5000, 0x6000, addr("250.1.1.1"), addr("250.1.1.1")
 	six := core.Identity{Kind: core.IdentityFQDN, Name: "spoke\x1b[2J.example.net"}
 	return &core.SAReport{SAs: []core.SAStatus{
 		{Number: 1, State: core.StateReady, Local: port("192.0.2.1:500"), Remote: port("198.51.100.1:500"), SPI: 0xDB35EEB4FB5DF11F, PeerSPI: 0x8DDBB406712409D8, Suite: cbc, Group: packet.MODP2048,
@@ -105,6 +108,9 @@ func sas() *core.SAReport {
 			Lifetime: 24 * time.Hour, NATRemote: true, PeerWindow: 1, Children: []core.ChildStatus{nat}},
 		{Number: 3, State: core.StateInitSent, Initiator: true, Local: port("192.0.2.1:500"), Remote: port("192.0.2.99:500"), SPI: 3, NATLocal: true},
 		{Number: 4, State: core.StateDeleting, Local: port("[2001:db8::1]:500"), Remote: port("[2001:db8::2]:500"), SPI: 5, PeerSPI: 6, Suite: cbc, Group: packet.ECP256, Peer: six},
+		{Number: 5, State: core.StateReady, Local: port("192.0.2.1:4500"), Remote: port("203.0.113.1:1025"), Alias: addr("250.1.1.1"), SPI: 7, PeerSPI: 8, Suite: cbc, Group: packet.ECP256, Profile: "CERT",
+			Identity: identity(hub), Peer: core.Identity{Kind: core.IdentityFQDN, Name: "second.example.net"}, LocalMethod: core.MethodRSA, RemoteMethod: core.MethodRSA, Age: time.Hour, Lifetime: 24 * time.Hour,
+			NATRemote: true, PeerWindow: 1, Children: []core.ChildStatus{second}},
 	}}
 }
 
@@ -114,6 +120,8 @@ func peers() *core.PeerReport {
 		{Tunnel: "Tunnel0", Profile: "DMVPN-IPSEC", Local: hub, Peer: addr("198.51.100.1"), State: core.SecurityUp, Since: 2 * time.Hour, Wanted: true, Identity: "198.51.100.1"},
 		{Tunnel: "Tunnel0", Profile: "DMVPN-IPSEC", Local: hub, Peer: addr("198.51.100.7"), State: core.SecurityUp, Since: time.Minute},
 		{Tunnel: "Tunnel0", Profile: "DMVPN-IPSEC", Local: hub, Peer: addr("198.51.100.9"), Since: time.Hour, Wanted: true, Reason: "no answer", Attempts: 3, NextTry: 8 * time.Second},
+		{Tunnel: "Tunnel0", Profile: "DMVPN-IPSEC", Local: hub, Peer: addr("250.1.1.1"), Outer: addr("203.0.113.1"), State: core.SecurityUp, Since: time.Hour, Wanted: true, Identity: "second.example.net"},
+		{Tunnel: "Tunnel0", Profile: "DMVPN-IPSEC", Local: hub, Peer: addr("250.2.2.2"), Wanted: true, Reason: "waits"},
 		{Tunnel: "Tunnel1", Profile: "OTHER", Local: hub, Peer: addr("192.0.2.99"), Wanted: true},
 	}}
 }
@@ -140,7 +148,7 @@ func TestShow(t *testing.T) {
 		"ikev2_proposal_default": "show crypto ikev2 proposal default", "ikev2_policy": "show crypto ikev2 policy", "ikev2_profile": "show crypto ikev2 profile",
 		"ipsec_sa": "show crypto ipsec sa", "ipsec_sa_peer": "show crypto ipsec sa peer 203.0.113.1", "ipsec_profile": "show crypto ipsec profile",
 		"transform_set": "show crypto ipsec transform-set", "session": "show crypto session", "session_detail": "show crypto session detail",
-		"session_remote": "show crypto session remote 198.51.100.9 detail", "socket": "show crypto socket",
+		"session_remote": "show crypto session remote 198.51.100.9 detail", "session_alias": "show crypto session remote 250.1.1.1 detail", "socket": "show crypto socket",
 	} {
 		m, err := grammar(t).Parse([]string{"enable"}, line)
 		if err != nil {
