@@ -32,6 +32,9 @@ func (c *Core) resolutionRequest(now clock.Instant, i *iface, in RxPacket) {
 	default:
 		e = i.cache.lookup(m.DstProtocol)
 		switch {
+		case e != nil && e.flags&FlagRegistered != 0 && (i.aliased(in.NBMA) || i.aliased(e.nbma)):
+			c.refuseResolution(now, i, in, packet.CodeNoBinding) // they reach each other by way of this node only
+			return
 		case e != nil && e.flags&FlagRegistered != 0:
 		case e != nil || i.onLink(m.DstProtocol):
 			c.forward(now, i, in)

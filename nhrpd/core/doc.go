@@ -230,6 +230,10 @@
 //   - The generation of each session is remembered for the next life, which so tells what
 //     rests on a session that stands from what rests on one that was lost meanwhile. States
 //     that come late flush nothing.
+//   - A station that is not the only one behind its NAT address has an alias of ipsecd as
+//     its NBMA address (alias.go). This node alone can reach it: what would have others
+//     send there, or it send to others, is refused or not said, and no packet is believed
+//     that names an alias.
 //   - Who may register which address may depend on the identity that IKE authenticated
 //     (identity.go); a registration that is quicker than what ipsecd says waits for that.
 //

@@ -38,6 +38,10 @@ func (c *Core) relayTo(now clock.Instant, i *iface, in RxPacket, out *iface, way
 	case !way.IsValid():
 		c.fault(now, i, in, DropUnreachable, packet.ErrProtocolUnreachable, offAddresses)
 		return false
+	case m.Type == packet.ResolutionRequest && (i.aliased(in.NBMA) || out.aliased(way)):
+		// The answer would lead to a tunnel between two that cannot reach each other.
+		c.refuseResolution(now, i, in, packet.CodeNoBinding)
+		return false
 	case way == in.NBMA:
 		// The way leads back to where it came from.
 		c.fault(now, i, in, DropLoop, packet.ErrLoopDetected, offAddresses)

@@ -85,8 +85,8 @@ func (i *iface) misboundEntry(e *entry) string {
 	return why
 }
 
-// unsecuredRegistration keeps a registration whose sender has to be known, and is about
-// to be: it was quicker than what ipsecd says. It reports false if there is no room.
+// unsecuredRegistration keeps a registration whose sender has to be known, or where that is,
+// and is about to be: it was quicker than what ipsecd says. It reports false if there is no room.
 func (c *Core) unsecuredRegistration(now clock.Instant, i *iface, in RxPacket) bool {
 	p := c.getPeer(peerKey{i.key.name, in.NBMA})
 	if len(p.arrived) >= maxHeld || c.peerCount >= maxPeers {

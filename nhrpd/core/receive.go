@@ -93,7 +93,7 @@ func (c *Core) dispatch(now clock.Instant, i *iface, in RxPacket) {
 		}
 		if m.Type == packet.PurgeRequest {
 			c.purgeRequest(now, i, in)
-		} else if !i.bound() || !i.protected() || i.secured(in.NBMA) || !c.unsecuredRegistration(now, i, in) {
+		} else if !i.bound() && !i.aliased(in.NBMA) || !i.protected() || i.secured(in.NBMA) || !c.unsecuredRegistration(now, i, in) {
 			c.registrationRequest(now, i, in)
 		}
 	case packet.ResolutionRequest:

@@ -105,22 +105,40 @@ func (c *Core) hairpin(now clock.Instant, in Hairpin) {
 	enclosed := append([]byte(nil), in.Packet[:min(len(in.Packet), indicationPayload)]...)
 	c.whenKnown(now, r, func(now clock.Instant) {
 		if c.ifaces[i.key] == i && i.ready && i.cfg.Redirect {
-			c.redirect(now, i, r, p, enclosed)
+			c.redirect(now, i, out, r, p, enclosed)
 		}
 	})
 }
 
 // redirect tells the previous hop of a packet, by a Traffic Indication, that there is
-// a shorter way: once in a while for each source and destination.
-func (c *Core) redirect(now clock.Instant, i *iface, source *route, p pair, enclosed []byte) {
+// a shorter way: once in a while for each source and destination. There is none from nor
+// to a station with an alias.
+func (c *Core) redirect(now clock.Instant, i, out *iface, source *route, p pair, enclosed []byte) {
 	in, hop, ok := c.overTunnel(source, i)
 	if !ok || in != i {
 		return // its source is reached by another way than it came
 	}
 	nbma := i.stationNBMA(hop)
-	if !nbma.IsValid() || !c.redirectDue(now, i, p, nbma) {
+	if !nbma.IsValid() || i.aliased(nbma) || !c.redirectDue(now, i, p, nbma) {
 		return
 	}
+	if !out.hasAliases() {
+		c.indicate(now, i, hop, nbma, enclosed)
+		return
+	}
+	d := c.routeTo(now, out, p.dst)
+	if d == nil {
+		return
+	}
+	c.whenKnown(now, d, func(now clock.Instant) {
+		if c.ifaces[i.key] == i && i.ready && !c.behindAlias(d, i) {
+			c.indicate(now, i, hop, nbma, enclosed)
+		}
+	})
+}
+
+// indicate sends a Traffic Indication to a station.
+func (c *Core) indicate(now clock.Instant, i *iface, hop, nbma netip.Addr, enclosed []byte) {
 	m := packet.Message{
 		Type: packet.TrafficIndication, HopCount: indicationHops, SrcProtocol: i.addr.Addr(), DstProtocol: hop, Payload: enclosed,
 	}

@@ -81,7 +81,7 @@ func (i *iface) clientNBMA(m *packet.Message, from netip.Addr) netip.Addr {
 		return from
 	}
 	last := e.CIEs[len(e.CIEs)-1].Protocol
-	if !last.IsValid() || m.SrcNBMA == i.source {
+	if !last.IsValid() || m.SrcNBMA == i.source || i.aliased(m.SrcNBMA) {
 		return from
 	}
 	if known := i.cache.get(hostPrefix(last)); known == nil || known.kind != EntryStatic || known.nbma != from {
@@ -227,7 +227,8 @@ func (c *Core) replyExtensions(i *iface, m *packet.Message, seen netip.Addr) {
 	if e := m.Extension(packet.ResponderAddress); e != nil {
 		e.CIEs = []packet.CIE{c.responderCIE(i)}
 	}
-	if e := m.Extension(packet.NATAddress); e != nil && len(e.Value) == 0 && seen != m.SrcNBMA {
+	seen = i.seenAt(seen)
+	if e := m.Extension(packet.NATAddress); e != nil && len(e.Value) == 0 && seen.IsValid() && seen != m.SrcNBMA {
 		e.CIEs = append(e.CIEs[:len(e.CIEs):len(e.CIEs)], packet.CIE{
 			PrefixLength: uint8(m.SrcProtocol.BitLen()), NBMA: seen, Protocol: m.SrcProtocol,
 		})

@@ -298,7 +298,7 @@ func (c *Core) binding(i *iface, asked netip.Addr) (best binding, code packet.CI
 			b.nbma, b.claimed = nat, cie.NBMA
 		}
 		covered, ok := cie.Prefix(m.DstProtocol)
-		usable := ok && covered.Contains(asked) && cie.HoldingTime > 0 && i.station(b.nbma) &&
+		usable := ok && covered.Contains(asked) && cie.HoldingTime > 0 && i.station(b.nbma) && !i.aliased(b.nbma) &&
 			b.nbma.BitLen() == i.source.BitLen() && !i.own(b.nextHop)
 		if usable && (best.cie == nil || cie.Preference > best.cie.Preference) {
 			best, code = b, packet.CodeSuccess

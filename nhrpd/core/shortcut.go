@@ -185,7 +185,7 @@ func (c *Core) placed(now clock.Instant, e *entry) {
 // by its answer or its question. It reports false if there is no room, or if what is
 // known of that station contradicts.
 func (c *Core) learnPeer(now clock.Instant, i *iface, station, nbma, claimed netip.Addr, cie *packet.CIE, router bool) bool {
-	if !i.resolvable(station) || !i.station(nbma) || nbma.BitLen() != i.source.BitLen() {
+	if !i.resolvable(station) || !i.station(nbma) || i.aliased(nbma) || nbma.BitLen() != i.source.BitLen() {
 		return false
 	}
 	target := hostPrefix(station)

@@ -87,10 +87,13 @@ func (w *world) Command(line string) {
 			in.NBMA = append(in.NBMA, netip.MustParseAddr(s))
 		}
 		w.Step(in)
-	case "secured": // secured IF NBMA {ike|ipsec|up|lost|silent} [generation=N] [id=IDENTITY] [why=REASON]
+	case "secured": // secured IF NBMA {ike|ipsec|up|lost|silent} [generation=N] [id=IDENTITY] [why=REASON] [outer=NBMA]
 		in := core.PeerSecured{Interface: a.Word(1), NBMA: netip.MustParseAddr(a.Word(2))}
 		in.State = protection.State{Generation: uint32(a.Number("generation", 1)), Identity: a.Get("id", ""), Reason: strings.ReplaceAll(a.Get("why", ""), "_", " ")}
 		in.State.Security = map[string]protection.Security{"ike": protection.IKE, "ipsec": protection.IPsec, "up": protection.Up, "lost": protection.Lost}[a.Word(3)]
+		if v := a.Get("outer", ""); v != "" {
+			in.State.Outer = netip.MustParseAddr(v)
+		}
 		if in.State.Security == 0 {
 			in.State = protection.State{}
 		}
