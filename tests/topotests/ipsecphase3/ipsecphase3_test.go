@@ -46,10 +46,10 @@ crypto ipsec profile DMVPN
 
 // Lines of Tunnel0.
 const (
-	protection = " tunnel protection ipsec profile DMVPN\n"
-	hubLines   = cloud.NHRP + " ip nhrp registration identity spoke1.example.org 172.31.0.11\n ip nhrp registration identity spoke2.example.org 172.31.0.12\n" +
-		" ip nhrp registration require-identity\n" + cloud.Multipoint + cloud.Key + protection
-	spokeLines = cloud.NHRP + cloud.Multipoint + cloud.Key + protection
+	protectionLine = " tunnel protection ipsec profile DMVPN\n"
+	hubLines       = cloud.NHRP + " ip nhrp registration identity spoke1.example.org 172.31.0.11\n ip nhrp registration identity spoke2.example.org 172.31.0.12\n" +
+		" ip nhrp registration require-identity\n" + cloud.Multipoint + cloud.Key + protectionLine
+	spokeLines = cloud.NHRP + cloud.Multipoint + cloud.Key + protectionLine
 )
 
 // trio is a hub with two spokes.
