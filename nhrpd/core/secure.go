@@ -247,7 +247,7 @@ func (c *Core) peerSecured(now clock.Instant, in PeerSecured) {
 	silence := timerKey{kind: timerSilence, peer: p}
 	switch s := in.State; {
 	case s.Security == 0:
-		if p.up {
+		if _, armed := c.timers.Deadline(silence); p.up && !armed {
 			c.timers.Set(silence, now.Add(silenceLife))
 		}
 		return

@@ -48,7 +48,9 @@ func (m *secureMirror) step(t *rapid.T, in core.Input) {
 		key := in.Interface + " " + in.NBMA.String()
 		was := m.said[key]
 		m.said[key] = in.State.Security
-		if delete(m.silent, key); in.State.Security == 0 && was == protection.Up {
+		if in.State.Security != 0 {
+			delete(m.silent, key)
+		} else if was == protection.Up {
 			m.silent[key] = m.now
 		}
 	}
