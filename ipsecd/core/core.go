@@ -206,7 +206,7 @@ func init() {
 	due[timerLiveness] = func(c *Core, now clock.Instant, k timerKey) { c.livenessDue(now, k.sa) }
 	due[timerKeepalive] = func(c *Core, now clock.Instant, k timerKey) { c.keepaliveDue(now, k.sa) }
 	due[timerFragments] = func(c *Core, _ clock.Instant, k timerKey) { k.sa.inRequest = suite.Reassembly{} }
-	due[timerReap] = func(c *Core, now clock.Instant, k timerKey) { c.enqueue(now, k.sa, &deleteIKE{}) }
+	due[timerReap] = func(c *Core, now clock.Instant, k timerKey) { c.reapDue(now, k.sa) }
 	due[timerRekey] = func(c *Core, now clock.Instant, k timerKey) { c.rekeyDue(now, k.child) }
 	due[timerExpire] = func(c *Core, now clock.Instant, k timerKey) { c.withdraw(now, k.child, "lifetime over") }
 	due[timerOutbound] = func(c *Core, now clock.Instant, k timerKey) { c.useOutbound(k.child) }

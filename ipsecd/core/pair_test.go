@@ -198,7 +198,9 @@ func TestCrossed(t *testing.T) {
 	r.secure(b, a)
 	r.run(time.Second)
 	r.agree(a, b, 2)
-	r.run(10 * time.Second)
+	if lost := r.traffic(a, b, 10*time.Second); lost > 0 {
+		t.Errorf("%d packets lost", lost)
+	}
 	r.agree(a, b, 1)
 	r.ready(a, 1)
 	r.ready(b, 1)

@@ -315,6 +315,20 @@ func (c *Core) crossed(now clock.Instant, ch *child) {
 	}
 }
 
+// reapDue deletes an IKE SA that is one too many. What is sent goes by the child SAs of the
+// other first, since the peer takes nothing by these any more once it has the DELETE.
+func (c *Core) reapDue(now clock.Instant, sa *ikeSA) {
+	for _, ch := range sa.children {
+		other := func(o *child) bool { return o.sa != sa && o.sending }
+		if ch.sending && slices.ContainsFunc(ch.peer.children, other) {
+			ch.sending = false
+			c.timers.Clear(timerKey{kind: timerOutbound, child: ch})
+			c.emit(DelSA{ch.out.Destination, ch.out.SPI})
+		}
+	}
+	c.enqueue(now, sa, &deleteIKE{})
+}
+
 // besides returns the IKE SA of another peer that has a child SA and is behind the same
 // address as this one's, nil if there is none. GRE to the two could not be told apart: it
 // has no ports (RFC 7296 section 2.23.1), so the second one gets no child SA while the

@@ -75,7 +75,7 @@ func (e *Edge) handle(effects []core.Effect) {
 		case core.PutSA:
 			e.putSA(eff)
 		case core.DelSA:
-			e.sas.remove(rib.SA{ESP: rib.ESP{Destination: eff.Destination, SPI: eff.SPI}}.Key())
+			e.hold.stated(eff.Destination, e.sas.remove(rib.SA{ESP: rib.ESP{Destination: eff.Destination, SPI: eff.SPI}}.Key()))
 		case core.PutAlias:
 			e.putAlias(eff.Alias)
 		case core.DelAlias:

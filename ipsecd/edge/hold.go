@@ -13,15 +13,17 @@ const (
 	maxHeld = 4096        // datagrams
 )
 
-// hold keeps back what would let a peer use SAs that are not in force yet: datagrams to an
-// address wait until zebra has acknowledged the SAs from there that were stated before
-// them. Else what the peer sends at once by a new SA would be lost, at each rekey.
+// hold keeps back what would let a peer use SAs that are not in force yet, or take those
+// out of force that are sent by here: datagrams to an address wait until zebra has
+// acknowledged the SAs from there that were stated before them, and those to there that
+// were taken back. Else what the peer sends at once by a new SA would be lost, and what is
+// sent here by an old one, at each rekey.
 type hold struct {
 	send func(core.TxPacket)
 
 	mu    sync.Mutex // guards the following
 	acked uint64
-	until map[netip.Addr]uint64 // by address of a peer the last SA from there
+	until map[netip.Addr]uint64 // by address of a peer the last change
 	queue []held
 	flush *time.Timer // runs while there is a queue
 }
@@ -36,12 +38,13 @@ func newHold(send func(core.TxPacket)) *hold {
 	return &hold{send: send, until: map[netip.Addr]uint64{}}
 }
 
-// stated notes that SAs up to seq were stated, the last of them from this address.
-func (h *hold) stated(source netip.Addr, seq uint64) {
+// stated notes that SAs up to seq were stated or taken back, the last of them from or to
+// this address.
+func (h *hold) stated(peer netip.Addr, seq uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if seq > h.acked {
-		h.until[source] = seq
+		h.until[peer] = seq
 	}
 }
 

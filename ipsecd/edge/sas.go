@@ -51,13 +51,13 @@ func (s *sas) state(sa rib.SA) error {
 	return err
 }
 
-// remove takes an SA back.
-func (s *sas) remove(key rib.Key) {
+// remove takes an SA back, and returns the sequence number of that, 0 if it was not stated.
+func (s *sas) remove(key rib.Key) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.waiting, key)
 	delete(s.stated, key)
-	s.client.Delete(key)
+	return s.client.Delete(key)
 }
 
 // last returns the sequence number of what was stated last.
