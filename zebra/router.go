@@ -57,6 +57,7 @@ type router struct {
 	engines context.CancelFunc
 	fibDone chan struct{}
 	engDone chan struct{}
+	ctlDone chan struct{}
 }
 
 // settleWithin bounds how long the start waits for the kernel.
@@ -64,7 +65,7 @@ const settleWithin = 30 * time.Second
 
 func newRouter(o options, b Builtin, log *telemetry.Log) (*router, error) {
 	r := &router{opts: o, build: b.Build, log: log.Logger(), file: log, started: time.Now(), hostname: defaultHostname(),
-		failed: make(chan error, 4), fibDone: make(chan struct{}), engDone: make(chan struct{})}
+		failed: make(chan error, 4), fibDone: make(chan struct{}), engDone: make(chan struct{}), ctlDone: make(chan struct{})}
 	var err error
 	if r.recent, err = telemetry.NewLog(telemetry.LogConfig{Level: slog.LevelDebug}); err != nil {
 		return nil, err
@@ -168,6 +169,7 @@ func (r *router) start(ctx context.Context) error {
 		}
 	}()
 	go func() {
+		defer close(r.ctlDone)
 		if err := r.server.Serve(r.socket); err != nil {
 			r.failed <- err
 		}
@@ -246,6 +248,7 @@ func (r *router) end(retain bool) error {
 	<-r.fibDone
 	r.engines() // after fib, which posts to it
 	<-r.engDone
+	<-r.ctlDone // which closes the socket, even if it was stopped before it began
 	if !retain {
 		err = errors.Join(err, r.fib.Flush(ctx))
 	}
