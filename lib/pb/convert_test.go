@@ -153,7 +153,7 @@ func genIPsec(t *rapid.T) rib.Event {
 }
 
 func genWatch(t *rapid.T) rib.Watch {
-	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchSADump)).Draw(t, "watch")); k {
+	switch k := rib.WatchKind(rapid.Uint8Range(1, uint8(rib.WatchNetwork)).Draw(t, "watch")); k {
 	case rib.WatchNextHop:
 		return rib.Watch{Kind: k, VRF: maybeName.Draw(t, "vrf"), Addr: genAddr(t)}
 	case rib.WatchRedistribute:
@@ -161,6 +161,8 @@ func genWatch(t *rapid.T) rib.Watch {
 			Family: rapid.SampledFrom([]rib.Family{rib.IPv4, rib.IPv6}).Draw(t, "family"), Instance: rapid.Uint32().Draw(t, "instance")}
 	case rib.WatchTopic:
 		return rib.Watch{Kind: k, Topic: names.Draw(t, "topic")}
+	case rib.WatchNetwork:
+		return rib.Watch{Kind: k, VRF: maybeName.Draw(t, "vrf"), Prefix: genPrefix(t).Masked()}
 	case rib.WatchUnmatched, rib.WatchIPsec:
 		return rib.Watch{Kind: k}
 	case rib.WatchSADump:

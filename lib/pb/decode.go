@@ -332,9 +332,10 @@ func (d *decoder) key(k *Key) rib.Key {
 
 func (d *decoder) watch(w *Watch) rib.Watch {
 	return rib.Watch{
-		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchSADump))), VRF: w.GetVrf(),
+		Kind: rib.WatchKind(d.limit("watch kind", w.GetKind(), uint32(rib.WatchNetwork))), VRF: w.GetVrf(),
 		Addr: d.addr(w.GetAddr()), Family: rib.Family(d.limit("family", w.GetFamily(), math.MaxUint8)),
 		Protocol: d.protocol(w.GetProtocol()), Instance: w.GetInstance(), Interface: w.GetInterface(), Topic: w.GetTopic(),
+		Prefix: d.prefix(w.GetPrefix()),
 	}
 }
 

@@ -227,6 +227,7 @@ func fromWatch(w rib.Watch) *Watch {
 	return &Watch{
 		Kind: uint32(w.Kind), Vrf: w.VRF, Addr: fromAddr(w.Addr), Family: uint32(w.Family),
 		Protocol: uint32(w.Protocol), Instance: w.Instance, Interface: w.Interface, Topic: w.Topic,
+		Prefix: fromPrefix(w.Prefix),
 	}
 }
 

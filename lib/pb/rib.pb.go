@@ -960,6 +960,7 @@ type Watch struct {
 	Instance      uint32                 `protobuf:"varint,6,opt,name=instance,proto3" json:"instance,omitempty"`
 	Interface     string                 `protobuf:"bytes,7,opt,name=interface,proto3" json:"interface,omitempty"`
 	Topic         string                 `protobuf:"bytes,8,opt,name=topic,proto3" json:"topic,omitempty"`
+	Prefix        []byte                 `protobuf:"bytes,9,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1048,6 +1049,13 @@ func (x *Watch) GetTopic() string {
 		return x.Topic
 	}
 	return ""
+}
+
+func (x *Watch) GetPrefix() []byte {
+	if x != nil {
+		return x.Prefix
+	}
+	return nil
 }
 
 type Interface struct {
@@ -2846,7 +2854,7 @@ const file_rib_proto_rawDesc = "" +
 	"\bprotocol\x18\x04 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\binstance\x18\x05 \x01(\rR\binstance\x12\x1c\n" +
 	"\tinterface\x18\x06 \x01(\tR\tinterface\x12\x12\n" +
-	"\x04addr\x18\a \x01(\fR\x04addr\"\xc5\x01\n" +
+	"\x04addr\x18\a \x01(\fR\x04addr\"\xdd\x01\n" +
 	"\x05Watch\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x10\n" +
 	"\x03vrf\x18\x02 \x01(\tR\x03vrf\x12\x12\n" +
@@ -2855,7 +2863,8 @@ const file_rib_proto_rawDesc = "" +
 	"\bprotocol\x18\x05 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\binstance\x18\x06 \x01(\rR\binstance\x12\x1c\n" +
 	"\tinterface\x18\a \x01(\tR\tinterface\x12\x14\n" +
-	"\x05topic\x18\b \x01(\tR\x05topic\"\xb2\x03\n" +
+	"\x05topic\x18\b \x01(\tR\x05topic\x12\x16\n" +
+	"\x06prefix\x18\t \x01(\fR\x06prefix\"\xb2\x03\n" +
 	"\tInterface\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
 	"\vkernel_name\x18\x02 \x01(\tR\n" +

@@ -17,19 +17,21 @@ const (
 	WatchUnmatched                         // GRE packets that come for no tunnel: UnmatchedGRE
 	WatchIPsec                             // what becomes of security associations: Acquired, SAExpired, MappingChanged
 	WatchSADump                            // a question, of number Instance: which associations there are: SADump
+	WatchNetwork                           // the selected route for exactly Prefix in VRF, of any protocol: RouteChanged
 )
 
 // Watch is one thing that a daemon asks to be told of. It is comparable and is
 // its own key; watches are replayed like objects.
 type Watch struct {
 	Kind      WatchKind
-	VRF       string     // next hop, redistribute
-	Addr      netip.Addr // next hop
-	Family    Family     // redistribute
-	Protocol  Protocol   // redistribute
-	Instance  uint32     // redistribute; hairpin: the group, such as NHRP's network-id; 0: Interface by itself; SA dump: number of the question
-	Interface string     // hairpin, neighbour miss, peer use
-	Topic     string     // topic
+	VRF       string       // next hop, redistribute, network
+	Addr      netip.Addr   // next hop
+	Family    Family       // redistribute
+	Protocol  Protocol     // redistribute
+	Instance  uint32       // redistribute; hairpin: the group, such as NHRP's network-id; 0: Interface by itself; SA dump: number of the question
+	Interface string       // hairpin, neighbour miss, peer use
+	Topic     string       // topic
+	Prefix    netip.Prefix // network; masked
 }
 
 // Family is an address family.
@@ -80,7 +82,8 @@ type NextHopChanged struct {
 	NextHops []NextHop // resolved to interfaces; empty if unreachable
 }
 
-// RouteChanged answers a WatchRedistribute: a selected route came, changed or went.
+// RouteChanged answers a WatchRedistribute or WatchNetwork: a selected route came, changed or
+// went.
 type RouteChanged struct {
 	Watch     Watch
 	Route     Route
@@ -88,7 +91,7 @@ type RouteChanged struct {
 }
 
 // RoutesKnown follows the last RouteChanged of the routes that are selected
-// when a WatchRedistribute begins.
+// when a WatchRedistribute or WatchNetwork begins.
 type RoutesKnown struct{ Watch Watch }
 
 // TopicMessage is a message of another daemon.

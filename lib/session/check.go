@@ -165,6 +165,11 @@ func CheckWatch(w rib.Watch) error {
 	case rib.WatchRedistribute:
 		want.VRF, want.Family, want.Protocol, want.Instance = w.VRF, w.Family, w.Protocol, w.Instance
 		ok = (w.Family == rib.IPv4 || w.Family == rib.IPv6) && w.Protocol != rib.Unspecified && w.Protocol <= rib.NHRP
+	case rib.WatchNetwork:
+		want.VRF, want.Prefix = w.VRF, w.Prefix
+		if err := checkDestination(w.VRF, w.Prefix); err != nil {
+			return err
+		}
 	case rib.WatchTopic:
 		want.Topic, ok = w.Topic, w.Topic != ""
 	case rib.WatchHairpin:

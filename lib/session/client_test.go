@@ -311,7 +311,8 @@ func TestRefusals(t *testing.T) {
 	for _, w := range []rib.Watch{{}, {Kind: 99}, {Kind: rib.WatchTopic}, {Kind: rib.WatchTopic, Topic: "x", VRF: "y"},
 		{Kind: rib.WatchHairpin, Instance: 1}, {Kind: rib.WatchNeighborMiss, Interface: "x", Instance: 1},
 		{Kind: rib.WatchPeerUse}, {Kind: rib.WatchPeerUse, Interface: "x", Instance: 1}, {Kind: rib.WatchUnmatched, Interface: "x"},
-		{Kind: rib.WatchIPsec, Instance: 1}, {Kind: rib.WatchSADump, Interface: "x"}} {
+		{Kind: rib.WatchIPsec, Instance: 1}, {Kind: rib.WatchSADump, Interface: "x"},
+		{Kind: rib.WatchNetwork}, {Kind: rib.WatchNetwork, Prefix: unmasked.Prefix}, {Kind: rib.WatchNetwork, Prefix: route(1, 1).Prefix, Instance: 1}} {
 		if err := c.Watch(w); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Watch(%+v): %v", w, err)
 		}

@@ -46,6 +46,7 @@ type Core struct {
 	owners     map[string]*owner
 	neighbors  map[rib.Key]*neighbor
 	redist     map[redistKey][]*watch // by owner's name
+	networks   map[network][]*watch   // the same
 	hold       clock.Heap[string]     // by owner: when its stale objects are swept
 
 	gen     uint64 // of the last effect on the FIB
@@ -78,6 +79,7 @@ func New(opts Options) *Core {
 		owners:     map[string]*owner{},
 		neighbors:  map[rib.Key]*neighbor{},
 		redist:     map[redistKey][]*watch{},
+		networks:   map[network][]*watch{},
 		looped:     map[*node]struct{}{},
 	}
 }

@@ -86,7 +86,7 @@
 //   - OwnerLost: constant. A sweep: the objects of the owner.
 //   - Lookup and a Page: the depth of the trie, plus what is returned. Summary:
 //     constant.
-//   - WatchAdd for redistribution: one walk of the table.
+//   - WatchAdd for redistribution: one walk of the table; for a network: constant.
 //
 // The alternative that was weighed is to compute next hops in groups shared by
 // routes, as the kernel can. It would make the flap of a gateway cheaper, and

@@ -49,7 +49,7 @@ type InterfaceChanged struct{ Interface rib.Interface }
 // InterfaceGone says that an interface exists no more.
 type InterfaceGone struct{ Name string }
 
-// WatchAdd begins a WatchNextHop or WatchRedistribute of Owner, or repeats it:
+// WatchAdd begins a WatchNextHop, WatchRedistribute or WatchNetwork of Owner, or repeats it:
 // either way the whole picture is told. Other kinds of watches are not the
 // RIB's and are ignored.
 type WatchAdd struct {

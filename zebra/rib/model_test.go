@@ -216,8 +216,12 @@ func (w *world) gone(t *rapid.T) {
 
 func (w *world) watchOf(t *rapid.T) told {
 	k := told{owner: pick(t, "owner", owners)}
-	if rapid.Bool().Draw(t, "next hop") {
+	switch rapid.IntRange(0, 2).Draw(t, "kind") {
+	case 0:
 		k.watch = lib.Watch{Kind: lib.WatchNextHop, VRF: pick(t, "VRF", modelVRFs), Addr: netip.MustParseAddr(pick(t, "addr", modelHosts))}
+		return k
+	case 1:
+		k.watch = lib.Watch{Kind: lib.WatchNetwork, VRF: pick(t, "VRF", modelVRFs), Prefix: netip.MustParsePrefix(pick(t, "network", modelNets))}
 		return k
 	}
 	k.watch = lib.Watch{
@@ -230,7 +234,7 @@ func (w *world) watchOf(t *rapid.T) told {
 
 func (w *world) watch(t *rapid.T) {
 	k := w.watchOf(t)
-	if k.watch.Kind == lib.WatchRedistribute {
+	if k.watch.Kind != lib.WatchNextHop {
 		w.routes[k] = map[netip.Prefix]lib.Route{}
 	} else {
 		w.hops[k] = lib.NextHopChanged{}
@@ -516,8 +520,11 @@ func (w *world) checkWatches(t *rapid.T, state map[place]choice) {
 	for k, have := range w.routes {
 		want := map[netip.Prefix]lib.Route{}
 		for p, c := range state {
-			if c.best != nil && p.vrf == k.watch.VRF && c.best.route.Protocol == k.watch.Protocol &&
-				(c.best.route.Instance == k.watch.Instance || k.watch.Protocol == lib.Static) {
+			if c.best == nil || p.vrf != k.watch.VRF {
+				continue
+			}
+			if r := c.best.route; k.watch.Kind == lib.WatchNetwork && p.prefix == k.watch.Prefix ||
+				r.Protocol == k.watch.Protocol && (r.Instance == k.watch.Instance || r.Protocol == lib.Static) {
 				want[p.prefix] = c.best.route
 			}
 		}

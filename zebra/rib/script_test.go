@@ -308,6 +308,9 @@ func (s *scriptRun) watch(line string, f []string) {
 	if f[2] == "nexthop" {
 		w = lib.Watch{Kind: lib.WatchNextHop, Addr: netip.MustParseAddr(f[3])}
 		rest = f[4:]
+	} else if f[2] == "network" {
+		w = lib.Watch{Kind: lib.WatchNetwork, Prefix: netip.MustParsePrefix(f[3])}
+		rest = f[4:]
 	} else {
 		name, instance, _ := strings.Cut(f[2], ":")
 		p, ok := lib.ParseProtocol(name)
@@ -481,6 +484,9 @@ func formatEvent(e lib.Event) string {
 		}
 		return fmt.Sprintf("%s %s %s [%d/%d] %s", word, inVRF(e.Route.VRF, e.Route.Prefix), protoName(e.Route), e.Route.Distance, e.Route.Metric, hopsString(e.Route.NextHops))
 	case lib.RoutesKnown:
+		if e.Watch.Kind == lib.WatchNetwork {
+			return fmt.Sprintf("routes known of %v", e.Watch.Prefix)
+		}
 		return fmt.Sprintf("routes known of %v", e.Watch.Protocol)
 	}
 	return fmt.Sprintf("%T", e)

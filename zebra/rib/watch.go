@@ -9,7 +9,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
-// watch is a WatchNextHop or WatchRedistribute of an owner.
+// watch is a WatchNextHop, WatchRedistribute or WatchNetwork of an owner.
 type watch struct {
 	owner  *owner
 	what   rib.Watch
@@ -31,6 +31,14 @@ type redistKey struct {
 func (w *watch) redistKey() redistKey {
 	return redistKey{w.what.VRF, w.what.Family, w.what.Protocol, instance(w.what.Protocol, w.what.Instance)}
 }
+
+// network is what a WatchNetwork is about.
+type network struct {
+	vrf    string
+	prefix netip.Prefix
+}
+
+func (n *node) network() network { return network{n.table.name, n.prefix} }
 
 // classE are the addresses that no station has (RFC 1112 section 4). Those that are in use
 // are aliases of peers (rib.Policy), which mean something on this machine only.
@@ -72,6 +80,7 @@ func compareWatch(a, b rib.Watch) int {
 		cmp.Compare(a.Family, b.Family),
 		cmp.Compare(a.Protocol, b.Protocol),
 		cmp.Compare(a.Instance, b.Instance),
+		a.Prefix.Compare(b.Prefix),
 	)
 }
 
@@ -79,7 +88,7 @@ func (c *Core) watchAdd(name string, what rib.Watch) {
 	if what.Kind == rib.WatchNextHop && !what.Addr.IsValid() {
 		return
 	}
-	if what.Kind != rib.WatchNextHop && what.Kind != rib.WatchRedistribute {
+	if what.Kind != rib.WatchNextHop && what.Kind != rib.WatchRedistribute && what.Kind != rib.WatchNetwork {
 		return
 	}
 	o := c.owner(name)
@@ -90,11 +99,14 @@ func (c *Core) watchAdd(name string, what rib.Watch) {
 		o.watches[what] = w
 		c.link(w)
 	}
-	if what.Kind == rib.WatchNextHop {
+	switch what.Kind {
+	case rib.WatchNextHop:
 		c.tellWatch(w, true)
-		return
+	case rib.WatchNetwork:
+		c.tellNetwork(w)
+	default:
+		c.tellAll(w)
 	}
-	c.tellAll(w)
 }
 
 // link enters a watch where changes will find it.
@@ -104,11 +116,27 @@ func (c *Core) link(w *watch) {
 		w.gw.watches = append(w.gw.watches, w)
 		return
 	}
-	k := w.redistKey()
-	i, _ := slices.BinarySearchFunc(c.redist[k], w, func(a, b *watch) int {
+	if w.what.Kind == rib.WatchNetwork {
+		enter(c.networks, network{w.what.VRF, w.what.Prefix}, w)
+		return
+	}
+	enter(c.redist, w.redistKey(), w)
+}
+
+// enter adds a watch to those of a key, which are in order of their owners.
+func enter[K comparable](all map[K][]*watch, k K, w *watch) {
+	i, _ := slices.BinarySearchFunc(all[k], w, func(a, b *watch) int {
 		return strings.Compare(a.owner.name, b.owner.name)
 	})
-	c.redist[k] = slices.Insert(c.redist[k], i, w)
+	all[k] = slices.Insert(all[k], i, w)
+}
+
+// leave takes a watch from those of a key.
+func leave[K comparable](all map[K][]*watch, k K, w *watch) {
+	all[k] = slices.DeleteFunc(all[k], func(x *watch) bool { return x == w })
+	if len(all[k]) == 0 {
+		delete(all, k)
+	}
 }
 
 func (c *Core) watchDel(name string, what rib.Watch) {
@@ -118,16 +146,14 @@ func (c *Core) watchDel(name string, what rib.Watch) {
 	}
 	w := o.watches[what]
 	delete(o.watches, what)
-	same := func(x *watch) bool { return x == w }
-	if w.gw != nil {
-		w.gw.watches = slices.DeleteFunc(w.gw.watches, same)
+	switch {
+	case w.gw != nil:
+		w.gw.watches = slices.DeleteFunc(w.gw.watches, func(x *watch) bool { return x == w })
 		c.dropGateway(w.gw)
-	} else {
-		k := w.redistKey()
-		c.redist[k] = slices.DeleteFunc(c.redist[k], same)
-		if len(c.redist[k]) == 0 {
-			delete(c.redist, k)
-		}
+	case what.Kind == rib.WatchNetwork:
+		leave(c.networks, network{what.VRF, what.Prefix}, w)
+	default:
+		leave(c.redist, w.redistKey(), w)
 	}
 	c.dropOwner(o)
 }
@@ -181,6 +207,16 @@ func (c *Core) tellAll(w *watch) {
 	c.emit(ToOwner{w.owner.name, rib.RoutesKnown{Watch: w.what}})
 }
 
+// tellNetwork gives a WatchNetwork the whole picture.
+func (c *Core) tellNetwork(w *watch) {
+	if t := c.tables[w.what.VRF]; t != nil {
+		if n, ok := t.nodes.Get(w.what.Prefix); ok && n.told != nil {
+			c.emit(ToOwner{w.owner.name, rib.RouteChanged{Watch: w.what, Route: n.told.route}})
+		}
+	}
+	c.emit(ToOwner{w.owner.name, rib.RoutesKnown{Watch: w.what}})
+}
+
 // tellRedistribution tells watches of a change of the selected route of n.
 func (c *Core) tellRedistribution(n *node) {
 	was, is := n.told, n.best
@@ -199,6 +235,13 @@ func (c *Core) tellRedistribution(n *node) {
 	c.traceSelection(n)
 	if was != nil && is != nil && was.route.Equal(is.route) {
 		return
+	}
+	for _, w := range c.networks[n.network()] {
+		if is != nil {
+			c.emit(ToOwner{w.owner.name, rib.RouteChanged{Watch: w.what, Route: is.route}})
+		} else {
+			c.emit(ToOwner{w.owner.name, rib.RouteChanged{Watch: w.what, Route: was.route, Withdrawn: true}})
+		}
 	}
 	if was != nil && (is == nil || was.redistKey() != is.redistKey()) {
 		for _, w := range c.redist[was.redistKey()] {
