@@ -9,6 +9,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/protection"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 )
 
 // protect has the tunnel of a station be protected.
@@ -77,6 +78,8 @@ func TestProtected(t *testing.T) {
 		hub.secured(spoke, up(1))
 		const known = "172.31.0.11 at 198.51.100.1"
 		same(t, "hub", hub.neighbors(), known)
+		toldOf(t, hub, spoke, tunnelpeer.Client)
+		toldOf(t, spoke, hub, tunnelpeer.Server)
 		if !hub.wants(spoke) {
 			t.Error("the hub does not want the spoke, which is registered")
 		}
@@ -94,6 +97,8 @@ func TestProtected(t *testing.T) {
 		spoke.secured(hub, protection.State{Security: protection.Lost, Reason: "peer is dead"})
 		hub.secured(spoke, protection.State{Security: protection.Lost, Reason: "peer is dead"})
 		same(t, "hub, lost", hub.neighbors(), "")
+		toldOf(t, hub, spoke, tunnelpeer.Lost)
+		toldOf(t, spoke, hub, tunnelpeer.Lost)
 		if hub.wants(spoke) || !spoke.wants(hub) {
 			t.Errorf("after the loss the hub wants the spoke: %v; the spoke wants the hub: %v", hub.wants(spoke), spoke.wants(hub))
 		}
@@ -110,6 +115,18 @@ func TestProtected(t *testing.T) {
 		spoke.secured(hub, up(3))
 		same(t, "hub, registered anew", hub.neighbors(), known)
 	})
+}
+
+// toldOf compares what routing protocols hear of another station.
+func toldOf(t *testing.T, s, other *station, want tunnelpeer.State) {
+	t.Helper()
+	synctest.Wait()
+	s.zebra.mu.Lock()
+	defer s.zebra.mu.Unlock()
+	p := tunnelpeer.Peer{Tunnel: "Tunnel0", Addr: other.interfaces[1].Addresses[0].Prefix.Addr()}
+	if got, err := tunnelpeer.ParseState(s.zebra.peers[p.Key()]); err != nil || got != want {
+		t.Errorf("%s is told to be %v, not %v: %v", p.Key(), got, want, err)
+	}
 }
 
 // TestProtectedMalformed: what cannot be read of ipsecd's changes nothing.

@@ -28,6 +28,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 	"github.com/godmvpn/godmvpn/nhrpd"
 )
 
@@ -69,6 +70,7 @@ type zebra struct {
 	topics    map[string][]byte
 	wanted    map[string]bool   // peers that are to be secured
 	states    map[string][]byte // what ipsecd says of peers
+	peers     map[string][]byte // what routing protocols are told of them
 	ended     int               // ends of replay
 	unwatched int               // next hops that are not watched any more
 	logs      []string
@@ -149,6 +151,8 @@ func (z *zebra) take(up session.Up) {
 	case session.Publish:
 		if up.Topic == protection.TopicWanted {
 			z.wanted[up.Key] = up.Payload != nil
+		} else if up.Topic == tunnelpeer.Topic {
+			z.peers[up.Key] = up.Payload
 		} else if up.Payload == nil {
 			delete(z.topics, up.Key)
 		} else {
@@ -200,7 +204,7 @@ func (l *lockedBuffer) String() string {
 // newStation makes a router with a tunnel on a wire; the daemon does not run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
 	s := &station{t: t, host: n.Host(), log: &lockedBuffer{}, level: slog.LevelDebug,
-		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, wanted: map[string]bool{}, states: map[string][]byte{}}}
+		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, wanted: map[string]bool{}, states: map[string][]byte{}, peers: map[string][]byte{}}}
 	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
 	s.interfaces = []rib.Interface{
 		{Name: "GigabitEthernet1", KernelName: "wan", Index: 2, AdminUp: true, Up: true, MTU: 1500,

@@ -156,6 +156,7 @@ func (c *Core) removeEntry(now clock.Instant, e *entry, event TraceEvent, reason
 	c.countResolved(e, false)
 	c.unrest(e)
 	c.placePeer(e, true)
+	c.touchStation(e.iface, e.target.Addr())
 	c.placeMulticast(e, true)
 	c.placeShaper(e, true)
 	c.dropNeighbor(e)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 )
 
@@ -36,22 +37,24 @@ type Core struct {
 	logLimit  limiter // of messages that a remote station can provoke
 	askLimit  limiter // of first requests for an address, by that address
 
-	routes     map[routeKey]*route
-	relays     map[relayKey]*relay
-	nexts      map[nextKey]map[*relay]bool     // the relays, by the station that they went to
-	shortcuts  map[rib.Key]*entry              // as stated
-	hairpins   map[hairpinKey]int              // instances that want to hear of hairpins
-	uses       map[string]int                  // entries whose use matters, by tunnel
-	peerTable  map[string]map[netip.Addr]*peer // other ends, by tunnel and NBMA address
-	peerCount  int
-	touched    map[*peer]bool      // in this step
-	heldCount  int                 // packets that wait for peers
-	redirected map[pair]redirected // when who was told of it
-	other      Counters
-	tracing    bool           // Tracing: the events of every packet as well
-	in         packet.Message // decoded anew for each packet
-	decode     func(*packet.Message, []byte) error
-	out        []Effect
+	routes          map[routeKey]*route
+	relays          map[relayKey]*relay
+	nexts           map[nextKey]map[*relay]bool     // the relays, by the station that they went to
+	shortcuts       map[rib.Key]*entry              // as stated
+	hairpins        map[hairpinKey]int              // instances that want to hear of hairpins
+	uses            map[string]int                  // entries whose use matters, by tunnel
+	peerTable       map[string]map[netip.Addr]*peer // other ends, by tunnel and NBMA address
+	peerCount       int
+	touched         map[*peer]bool // in this step
+	stations        map[tunnelpeer.Peer]*station
+	stationsTouched map[tunnelpeer.Peer]bool // in this step
+	heldCount       int                      // packets that wait for peers
+	redirected      map[pair]redirected      // when who was told of it
+	other           Counters
+	tracing         bool           // Tracing: the events of every packet as well
+	in              packet.Message // decoded anew for each packet
+	decode          func(*packet.Message, []byte) error
+	out             []Effect
 }
 
 // Options are what a Core is given at birth.
@@ -87,15 +90,17 @@ func New(o Options) *Core {
 		logLimit:  limiter{interval: logInterval, burst: logBurst},
 		askLimit:  limiter{interval: askInterval, burst: askBurst},
 
-		routes:     make(map[routeKey]*route),
-		relays:     make(map[relayKey]*relay),
-		nexts:      make(map[nextKey]map[*relay]bool),
-		shortcuts:  make(map[rib.Key]*entry),
-		hairpins:   make(map[hairpinKey]int),
-		uses:       make(map[string]int),
-		peerTable:  make(map[string]map[netip.Addr]*peer),
-		touched:    make(map[*peer]bool),
-		redirected: make(map[pair]redirected),
+		routes:          make(map[routeKey]*route),
+		relays:          make(map[relayKey]*relay),
+		nexts:           make(map[nextKey]map[*relay]bool),
+		shortcuts:       make(map[rib.Key]*entry),
+		hairpins:        make(map[hairpinKey]int),
+		uses:            make(map[string]int),
+		peerTable:       make(map[string]map[netip.Addr]*peer),
+		touched:         make(map[*peer]bool),
+		stations:        make(map[tunnelpeer.Peer]*station),
+		stationsTouched: make(map[tunnelpeer.Peer]bool),
+		redirected:      make(map[pair]redirected),
 	}
 }
 
@@ -117,15 +122,17 @@ const (
 	timerHeld                           // peer: a packet that waits for it is too old
 	timerSilence                        // peer: nobody speaks for it any more
 	timerProven                         // peer: it is secured for long enough
+	timerLost                           // station: nobody needs to hear any more that it is lost
 )
 
 type timerKey struct {
-	kind   timerKind
-	entry  *entry
-	server *server
-	purge  *purging
-	route  *route
-	peer   *peer
+	kind    timerKind
+	entry   *entry
+	server  *server
+	purge   *purging
+	route   *route
+	peer    *peer
+	station *station
 }
 
 // Step implements sm.Machine.
@@ -133,6 +140,7 @@ func (c *Core) Step(now clock.Instant, in Input) {
 	c.tick(now)
 	c.handle(now, in)
 	c.settlePeers(now)
+	c.settleStations(now)
 }
 
 // handle does what an input asks for.
@@ -230,6 +238,8 @@ func (c *Core) tick(now clock.Instant) {
 			c.silenceDue(now, key.peer)
 		case timerProven:
 			c.peerProven(now, key.peer)
+		case timerLost:
+			c.dropStation(key.station)
 		}
 	}
 }

@@ -121,6 +121,11 @@
 // address is held down to its rate: a shaper is stated, once for a tunnel and address,
 // and goes with the last entry that asks for it.
 //
+// Routing protocols are told of clients, and of servers as long as they get multicast, by
+// a topic (lib/tunnelpeer): a client that is gone, and a server that packets do not pass to
+// any more, is lost, which is told for a minute. So adjacencies need not wait for their
+// own timers. Other stations are not told of.
+//
 // # Resolution
 //
 // zebra tells of packets that have no neighbour (NeighborMiss, after WatchMisses).

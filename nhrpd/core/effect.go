@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 )
 
 // Effect is what Core.Drain yields. The set is closed.
@@ -96,6 +97,16 @@ type UnwantPeer struct {
 	NBMA      netip.Addr
 }
 
+// PutTunnelPeer tells routing protocols what a client or a server is (lib/tunnelpeer);
+// telling it again replaces it.
+type PutTunnelPeer struct {
+	Peer  tunnelpeer.Peer
+	State tunnelpeer.State
+}
+
+// DelTunnelPeer withdraws a PutTunnelPeer.
+type DelTunnelPeer struct{ Peer tunnelpeer.Peer }
+
 // PutShortcut states a next-hop override: a prefix is sent to another station of the
 // cloud directly, whatever the routing protocol's next hop is.
 type PutShortcut struct{ Override rib.Override }
@@ -184,6 +195,8 @@ func (WatchUse) effect()         {}
 func (UnwatchUse) effect()       {}
 func (WantPeer) effect()         {}
 func (UnwantPeer) effect()       {}
+func (PutTunnelPeer) effect()    {}
+func (DelTunnelPeer) effect()    {}
 func (PutShortcut) effect()      {}
 func (DelShortcut) effect()      {}
 func (SaveEntry) effect()        {}

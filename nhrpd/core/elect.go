@@ -13,6 +13,7 @@ import (
 func (c *Core) serversChanged(now clock.Instant, i *iface) {
 	c.elect(now, i)
 	c.placeServers(i)
+	c.touchServers(i)
 	c.syncMulticast(i)
 	c.syncShapers(i)
 	c.placeLine(i.key.name)

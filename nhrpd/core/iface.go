@@ -160,6 +160,7 @@ func (c *Core) reconcileName(now clock.Instant, name string) {
 // where it came up or changed one of its addresses.
 func (c *Core) reconcile(now clock.Instant, i *iface) {
 	was := *i
+	defer c.touchServers(i)
 	link, linked := c.links[i.key.name]
 	linked = linked && link.Tunnel != nil
 	if i.linked && !linked {
@@ -304,6 +305,7 @@ func (e *entry) station() netip.Addr {
 // wantNeighbor states the neighbour of an entry, or its new NBMA address.
 func (c *Core) wantNeighbor(e *entry) {
 	c.placePeer(e, false)
+	c.touchStation(e.iface, e.target.Addr())
 	a := e.station()
 	n := e.iface.neighbors[a]
 	if !a.IsValid() || n.owner != nil && n.owner != e {

@@ -120,6 +120,7 @@ func (c *Core) placeServer(now clock.Instant, s *server) (changed bool) {
 	}
 	s.served = s.served && s.nbma == was
 	if s.nbma != was && s.cfg.Dynamic {
+		c.touchStation(i, s.addr)
 		s.addr = netip.Addr{} // who is there may be somebody else
 	}
 	return s.nbma != was
@@ -140,6 +141,7 @@ func mapped(maps []StaticMap, a netip.Addr) (nbma netip.Addr) {
 func (c *Core) removeServer(now clock.Instant, s *server) {
 	c.deregister(now, s)
 	c.usePeer(s.iface, &s.rests, netip.Addr{})
+	c.touchStation(s.iface, s.addr)
 	c.timers.Clear(timerKey{kind: timerSend, server: s})
 	c.timers.Clear(timerKey{kind: timerResolve, server: s})
 	c.timers.Clear(timerKey{kind: timerFallback, server: s})

@@ -66,6 +66,10 @@ func (w *world) effect(e core.Effect) {
 		w.Printf("want peer %s %v", e.Interface, e.NBMA)
 	case core.UnwantPeer:
 		w.Printf("unwant peer %s %v", e.Interface, e.NBMA)
+	case core.PutTunnelPeer:
+		w.Printf("tunnel peer %s %v is %v", e.Peer.Tunnel, e.Peer.Addr, e.State)
+	case core.DelTunnelPeer:
+		w.Printf("tunnel peer %s %v withdrawn", e.Peer.Tunnel, e.Peer.Addr)
 	case core.SaveEntry:
 		w.saved[e.Key] = saved{e.Data, w.Now}
 		w.Printf("save %s", e.Key)

@@ -293,6 +293,7 @@ func (c *Core) serverDown(now clock.Instant, s *server, reason string) {
 // unlearn forgets the protocol address of a server that was learnt from it.
 func (c *Core) unlearn(now clock.Instant, s *server) {
 	if s.cfg.Dynamic && s.addr.IsValid() {
+		c.touchStation(s.iface, s.addr)
 		s.addr = netip.Addr{}
 		c.syncStatic(now, s.iface)
 	}

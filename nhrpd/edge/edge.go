@@ -233,6 +233,10 @@ func (e *Edge) handle(effects []core.Effect) {
 			e.want(protection.Peer{Tunnel: eff.Interface, NBMA: eff.NBMA}, []byte{wantedVersion})
 		case core.UnwantPeer:
 			e.want(protection.Peer{Tunnel: eff.Interface, NBMA: eff.NBMA}, nil)
+		case core.PutTunnelPeer:
+			e.tell(eff.Peer, eff.State.Append(nil))
+		case core.DelTunnelPeer:
+			e.tell(eff.Peer, nil)
 		case core.SaveEntry:
 			if err := e.memory.save(eff, time.Now()); err != nil {
 				e.log.Warn("entry will not outlive the daemon", "entry", eff.Key, "error", err)
