@@ -18,6 +18,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 )
 
 // TestExchange: two daemons become neighbours over sockets, learn each other's
@@ -31,6 +32,32 @@ func TestExchange(t *testing.T) {
 		same(t, "hub", hub.routes(), atHub)
 		same(t, "spoke", spoke.routes(), atSpoke)
 		if got := hub.zebra.takeLogs(); !strings.Contains(got, "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 172.31.0.11 (Tunnel0) is up: new adjacency") {
+			t.Errorf("logs: %s", got)
+		}
+	})
+}
+
+// TestTunnelPeer: a neighbour goes at once when nhrpd says that it is lost.
+func TestTunnelPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, spoke := exchanged(t)
+		p := tunnelpeer.Peer{Tunnel: "Tunnel0", Addr: netip.MustParseAddr("172.31.0.11")}
+		say := func(key string, payload []byte) {
+			hub.tell(rib.TopicMessage{Topic: tunnelpeer.Topic, Key: key, Payload: payload})
+			synctest.Wait()
+		}
+		say(p.Key(), tunnelpeer.Client.Append(nil))
+		say("nonsense", tunnelpeer.Lost.Append(nil))
+		say(p.Key(), []byte{77})
+		same(t, "hub", hub.routes(), atHub)
+		if got := hub.log.String(); strings.Count(got, "cannot be read") != 2 {
+			t.Errorf("log: %s", got)
+		}
+		spoke.kill()
+		hub.zebra.takeLogs()
+		say(p.Key(), tunnelpeer.Lost.Append(nil))
+		same(t, "hub without the spoke", hub.routes(), "")
+		if got := hub.zebra.takeLogs(); !strings.Contains(got, "Neighbor 172.31.0.11 (Tunnel0) is down: tunnel peer lost") {
 			t.Errorf("logs: %s", got)
 		}
 	})

@@ -110,6 +110,9 @@ func (z *zebra) take(up session.Up) (answer []session.Down) {
 	case session.Delete:
 		delete(z.objects, up.Key)
 	case session.WatchAdd:
+		if up.Watch.Kind == rib.WatchTopic {
+			return nil
+		}
 		z.watches[up.Watch] = true
 		for _, r := range z.others {
 			if r.VRF == up.Watch.VRF && r.Protocol == up.Watch.Protocol {

@@ -152,6 +152,9 @@ func (z *zebra) take(up session.Up) {
 		if up.Topic == protection.TopicWanted {
 			z.wanted[up.Key] = up.Payload != nil
 		} else if up.Topic == tunnelpeer.Topic {
+			if z.peers == nil {
+				z.peers = map[string][]byte{}
+			}
 			z.peers[up.Key] = up.Payload
 		} else if up.Payload == nil {
 			delete(z.topics, up.Key)
@@ -204,7 +207,7 @@ func (l *lockedBuffer) String() string {
 // newStation makes a router with a tunnel on a wire; the daemon does not run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
 	s := &station{t: t, host: n.Host(), log: &lockedBuffer{}, level: slog.LevelDebug,
-		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, wanted: map[string]bool{}, states: map[string][]byte{}, peers: map[string][]byte{}}}
+		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, wanted: map[string]bool{}, states: map[string][]byte{}}}
 	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
 	s.interfaces = []rib.Interface{
 		{Name: "GigabitEthernet1", KernelName: "wan", Index: 2, AdminUp: true, Up: true, MTU: 1500,

@@ -11,6 +11,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 )
 
 // Core is the protocol machine: an sm.Machine[Input, Effect]. Make it with New.
@@ -20,7 +21,8 @@ type Core struct {
 	wallAt clock.Instant // at this instant
 
 	links  map[string]rib.Interface
-	own    map[ownAddr]int // how many interfaces have the address
+	ends   map[tunnelpeer.Peer]bool // other ends of tunnels that are up
+	own    map[ownAddr]int          // how many interfaces have the address
 	policy *policy.Set
 
 	instances map[Key]*instance
@@ -55,6 +57,7 @@ func New(o Options) *Core {
 	return &Core{
 		rng: rand.New(o.Source), wall: o.Wall,
 		links: make(map[string]rib.Interface), own: make(map[ownAddr]int),
+		ends:      make(map[tunnelpeer.Peer]bool),
 		instances: make(map[Key]*instance), listens: make(map[listenKey]Listen),
 	}
 }
@@ -114,6 +117,8 @@ func (c *Core) Step(now clock.Instant, in Input) {
 		}
 	case WallClock:
 		c.wall, c.wallAt = in.Now, now
+	case TunnelPeer:
+		c.tunnelPeer(now, in)
 	case Clear:
 		c.clear(now, in)
 	case Query:

@@ -43,6 +43,9 @@
 // with the RS flag stays up: its paths are kept until it has told its new table to the
 // end, and what it did not tell again goes.
 //
+// On a tunnel of NHRP nhrpd tells which of its clients and servers are lost
+// (lib/tunnelpeer): such a neighbour goes at once.
+//
 // # A route's way in
 //
 //	TLV ─decode─▶ attribute ─refuse─▶ dual.Received ─Via─▶ path ─dual─▶ Install ─▶ zebra

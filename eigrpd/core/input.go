@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 )
 
 // Input is what may be handed to Core.Step. The set is closed.
@@ -57,6 +58,13 @@ type ConfigSet struct{ Config Config }
 // WallClock says what time it is; it is given at birth (Options.Wall) and whenever
 // the wall clock was set. Lifetimes of keys depend on it.
 type WallClock struct{ Now time.Time }
+
+// TunnelPeer says what a station at another end of a tunnel is (lib/tunnelpeer). One that
+// is lost, having been up, is no neighbour any more: its Hold Time is not waited for.
+type TunnelPeer struct {
+	Peer  tunnelpeer.Peer
+	State tunnelpeer.State
+}
 
 // Clear resets neighbours (`clear ip eigrp neighbors`) or counters.
 type Clear struct {
@@ -120,6 +128,7 @@ func (RouteChanged) input()     {}
 func (RoutesKnown) input()      {}
 func (ConfigSet) input()        {}
 func (WallClock) input()        {}
+func (TunnelPeer) input()       {}
 func (Clear) input()            {}
 func (Query) input()            {}
 func (Tracing) input()          {}

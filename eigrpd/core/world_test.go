@@ -16,6 +16,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 )
 
 // world is a core under a script: it keeps time, has the configuration and the
@@ -74,6 +75,9 @@ func (w *world) Command(line string) {
 		w.hellos = a.Word(1) == "on"
 	case "rx":
 		w.rx(a)
+	case "peer": // peer IF ADDR {client|server|lost|withdrawn}
+		w.Step(TunnelPeer{Peer: tunnelpeer.Peer{Tunnel: a.Word(1), Addr: netip.MustParseAddr(a.Word(2))},
+			State: map[string]tunnelpeer.State{"client": tunnelpeer.Client, "server": tunnelpeer.Server, "lost": tunnelpeer.Lost, "withdrawn": 0}[a.Word(3)]})
 	case "clear":
 		c := Clear{Soft: a.Has("soft"), Counters: a.Has("counters"), Interface: a.Get("if", "")}
 		if v := a.Get("addr", ""); v != "" {

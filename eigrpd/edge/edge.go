@@ -17,6 +17,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/lib/sm"
 	"github.com/godmvpn/godmvpn/lib/telemetry"
+	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
 )
 
 // rxQueue is the number of received packets that may wait for the core: one of
@@ -64,6 +65,9 @@ func New(log *slog.Logger, w World) *Edge {
 	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{
 		Machine: core.New(core.Options{Source: w.Random, Wall: w.Wall()}),
 		Tick:    core.Tick{}, Queue: rxQueue, Handle: e.handle})
+	if err := e.client.Watch(rib.Watch{Kind: rib.WatchTopic, Topic: tunnelpeer.Topic}); err != nil {
+		log.Error("neighbours on tunnels are lost with their Hold Time only", "error", err)
+	}
 	return e
 }
 
@@ -102,6 +106,8 @@ func (e *Edge) event(ev rib.Event) {
 		e.driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
 	case rib.RoutesKnown:
 		e.driver.Post(core.RoutesKnown{Watch: ev.Watch})
+	case rib.TopicMessage:
+		e.tunnelPeer(ev)
 	case rib.Ack:
 		for _, f := range ev.Failures {
 			if f.Error != "" {
@@ -109,6 +115,23 @@ func (e *Edge) event(ev rib.Event) {
 			}
 		}
 	}
+}
+
+// tunnelPeer takes in what nhrpd says of a station at another end of a tunnel.
+func (e *Edge) tunnelPeer(m rib.TopicMessage) {
+	if m.Topic != tunnelpeer.Topic {
+		return
+	}
+	p, err := tunnelpeer.ParseKey(m.Key)
+	var s tunnelpeer.State
+	if err == nil {
+		s, err = tunnelpeer.ParseState(m.Payload)
+	}
+	if err != nil {
+		e.log.Warn("what is said of a tunnel's peer cannot be read", "key", m.Key, "error", err)
+		return
+	}
+	e.driver.Post(core.TunnelPeer{Peer: p, State: s})
 }
 
 // receive takes in a packet; it becomes the core's.
