@@ -1,8 +1,11 @@
 package ipsecdmvpn
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/godmvpn/godmvpn/tests/topotests/cloud"
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 	"github.com/godmvpn/godmvpn/tests/topotests/labs"
 )
@@ -18,7 +21,26 @@ func TestLab1(t *testing.T) {
 		t.Error("packets passed from spoke to spoke")
 	}
 	d.guarded()
+	d.lost()
 	d.removed()
+}
+
+// lost ends the session of a spoke: the adjacency of the routing protocol goes with it, and
+// does not wait for its hold time, and comes again with the next session.
+func (d lab) lost() {
+	d.T.Helper()
+	d.Spoke1.MustVtysh("clear crypto session")
+	logs := func(s *cloud.Site, of string) func() error {
+		return func() error {
+			out, err := s.Vtysh("show logging")
+			if want := "Neighbor " + of + " (Tunnel0) is down: tunnel peer lost"; err == nil && !strings.Contains(out, want) {
+				err = fmt.Errorf("%s does not log %q", s.Name(), want)
+			}
+			return err
+		}
+	}
+	d.Await(logs(d.Hub, d.Spoke1.Tunnel), logs(d.Spoke1, d.Hub.Tunnel))
+	d.Await(d.Converged()...)
 }
 
 // removed takes the protection of one tunnel away, as its operator may: this router then
