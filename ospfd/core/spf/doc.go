@@ -29,6 +29,4 @@
 // Paths of equal cost are kept side by side, up to MaxHops. A vertex that was reached
 // already is not looked at again where links cost nothing; so of two paths that differ only
 // in such links one may be missing, but no path is longer than it must be.
-//
-// Nothing uses this package yet: the rest of ospfd is planned.
 package spf

@@ -16,6 +16,7 @@ type Route struct {
 	Hops     []Hop     // sorted; none for the root's own stubs. Not to be changed
 	Transit  bool      // a transit network, by its network-LSA; otherwise a stub link
 	Origin   packet.ID // the LSA's Link State ID: of a stub the router's
+	By       packet.ID // … and its advertising router
 	Attached []int     // links of the root that lead to the network itself, sorted
 }
 
@@ -44,7 +45,7 @@ func (t Tree) Routes() []Route {
 		case !n.finished(t.area.run):
 		case n.network:
 			p, ok := prefix(n.id, n.mask)
-			add(Route{Prefix: p, Cost: n.distance, Hops: n.hops, Transit: true, Origin: n.id, Attached: attachedLinks(n.hops)}, ok)
+			add(Route{Prefix: p, Cost: n.distance, Hops: n.hops, Transit: true, Origin: n.id, By: n.by, Attached: attachedLinks(n.hops)}, ok)
 		default:
 			t.stubs(n, add)
 		}
@@ -62,7 +63,7 @@ func (t Tree) stubs(n *node, add func(Route, bool)) {
 			continue
 		}
 		p, ok := prefix(l.ID, l.Data)
-		r := Route{Prefix: p, Cost: n.distance + uint32(l.Metric), Hops: n.hops, Origin: n.id}
+		r := Route{Prefix: p, Cost: n.distance + uint32(l.Metric), Hops: n.hops, Origin: n.id, By: n.id}
 		if n == t.root {
 			r.Attached = []int{i}
 		}

@@ -352,7 +352,7 @@ func TestStubAndTransit(t *testing.T) {
 	a.SetRouter(id("1.1.1.4"), links(transit("10.0.3.4", "10.0.3.4", 9), p2p(id("1.1.1.5"), 8)))
 	routes := a.Run(id("1.1.1.4")).Routes()
 	i := slices.IndexFunc(routes, func(r Route) bool { return r.Prefix.String() == "10.0.3.0/24" })
-	want := Route{Prefix: netip.MustParsePrefix("10.0.3.0/24"), Cost: 9, Transit: true, Origin: id("10.0.3.4"), Attached: []int{0},
+	want := Route{Prefix: netip.MustParsePrefix("10.0.3.0/24"), Cost: 9, Transit: true, Origin: id("10.0.3.4"), By: id("1.1.1.4"), Attached: []int{0},
 		Hops: []Hop{{Link: 0}, {Link: 1, Router: id("1.1.1.5")}}}
 	if d := cmp.Diff(want, routes[i], cmpopts.EquateComparable(netip.Prefix{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

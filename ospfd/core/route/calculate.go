@@ -1,0 +1,204 @@
+package route
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/godmvpn/godmvpn/ospfd/core/spf"
+	"github.com/godmvpn/godmvpn/ospfd/packet"
+)
+
+// Outcome is what Calculate has done.
+type Outcome struct {
+	Trees   []packet.ID    // areas whose shortest-path tree was computed
+	Changed []netip.Prefix // networks whose route changed, came or went, sorted
+	Borders bool           // entries for routers changed
+	Ranges  bool           // the state of a range did
+}
+
+// Calculate brings the table up to date.
+func (t *Table) Calculate() Outcome {
+	var o Outcome
+	for _, a := range t.areas {
+		if a.run || t.all {
+			a.tree = a.graph.Run(t.cfg.Router)
+			a.run, a.collect, t.trees = false, true, true
+			a.runs++
+			clear(a.hops)
+			o.Trees = append(o.Trees, a.ID)
+		}
+	}
+	t.virtual(len(o.Trees) > 0)
+	for _, a := range t.areas {
+		if a.collect || t.all {
+			t.networks(a)
+			o.Ranges = t.rangeStates(a) || o.Ranges
+			a.collect = false
+		}
+	}
+	if t.trees || t.all {
+		changed := t.routers()
+		o.Borders = len(changed) > 0
+		t.markBehind(changed)
+	}
+	if t.all {
+		for _, d := range t.dests { // unordered: each is marked
+			t.mark(d)
+		}
+	}
+	o.Changed = t.destinations()
+	t.all, t.trees = false, false
+	return o
+}
+
+// virtual has the backbone's next hops resolved anew where they lead by virtual links.
+func (t *Table) virtual(trees bool) {
+	a := t.area(Backbone)
+	if a == nil || !trees || !slices.ContainsFunc(a.links, func(l Link) bool { return l.Router != 0 }) {
+		return
+	}
+	a.collect, t.trees = true, true
+	clear(a.hops)
+}
+
+// networks takes the networks of an area from its tree, and marks those that changed.
+func (t *Table) networks(a *area) {
+	old := a.intra
+	routes := a.tree.Routes()
+	a.intra = make(map[netip.Prefix]spf.Route, len(routes))
+	clear(a.hops)
+	for _, r := range routes {
+		a.intra[r.Prefix] = r
+		o, ok := old[r.Prefix]
+		// Next hops are compared with their destination: the links of the root may be others.
+		if !ok || o.Cost != r.Cost || o.By != r.By || o.Origin != r.Origin || o.Transit != r.Transit || len(o.Hops) != len(r.Hops) || t.moved(a, r) {
+			t.mark(t.at(r.Prefix))
+		}
+	}
+	for p := range old { // unordered: each is marked
+		if _, ok := a.intra[p]; !ok {
+			t.mark(t.at(p))
+		}
+	}
+}
+
+// moved reports whether the route to a network of an area has other next hops than it had.
+func (t *Table) moved(a *area, r spf.Route) bool {
+	d := t.dests[r.Prefix]
+	return d == nil || !d.hasIn || !slices.Equal(d.inside.Hops, t.hopsOf(a, r))
+}
+
+// rangeStates computes which ranges of an area are active (RFC 2328 section 12.4.3), and
+// reports whether that changed.
+func (t *Table) rangeStates(a *area) (changed bool) {
+	old := a.ranges
+	a.ranges = nil
+	if t.cfg.Border {
+		for _, r := range a.Ranges {
+			a.ranges = append(a.ranges, RangeState{Range: r})
+		}
+	}
+	for p, r := range a.intra { // unordered: least and greatest
+		for k := range a.ranges {
+			s := &a.ranges[k]
+			if p.Bits() < s.Prefix.Bits() || !s.Prefix.Contains(p.Addr()) {
+				continue
+			}
+			switch {
+			case !s.Active:
+				s.Active, s.Metric = true, r.Cost
+			case t.cfg.RFC1583:
+				s.Metric = min(s.Metric, r.Cost)
+			default:
+				s.Metric = max(s.Metric, r.Cost)
+			}
+		}
+	}
+	for k := range a.ranges {
+		if s := &a.ranges[k]; s.Active && s.Cost != nil {
+			s.Metric = *s.Cost
+		}
+	}
+	if slices.EqualFunc(old, a.ranges, sameState) {
+		return false
+	}
+	for _, r := range slices.Concat(old, a.ranges) {
+		t.mark(t.at(r.Prefix))
+	}
+	return true
+}
+
+func sameState(a, b RangeState) bool {
+	return a.Prefix == b.Prefix && a.Advertise == b.Advertise && a.Active == b.Active && a.Metric == b.Metric
+}
+
+// markBehind marks the destinations that are reached through some routers.
+func (t *Table) markBehind(routers map[packet.ID]struct{}) {
+	if len(routers) == 0 {
+		return
+	}
+	for _, d := range t.dests { // unordered: each is marked
+		for k := range d.summaries {
+			if _, ok := routers[d.summaries[k].key.Router]; ok {
+				t.mark(d)
+			}
+		}
+		for k := range d.externals {
+			if _, ok := routers[d.externals[k].key.Router]; ok {
+				t.mark(d)
+			}
+		}
+	}
+}
+
+// destinations computes what is marked: first the internal paths, since external ones may
+// lead to an address that these reach.
+func (t *Table) destinations() []netip.Prefix {
+	t.internal = t.internal[:0]
+	for d := range t.dirty { // unordered: each for itself
+		r, ok := t.inside(d)
+		if ok == d.hasIn && (!ok || r.Equal(d.inside)) {
+			continue
+		}
+		switch {
+		case ok && !d.hasIn:
+			t.lengths[d.prefix.Bits()]++
+		case !ok:
+			t.lengths[d.prefix.Bits()]--
+		}
+		d.inside, d.hasIn = r, ok
+		t.internal = append(t.internal, d.prefix)
+	}
+	if len(t.internal) > 0 {
+		t.markForwarded()
+	}
+	var changed []netip.Prefix
+	for d := range t.dirty { // unordered: sorted below
+		r, ok := d.inside, d.hasIn
+		if !ok {
+			r, ok = t.outside(d)
+		}
+		if ok != d.reached || ok && !r.Equal(d.best) {
+			changed = append(changed, d.prefix)
+		}
+		d.best, d.reached = r, ok
+		if !ok && len(d.summaries) == 0 && len(d.externals) == 0 {
+			delete(t.dests, d.prefix)
+		}
+	}
+	clear(t.dirty)
+	slices.SortFunc(changed, comparePrefixes)
+	return changed
+}
+
+// markForwarded marks the destinations with a forwarding address to which a route changed.
+func (t *Table) markForwarded() {
+	many := len(t.internal) > 64
+	for d := range t.forward { // unordered: each is marked
+		if many || slices.ContainsFunc(d.externals, func(e external) bool {
+			return e.Forwarding.IsValid() && slices.ContainsFunc(t.internal, func(p netip.Prefix) bool { return p.Contains(e.Forwarding) })
+		}) {
+			t.mark(d)
+		}
+	}
+}
