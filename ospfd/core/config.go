@@ -78,6 +78,9 @@ type InstanceConfig struct {
 	// area A` of an interface goes before.
 	Networks []Network
 	Areas    []AreaConfig // those with lines of their own; sorted by ID
+	// Dotted are the areas that the configuration writes like addresses, sorted: shows do
+	// so as well.
+	Dotted []packet.ID
 
 	PassiveDefault bool     // `passive-interface default`
 	Passive        []string // `passive-interface IF`; under PassiveDefault: `no passive-interface IF`

@@ -28,7 +28,8 @@ type Report interface{ report() }
 // Identity is what the heading of every table says of an instance.
 type Identity struct {
 	Key
-	RouterID packet.ID // 0: there is none, so nothing runs
+	RouterID packet.ID   // 0: there is none, so nothing runs
+	Dotted   []packet.ID // InstanceConfig.Dotted
 }
 
 // StatusReport is `show ip ospf`.
