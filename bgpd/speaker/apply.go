@@ -7,30 +7,40 @@ import (
 	"slices"
 
 	"github.com/osrg/gobgp/v4/api"
+
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 )
 
-// change is one Apply. What it has done it notes in old, so that after an error
+// applying is one Apply. What it has done it notes in old, so that after an error
 // the next one starts from the truth.
-type change struct {
+type applying struct {
 	s   *Speaker
 	ctx context.Context
 	old *Config
 	new Config
 
-	soft map[netip.Addr]Direction // neighbours whose policies changed
+	soft map[netip.Addr]bool // neighbours that are to be sent other routes
 }
 
-func (c *change) run() error {
-	c.soft = map[netip.Addr]Direction{}
+func (c *applying) run() error {
+	c.soft = map[netip.Addr]bool{}
+	c.prepare()
 	if err := c.removeNeighbors(); err != nil {
 		return err
 	}
 	if err := c.removeGroups(); err != nil {
 		return err
 	}
-	// Policies are in force before anybody whom they are for.
-	if err := c.s.bgp.SetPolicies(c.ctx, c.new.policies()); err != nil {
-		return fmt.Errorf("policies: %w", err)
+	// Paths have the tags of new classes before anybody is in them, and policies are in
+	// force before anybody whom they are for.
+	if err := c.s.flush(); err != nil {
+		return err
+	}
+	c.s.mu.Lock()
+	c.s.export.leave(&c.new)
+	c.s.mu.Unlock()
+	if err := c.s.flush(); err != nil {
+		return err
 	}
 	if err := c.putGroups(); err != nil {
 		return err
@@ -38,14 +48,95 @@ func (c *change) run() error {
 	if err := c.putNeighbors(); err != nil {
 		return err
 	}
+	c.s.applied = true
+	*c.old = c.new
 	c.old.Neighbors = slices.Clone(c.new.Neighbors)
 	c.old.Groups = slices.Clone(c.new.Groups)
-	for a, d := range c.soft { // unordered: independent of each other
-		if err := c.s.ClearSoft(a, d); err != nil {
+	for a := range c.soft { // unordered: independent of each other
+		if err := c.s.ClearSoft(a, Out); err != nil {
 			return fmt.Errorf("neighbor %v: %w", a, err)
 		}
 	}
 	return nil
+}
+
+// prepare makes the part of a change that GoBGP knows nothing of.
+func (c *applying) prepare() {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.want
+	s.want = c.new
+	s.want.Neighbors, s.want.Groups = slices.Clone(c.new.Neighbors), slices.Clone(c.new.Groups)
+	s.table.Configure(s.want.table())
+	s.table.SetAggregates(s.want.Aggregates)
+	anew := map[*locrib.Neighbor]bool{}
+	for _, n := range s.neighbors { // unordered: independent of each other
+		settings, group := s.want.lookup(n.Address)
+		if group != n.group {
+			settings = nil // it is removed, and comes back otherwise
+		}
+		if s.configure(n, settings) {
+			anew[&n.Neighbor] = true
+		}
+	}
+	if len(anew) > 0 {
+		s.table.Reimport(func(n *locrib.Neighbor) bool { return anew[n] })
+	}
+	audience := len(s.want.Neighbors)
+	if len(s.want.Groups) > 0 {
+		audience = 2
+	}
+	audience = min(audience, 2)
+	if added := s.export.enter(&s.want); added || audience != s.audience || old.WaitInstall != s.want.WaitInstall ||
+		additional(&old) != additional(&s.want) {
+		s.table.MarkAll()
+	}
+	s.audience, s.defaults = audience, true
+	if !s.want.WaitInstall {
+		clear(s.pending)
+	}
+}
+
+// additional returns how many paths neighbours may be sent, by family.
+func additional(c *Config) (most [2]uint8) {
+	for _, x := range c.settings() {
+		most[0], most[1] = max(most[0], x.IPv4.AddPathSend), max(most[1], x.IPv6.AddPathSend)
+	}
+	return most
+}
+
+// lookup returns the settings of a neighbour, and the group if it is one of a listen
+// range; nil: there are none.
+func (c *Config) lookup(a netip.Addr) (settings *Settings, group string) {
+	if n := c.neighbor(a); n != nil {
+		return &n.Settings, ""
+	}
+	longest := -1
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		for _, r := range g.Ranges {
+			if r.Bits() > longest && r.Contains(a.WithZone("")) {
+				settings, group, longest = &g.Settings, g.Name, r.Bits()
+			}
+		}
+	}
+	return settings, group
+}
+
+// configure gives a neighbour its settings, and tells whether its paths are to be let
+// in anew.
+func (s *Speaker) configure(n *neighbor, settings *Settings) bool {
+	n.settings = settings
+	if settings == nil {
+		return false
+	}
+	rules := func(f *Family) locrib.Rules {
+		return locrib.Rules{Import: f.Import, AllowASIn: f.AllowASIn, Client: f.ReflectorClient}
+	}
+	was4, was6, weight := n.IPv4, n.IPv6, n.Weight
+	n.IPv4, n.IPv6, n.Weight = rules(&settings.IPv4), rules(&settings.IPv6), settings.Weight
+	return was4 != n.IPv4 || was6 != n.IPv6 || weight != n.Weight
 }
 
 func (c *Config) neighbor(a netip.Addr) *Neighbor {
@@ -65,9 +156,9 @@ func (c *Config) group(name string) *Group {
 }
 
 // removeNeighbors removes those that go, and those that come back otherwise.
-func (c *change) removeNeighbors() error {
+func (c *applying) removeNeighbors() error {
 	for _, o := range slices.Clone(c.old.Neighbors) {
-		if n := c.new.neighbor(o.Address); n != nil && n.kept() == o.kept() {
+		if n := c.new.neighbor(o.Address); n != nil && n.kept() == o.kept() && c.sameCluster(&o.Settings) {
 			continue
 		}
 		if err := c.s.bgp.DeletePeer(c.ctx, &api.DeletePeerRequest{Address: o.Address.String()}); err != nil {
@@ -78,20 +169,30 @@ func (c *change) removeNeighbors() error {
 	return nil
 }
 
-func (c *change) putNeighbors() error {
+// sameCluster tells whether what a neighbour is told of reflection stays as it is.
+func (c *applying) sameCluster(o *Settings) bool {
+	return o.external(c.new.Process.AS) || c.old.ClusterID == c.new.ClusterID && c.old.reflects() == c.new.reflects()
+}
+
+// reflects tells whether there is a client of a route reflector.
+func (c *Config) reflects() bool {
+	return slices.ContainsFunc(c.settings(), func(s *Settings) bool { return s.IPv4.ReflectorClient || s.IPv6.ReflectorClient })
+}
+
+func (c *applying) putNeighbors() error {
 	for i := range c.new.Neighbors {
 		n := &c.new.Neighbors[i]
 		o := c.old.neighbor(n.Address)
 		var err error
 		switch {
 		case o == nil:
-			err = c.s.bgp.AddPeer(c.ctx, &api.AddPeerRequest{Peer: n.api()})
+			err = c.s.bgp.AddPeer(c.ctx, &api.AddPeerRequest{Peer: n.api(&c.new, c.s.applied)})
 			if err == nil {
 				c.old.Neighbors = append(c.old.Neighbors, *n)
 			}
 		case *o != *n:
 			if o.tuned() != n.tuned() {
-				_, err = c.s.bgp.UpdatePeer(c.ctx, &api.UpdatePeerRequest{Peer: n.api()})
+				_, err = c.s.bgp.UpdatePeer(c.ctx, &api.UpdatePeerRequest{Peer: n.api(&c.new, true)})
 			}
 			c.policyChanged(n.Address, &o.Settings, &n.Settings)
 		}
@@ -102,25 +203,20 @@ func (c *change) putNeighbors() error {
 	return nil
 }
 
-func (c *change) policyChanged(a netip.Addr, o, n *Settings) {
-	var d Direction
-	if o.Import != n.Import {
-		d |= In
-	}
-	if o.Export != n.Export || o.NextHop != n.NextHop {
-		d |= Out
-	}
-	if d != 0 {
-		c.soft[a] |= d
+// policyChanged notes a neighbour that is sent other routes. What changes for the routes
+// that it sends is done already.
+func (c *applying) policyChanged(a netip.Addr, o, n *Settings) {
+	if as := c.new.Process.AS; o.class(as) != n.class(as) {
+		c.soft[a] = true
 	}
 }
 
 // removeGroups removes the groups that go or come back otherwise, with their
 // members. A range that goes takes its group along.
-func (c *change) removeGroups() error {
+func (c *applying) removeGroups() error {
 	for _, o := range slices.Clone(c.old.Groups) {
 		n := c.new.group(o.Name)
-		if n != nil && n.kept() == o.kept() && !slices.ContainsFunc(o.Ranges, func(r netip.Prefix) bool { return !slices.Contains(n.Ranges, r) }) {
+		if n != nil && n.kept() == o.kept() && c.sameCluster(&o.Settings) && !slices.ContainsFunc(o.Ranges, func(r netip.Prefix) bool { return !slices.Contains(n.Ranges, r) }) {
 			continue
 		}
 		if err := c.removeGroup(&o); err != nil {
@@ -131,7 +227,7 @@ func (c *change) removeGroups() error {
 	return nil
 }
 
-func (c *change) removeGroup(g *Group) error {
+func (c *applying) removeGroup(g *Group) error {
 	for _, r := range g.Ranges {
 		err := c.s.bgp.DeleteDynamicNeighbor(c.ctx, &api.DeleteDynamicNeighborRequest{Prefix: r.String(), PeerGroup: g.Name})
 		if err != nil {
@@ -153,7 +249,7 @@ func (c *change) removeGroup(g *Group) error {
 	return c.s.bgp.DeletePeerGroup(c.ctx, &api.DeletePeerGroupRequest{Name: g.Name})
 }
 
-func (c *change) putGroups() error {
+func (c *applying) putGroups() error {
 	for i := range c.new.Groups {
 		n := &c.new.Groups[i]
 		if err := c.putGroup(c.old.group(n.Name), n); err != nil {
@@ -163,10 +259,10 @@ func (c *change) putGroups() error {
 	return nil
 }
 
-func (c *change) putGroup(o, n *Group) error {
+func (c *applying) putGroup(o, n *Group) error {
 	var ranges []netip.Prefix
 	if o == nil {
-		if err := c.s.bgp.AddPeerGroup(c.ctx, &api.AddPeerGroupRequest{PeerGroup: n.api()}); err != nil {
+		if err := c.s.bgp.AddPeerGroup(c.ctx, &api.AddPeerGroupRequest{PeerGroup: n.api(&c.new)}); err != nil {
 			return err
 		}
 		c.old.Groups = append(c.old.Groups, Group{Name: n.Name, Settings: n.Settings})
@@ -193,7 +289,7 @@ func (c *change) putGroup(o, n *Group) error {
 
 // tuneGroup changes timers, limits and policies. Members that are there keep the
 // timers and limits with which they came.
-func (c *change) tuneGroup(o, n *Group) error {
+func (c *applying) tuneGroup(o, n *Group) error {
 	if o.Settings == n.Settings {
 		return nil
 	}
@@ -207,7 +303,7 @@ func (c *change) tuneGroup(o, n *Group) error {
 	if o.tuned() == n.tuned() {
 		return nil
 	}
-	_, err = c.s.bgp.UpdatePeerGroup(c.ctx, &api.UpdatePeerGroupRequest{PeerGroup: n.api()})
+	_, err = c.s.bgp.UpdatePeerGroup(c.ctx, &api.UpdatePeerGroupRequest{PeerGroup: n.api(&c.new)})
 	return err
 }
 

@@ -1,49 +1,76 @@
 // Package speaker is BGP for bgpd: GoBGP v4 embedded as a library, behind an
 // interface in words of our own. No type of GoBGP leaves this package, and no other
 // package imports it (lib/archtest insists). docs/decisions/gobgp.md says why it is
-// GoBGP and what fences it.
-//
-// It is not wired into a daemon yet: nothing but its tests uses it.
+// GoBGP, what fences it, and why its table is not used as one.
 //
 // # How it hangs together
 //
-//	Config ──Apply──▶ ┌─────────────────────┐ ──Next──▶ Batch: sessions, best routes
-//	Local ─Originate▶ │  GoBGP: goroutines, │
-//	                  │  sockets, timers    │ ◀──List, Neighbors── show commands
-//	Clear ──────────▶ └─────────────────────┘
+//	           ┌───────────┐ paths   ┌─────────────┐ best paths ┌───────┐
+//	neighbours │   GoBGP   │────────▶│ locrib, our │───────────▶│ queue │──Next──▶ daemon
+//	 ◀────────▶│ sessions  │         │ own choice  │            └───────┘
+//	           │ Adj-RIBs  │◀────────│ and policy  │◀─ Originate, SetNextHops, Installed
+//	           └───────────┘ what is └─────────────┘
+//	                         advertised, with tags
 //
-// A Speaker is one BGP process: an AS, a router ID, a listener. Its configuration is
-// desired state: Apply takes the whole, compares it with what is in force, and
-// changes what differs, disturbing only whom the difference concerns. What GoBGP
-// finds comes out of Next in batches that are bounded: of a prefix that changed often
-// only the last state is told, so a slow reader costs no memory beyond the number of
-// prefixes.
+// GoBGP has the sessions, decodes and encodes, and keeps what each neighbour sent.
+// Its import policy lets none of that into its own table. Paths come here by its
+// events instead; bgpd/core/locrib applies policies, follows next hops and chooses;
+// and what is to be advertised is put into GoBGP's table as GoBGP's own route. So all
+// that is Cisco's about BGP is in a pure package, and GoBGP judges nothing.
+//
+// A Speaker is one BGP process: an AS, a router ID, a listener; each VRF has one. Its
+// configuration is desired state: Apply takes the whole, compares it with what is in
+// force, and changes what differs, disturbing only whom the difference concerns. What
+// happens comes out of Next in batches that are bounded: of a prefix that changed
+// often only the last state is told, so a slow reader costs no memory beyond the
+// number of prefixes.
 //
 // # What stands where
 //
 //   - config.go: what can be configured, and what is refused;
 //   - apply.go: from one configuration to the next;
-//   - peer.go, policy.go: our words become GoBGP's;
-//   - events.go: the queue between GoBGP's callbacks and Next;
-//   - route.go: own routes in, paths out; query.go: tables and neighbours;
+//   - peer.go, attributes.go: our words become GoBGP's, and the other way;
+//   - receive.go: what GoBGP tells of sessions and paths;
+//   - advertise.go: the goroutine that chooses, and fills GoBGP's table;
+//   - export.go: what which neighbours get of a path: classes, changes and tags;
+//   - events.go: the queue between that and Next;
+//   - route.go: own routes, paths; query.go: tables and neighbours;
 //   - speaker.go: life of a Speaker.
 //
+// # Tags
+//
+// GoBGP has one table and one export policy. Neighbours that are to be sent the same
+// are a class; what a class gets of a path is worked out here as a change (deny, next
+// hop, MED, communities, …), and each change that occurs gets a number. The path
+// carries it into GoBGP's table as a community from 65535:20000 on, GoBGP's policy has
+// a statement for each that does the change, and all such communities are taken off
+// on the way out, as on the way in. A path without a tag of a class gets what is
+// usual for it. So export policies may match what they like, and change what GoBGP
+// has an action for.
+//
 // # Things to know
-//
-// GoBGP keeps how paths are selected in variables of its package. All Speakers of a
-// process, one for each VRF, therefore select alike; New refuses another.
-//
-// GoBGP has policies per neighbour for route servers only. Here they are blocks in one
-// import and one export policy, each for the neighbours that have the same, so give
-// equal neighbours the same *Policy: evaluation walks the blocks in order.
 //
 // Neighbours come with all that they inherit filled in; GoBGP's peer-groups are used
 // for listen ranges only. Descriptions stay outside: GoBGP would reset the session for
 // a changed one.
 //
-// GoBGP does not send a neighbour what has passed the neighbour's AS, and nothing turns
-// that off. So allowas-in works at a spoke of another hub; external spokes of one AS of
-// a hub with this package need ASOverride at the hub, or a default route.
+// Where a class is internal, an external neighbour is sent MED 0 for routes whose MED
+// stays here (RFC 4271, section 5.1.4), since GoBGP cannot leave it out; where all are
+// external it is left out. Internal neighbours of a route reflector get ORIGINATOR_ID
+// and CLUSTER_LIST also for routes that are not reflected.
+//
+// With additional paths GoBGP prefers among what it was given the higher LOCAL_PREF;
+// neighbours without that capability may then get another path than the best, if
+// weight made it the best.
+//
+// A default route in the table goes to neighbours with default-originate in place of
+// the one that is made for them.
+//
+// A neighbour beyond the listen limit is removed when its session opens, before it is
+// established.
+//
+// After a restart neighbours of listen ranges are not told of it: GoBGP has no way
+// (Process.Restarting).
 //
 // An UPDATE that is malformed is treated after RFC 7606, with the one exception that
 // hostile_test.go names. A panic of GoBGP on what a peer sends would be in a goroutine
@@ -52,13 +79,7 @@
 //
 // # What it does not do
 //
-// A limit of dynamic neighbours (bgp listen limit), default-originate to one
-// neighbour, aggregation, filter by access-list, extended communities of own routes,
-// next hop tracking (an unreachable next hop or the distance to it has no influence on
-// the best path), and suppression of routes until they are installed. GoBGP has no hook
-// for the last two; bgpd would have to do them by own withdrawals.
-//
-// Handed to GoBGP, but with no test here yet: LongLived, TTLSecurity, ClusterID, LocalAS,
-// Device, and the rules of Selection but for Multipath. They want one before a command
-// offers them.
+// Confederations; local-as that keeps the process's AS in AS_PATH (it always is
+// no-prepend replace-as); policies that change AS_PATH otherwise than by prepending one
+// AS.
 package speaker

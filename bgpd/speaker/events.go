@@ -7,21 +7,26 @@ import (
 	"sync"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/apiutil"
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-	"github.com/osrg/gobgp/v4/pkg/server"
-
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 // ErrStopped is returned once the speaker was stopped.
 var ErrStopped = errors.New("speaker stopped")
 
-// Batch is what happened since the last one. Sessions are told change by change;
-// of a prefix only the present state, however often it changed.
+// Batch is what happened since the last one. Sessions, ends of RIB and notices are
+// told one by one; of a prefix and of a next hop only the present state, however often
+// it changed.
 type Batch struct {
 	Sessions []Session
 	Routes   []Route
+	NextHops []locrib.HopUse
+	EndOfRIB []EndOfRIB
+	Notices  []Notice
+}
+
+func (b *Batch) empty() bool {
+	return len(b.Sessions)+len(b.Routes)+len(b.NextHops)+len(b.EndOfRIB)+len(b.Notices) == 0
 }
 
 // Session tells that a session came up or ended.
@@ -32,39 +37,73 @@ type Session struct {
 	RouterID netip.Addr
 	Up       bool
 	Reason   string // why it ended, in GoBGP's words
+	Graceful bool   // it ended, and the paths of the neighbour stay (RFC 4724)
 	At       time.Time
 }
 
 // Route is the best route of a prefix.
 type Route struct {
 	Prefix netip.Prefix
-	Paths  []Path // the best first, then with Multipath those equal to it; none: withdrawn
+	Paths  []Path // the best first, then those that share load with it; none: withdrawn
 }
 
-// maxBatch bounds the routes of a Batch.
-const maxBatch = 4096
+// EndOfRIB tells that a neighbour has sent all its routes of a family (RFC 4724,
+// section 2). One without graceful restart may never do so.
+type EndOfRIB struct {
+	Neighbor netip.Addr
+	Family   rib.Family
+}
+
+// NoticeKind is the kind of a Notice.
+type NoticeKind uint8
+
+// The kinds.
+const (
+	ListenLimit   NoticeKind = iota + 1 // a dynamic neighbour was refused, Count are there
+	PrefixWarning                       // Neighbor has sent Count prefixes, the threshold
+	PrefixLimit                         // Neighbor has sent Count prefixes, more than the limit
+	NotSent                             // Text says why Prefix is not advertised
+	WrongAS                             // Neighbor is of our own AS: remote-as external
+)
+
+// Notice is something for the log.
+type Notice struct {
+	Kind     NoticeKind
+	Neighbor netip.Addr
+	Family   rib.Family
+	Count    int
+	Limit    int
+	Prefix   netip.Prefix
+	Text     string
+}
+
+// maxBatch bounds the routes of a Batch, and maxNotices the notices that wait.
+const (
+	maxBatch   = 4096
+	maxNotices = 1000
+)
 
 // queue holds what nobody has fetched yet: memory is bounded by the number of
-// prefixes and by what sessions do.
+// prefixes, that of next hops, and by what sessions do.
 type queue struct {
-	mu       sync.Mutex
-	sessions []Session
-	routes   map[netip.Prefix]*bestRoute
-	order    []netip.Prefix // keys of routes, in order of their first change
-	closed   bool
-	wake     chan struct{} // capacity 1
+	mu     sync.Mutex
+	other  Batch // all but routes
+	hops   map[netip.Addr]int
+	routes map[netip.Prefix][]Path
+	order  []netip.Prefix // keys of routes, in order of their first change
+	closed bool
+	wake   chan struct{} // capacity 1
 }
-
-// bestRoute is a best path of GoBGP that waits to be read; nil is a withdrawal.
-type bestRoute struct{ path *apiutil.Path }
 
 func newQueue() *queue {
-	return &queue{routes: map[netip.Prefix]*bestRoute{}, wake: make(chan struct{}, 1)}
+	return &queue{routes: map[netip.Prefix][]Path{}, hops: map[netip.Addr]int{}, wake: make(chan struct{}, 1)}
 }
 
-func (q *queue) signal() {
+func (q *queue) signal() { wake(q.wake) }
+
+func wake(c chan struct{}) {
 	select {
-	case q.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -73,79 +112,76 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.sessions, q.routes, q.order = nil, nil, nil
+	q.other, q.routes, q.order = Batch{}, nil, nil
 	q.signal()
 }
 
-// change notes the changes of a callback.
-func (q *queue) change(paths []*apiutil.Path) {
+// add notes what happened.
+func (q *queue) add(b Batch) {
+	if b.empty() {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return
 	}
-	for _, p := range paths {
-		prefix, ok := prefixOf(p.Nlri)
-		if !ok {
+	for _, r := range b.Routes {
+		if _, waits := q.routes[r.Prefix]; !waits {
+			q.order = append(q.order, r.Prefix)
+		}
+		q.routes[r.Prefix] = r.Paths
+	}
+	for _, h := range b.NextHops {
+		if at, waits := q.hops[h.Addr]; waits {
+			q.other.NextHops[at] = h
 			continue
 		}
-		waiting := q.routes[prefix]
-		if waiting == nil {
-			waiting = &bestRoute{}
-			q.routes[prefix] = waiting
-			q.order = append(q.order, prefix)
-		}
-		waiting.path = p
-		if p.Withdrawal {
-			waiting.path = nil
-		}
+		q.hops[h.Addr] = len(q.other.NextHops)
+		q.other.NextHops = append(q.other.NextHops, h)
+	}
+	q.other.Sessions = append(q.other.Sessions, b.Sessions...)
+	q.other.EndOfRIB = append(q.other.EndOfRIB, b.EndOfRIB...)
+	if room := maxNotices - len(q.other.Notices); room > 0 {
+		q.other.Notices = append(q.other.Notices, b.Notices[:min(room, len(b.Notices))]...)
 	}
 	q.signal()
 }
 
-func (q *queue) session(s Session) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.closed {
-		q.sessions = append(q.sessions, s)
-		q.signal()
-	}
-}
-
 // take returns what is there, up to a batch.
-func (q *queue) take() (sessions []Session, prefixes []netip.Prefix, paths []*apiutil.Path, err error) {
+func (q *queue) take() (b Batch, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		q.signal() // for others who wait
-		return nil, nil, nil, ErrStopped
+		return b, ErrStopped
 	}
-	sessions, q.sessions = q.sessions, nil
+	b, q.other = q.other, Batch{}
+	clear(q.hops)
 	n := min(len(q.order), maxBatch)
-	prefixes, q.order = q.order[:n:n], q.order[n:]
-	for _, p := range prefixes {
-		paths = append(paths, q.routes[p].path)
+	b.Routes = make([]Route, n)
+	for i, p := range q.order[:n] {
+		b.Routes[i] = Route{p, q.routes[p]}
 		delete(q.routes, p)
 	}
-	if len(q.order) > 0 {
+	if q.order = q.order[n:]; len(q.order) > 0 {
 		q.signal()
 	} else {
 		q.order = nil
-		q.routes = map[netip.Prefix]*bestRoute{} // a map does not shrink by itself
+		q.routes = map[netip.Prefix][]Path{} // a map does not shrink by itself
 	}
-	return sessions, prefixes, paths, nil
+	return b, nil
 }
 
 // Next waits for something to tell. One goroutine may call it at a time.
 func (s *Speaker) Next(ctx context.Context) (Batch, error) {
 	for {
-		sessions, prefixes, paths, err := s.queue.take()
+		b, err := s.queue.take()
 		if err != nil {
 			return Batch{}, err
 		}
-		if len(sessions)+len(prefixes) > 0 {
-			routes, err := s.routes(prefixes, paths)
-			return Batch{Sessions: sessions, Routes: routes}, err
+		if !b.empty() {
+			return b, nil
 		}
 		select {
 		case <-s.queue.wake:
@@ -153,73 +189,4 @@ func (s *Speaker) Next(ctx context.Context) (Batch, error) {
 			return Batch{}, ctx.Err()
 		}
 	}
-}
-
-// routes reads the best paths of prefixes. With multipath GoBGP reports what was
-// added and removed, so the table is asked for the whole of each prefix; it is
-// newer than the change, and what changed after will be told after.
-func (s *Speaker) routes(prefixes []netip.Prefix, paths []*apiutil.Path) ([]Route, error) {
-	out := make([]Route, len(prefixes))
-	at := make(map[netip.Prefix]*Route, len(prefixes))
-	for i, p := range prefixes {
-		out[i].Prefix = p
-		at[p] = &out[i]
-		if !s.config.Process.Multipath && paths[i] != nil {
-			out[i].Paths = []Path{s.path(paths[i])}
-			out[i].Paths[0].Best = true
-		}
-	}
-	if !s.config.Process.Multipath {
-		return out, nil
-	}
-	for _, f := range families {
-		lookup := exact(prefixes, f)
-		if len(lookup) == 0 {
-			continue
-		}
-		err := s.list(Table{Family: f}, lookup, func(prefix netip.Prefix, found []Path) {
-			for _, p := range found {
-				if r := at[prefix]; r != nil && p.Best {
-					r.Paths = append(r.Paths, p)
-				}
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func exact(prefixes []netip.Prefix, f rib.Family) (out []*apiutil.LookupPrefix) {
-	for _, p := range prefixes {
-		if familyOf(p) == f {
-			out = append(out, &apiutil.LookupPrefix{Prefix: p.String()})
-		}
-	}
-	return out
-}
-
-// watch begins to note events. The callbacks run in a goroutine of GoBGP with an
-// unbounded queue before it: they must not wait.
-func (s *Speaker) watch(ctx context.Context) error {
-	up := map[netip.Addr]bool{} // the callbacks' own
-	return s.bgp.WatchEvent(ctx, server.WatchEventMessageCallbacks{
-		OnBestPath: func(paths []*apiutil.Path, _ time.Time) { s.queue.change(paths) },
-		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
-			st, a := &e.Peer.State, e.Peer.State.NeighborAddress
-			now := st.SessionState == bgp.BGP_FSM_ESTABLISHED
-			if e.Type != apiutil.PEER_EVENT_STATE || now == up[a] {
-				return
-			}
-			event := Session{Neighbor: a, Group: st.PeerGroup, RemoteAS: st.PeerASN, RouterID: st.RouterID, Up: now, At: at}
-			if now {
-				up[a] = true
-			} else {
-				delete(up, a)
-				event.Reason = st.DisconnectMessage
-			}
-			s.queue.session(event)
-		},
-	}, server.WatchBestPath(true), server.WatchPeer())
 }

@@ -8,9 +8,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -192,12 +194,23 @@ func TestAS4PathBeforeASPath(t *testing.T) {
 	p := dial(t, n, false)
 	p.conn.Write(message(2, update(victim, as4path, origin, path2, nextHop)))
 	n.via("10.50.1.0/24", netip.MustParseAddr("127.0.0.200"))
-	if got := n.best("10.50.1.0/24")[0].ASPath; got != "64999" {
+	if got := n.best("10.50.1.0/24")[0].ASPath.String(); got != "64999" {
 		t.Errorf("AS_PATH %q", got)
 	}
 	p.conn.Write(message(2, update(victim, as4path, as4path, origin, nextHop)))
 	n.via("10.50.1.0/24")
 	p.alive(n, origin, path2, nextHop)
+}
+
+// TestTagsOfANeighbor sends the communities that our export policy is steered with.
+func TestTagsOfANeighbor(t *testing.T) {
+	n := hostileNode(t)
+	p := dial(t, n, true)
+	p.conn.Write(message(2, update(victim, origin, path4, nextHop, []byte{0xc0, 8, 12, 0xff, 0xff, 0x4e, 0x20, 0xff, 0xff, 0x75, 0x2f, 0, 0, 0, 5})))
+	n.via("10.50.1.0/24", netip.MustParseAddr("127.0.0.200"))
+	if got := n.best("10.50.1.0/24")[0].Communities; !slices.Equal(got, []policy.Community{5}) {
+		t.Errorf("communities %v", got)
+	}
 }
 
 // TestHostileMutations sends UPDATEs of all attributes with random changes. What

@@ -1,6 +1,7 @@
 package speaker
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -16,31 +17,55 @@ import (
 // clear an outage, while none at all would let a broken neighbour spin.
 const idleHold = 3
 
-func (n *Neighbor) api() *api.Peer {
+// anyAS lets GoBGP drop nothing for the own AS in AS_PATH: locrib does, which notes that
+// the path that was there before is no more.
+const anyAS = 255
+
+// deferral is how long a speaker that restarted sends nothing (RFC 4724, section 4.1).
+const deferral = 20 * time.Second
+
+// api makes GoBGP's neighbour. One that comes later, when the speaker lives, is not
+// told of a restart.
+func (n *Neighbor) api(c *Config, later bool) *api.Peer {
 	s := &n.Settings
+	restart := s.restart()
+	if c.Process.Restarting && !later && s.RestartTime != 0 {
+		restart.LocalRestarting = true
+		restart.DeferralTime = uint32(cmp.Or(c.Process.Deferral, deferral) / time.Second)
+	}
 	return &api.Peer{
 		Conf: &api.PeerConf{
 			NeighborAddress: n.Address.String(), PeerAsn: s.RemoteAS, LocalAsn: s.LocalAS,
 			AuthPassword: string(s.Password.Reveal()), AdminDown: s.Shutdown,
-			AllowOwnAsn: uint32(s.AllowASIn), ReplacePeerAsn: s.ASOverride,
+			AllowOwnAsn: anyAS, AllowAspathLoopLocal: true, ReplacePeerAsn: s.ASOverride, RemovePrivate: s.private(),
 		},
 		Transport: s.transport(), Timers: s.timers(), EbgpMultihop: s.multihop(), TtlSecurity: s.ttlSecurity(),
-		RouteReflector: s.reflector(), GracefulRestart: s.restart(), AfiSafis: s.afiSafis(),
+		RouteReflector: s.reflector(c), GracefulRestart: restart, AfiSafis: s.afiSafis(),
 	}
 }
 
-func (g *Group) api() *api.PeerGroup {
+func (g *Group) api(c *Config) *api.PeerGroup {
 	s := &g.Settings
 	t := s.transport()
 	t.PassiveMode = true
 	return &api.PeerGroup{
 		Conf: &api.PeerGroupConf{
 			PeerGroupName: g.Name, PeerAsn: s.RemoteAS, LocalAsn: s.LocalAS, AuthPassword: string(s.Password.Reveal()),
-			AllowOwnAsn: uint32(s.AllowASIn), ReplacePeerAsn: s.ASOverride,
+			AllowOwnAsn: anyAS, AllowAspathLoopLocal: true, ReplacePeerAsn: s.ASOverride, RemovePrivate: s.private(),
 		},
 		Transport: t, Timers: s.timers(), EbgpMultihop: s.multihop(), TtlSecurity: s.ttlSecurity(),
-		RouteReflector: s.reflector(), GracefulRestart: s.restart(), AfiSafis: s.afiSafis(),
+		RouteReflector: s.reflector(c), GracefulRestart: s.restart(), AfiSafis: s.afiSafis(),
 	}
+}
+
+func (s *Settings) private() api.RemovePrivate {
+	switch s.RemovePrivateAS {
+	case RemovePrivateAS:
+		return api.RemovePrivate_REMOVE_PRIVATE_ALL
+	case ReplacePrivateAS:
+		return api.RemovePrivate_REMOVE_PRIVATE_REPLACE
+	}
+	return api.RemovePrivate_REMOVE_PRIVATE_UNSPECIFIED
 }
 
 func (s *Settings) transport() *api.Transport {
@@ -65,10 +90,13 @@ func (s *Settings) ttlSecurity() *api.TtlSecurity {
 	return &api.TtlSecurity{Enabled: s.TTLSecurity != 0, TtlMin: uint32(s.TTLSecurity)}
 }
 
-func (s *Settings) reflector() *api.RouteReflector {
-	r := &api.RouteReflector{RouteReflectorClient: s.ReflectorClient}
-	if s.ClusterID.IsValid() {
-		r.RouteReflectorClusterId = s.ClusterID.String()
+// reflector makes every internal neighbour of a reflector GoBGP's client: so it writes
+// ORIGINATOR_ID and CLUSTER_LIST also to those that are none (RFC 4456, section 8). Who
+// is sent what is not its business.
+func (s *Settings) reflector(c *Config) *api.RouteReflector {
+	r := &api.RouteReflector{RouteReflectorClient: !s.external(c.Process.AS) && c.reflects()}
+	if c.ClusterID.IsValid() {
+		r.RouteReflectorClusterId = c.ClusterID.String()
 	}
 	return r
 }
@@ -91,7 +119,7 @@ func (s *Settings) afiSafis() (out []*api.AfiSafi) {
 			MpGracefulRestart: &api.MpGracefulRestart{Config: &api.MpGracefulRestartConfig{Enabled: s.RestartTime != 0}},
 			LongLivedGracefulRestart: &api.LongLivedGracefulRestart{Config: &api.LongLivedGracefulRestartConfig{
 				Enabled: s.LongLived != 0, RestartTime: s.LongLived}},
-			PrefixLimits: &api.PrefixLimit{Family: name, MaxPrefixes: set.MaximumPrefix},
+			PrefixLimits: &api.PrefixLimit{Family: name, MaxPrefixes: set.MaximumPrefix.hard()},
 			AddPaths:     &api.AddPaths{Config: &api.AddPathsConfig{Receive: set.AddPathReceive, SendMax: uint32(set.AddPathSend)}},
 		})
 	}
@@ -107,10 +135,7 @@ func (p *Process) api() *api.Global {
 		port = bgp.BGP_PORT
 	}
 	g := &api.Global{
-		Asn: p.AS, RouterId: p.RouterID.String(), ListenPort: port, BindToDevice: p.Device, UseMultiplePaths: p.Multipath,
-		RouteSelectionOptions: &api.RouteSelectionOptionsConfig{AlwaysCompareMed: p.AlwaysCompareMED,
-			IgnoreAsPathLength: p.IgnoreASPath, ExternalCompareRouterId: p.CompareRouterID},
-	}
+		Asn: p.AS, RouterId: p.RouterID.String(), ListenPort: port, BindToDevice: p.Device}
 	for _, a := range p.Listen {
 		g.ListenAddresses = append(g.ListenAddresses, a.String())
 	}

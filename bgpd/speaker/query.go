@@ -11,15 +11,25 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
-// Table names a table. The zero Neighbor is the table of all paths after import
-// policy.
+// View is what a Table shows of a neighbour.
+type View uint8
+
+// The views.
+const (
+	Accepted View = iota // what import policy let in, as it left it
+	Received             // what the neighbour sent, as it was
+	Sent                 // what it is sent, as export policy makes it
+)
+
+// Table names a table. The zero Neighbor is the table of all paths.
 type Table struct {
 	Family   rib.Family
 	Neighbor netip.Addr
-	Sent     bool         // what is sent to the neighbour, and not what it sent, before policy
+	View     View
 	Prefix   netip.Prefix // only this one, if it is valid
 }
 
@@ -30,41 +40,71 @@ type Entry struct {
 }
 
 // List returns a table in order of the prefixes.
-func (s *Speaker) List(t Table) (out []Entry, err error) {
-	var only []*apiutil.LookupPrefix
-	if t.Prefix.IsValid() {
-		if familyOf(t.Prefix) != t.Family {
-			return nil, errors.New("prefix is of another address family")
-		}
-		only = exact([]netip.Prefix{t.Prefix}, t.Family)
+func (s *Speaker) List(t Table) ([]Entry, error) {
+	if t.Prefix.IsValid() && familyOf(t.Prefix) != t.Family {
+		return nil, errors.New("prefix is of another address family")
 	}
-	err = s.list(t, only, func(p netip.Prefix, paths []Path) { out = append(out, Entry{p, paths}) })
-	slices.SortFunc(out, func(a, b Entry) int { return a.Prefix.Compare(b.Prefix) })
-	return out, err
+	if t.Neighbor.IsValid() && t.View == Sent {
+		return s.sent(t)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	prefixes := []netip.Prefix{t.Prefix}
+	if !t.Prefix.IsValid() {
+		prefixes = s.table.Prefixes(t.Family)
+	}
+	var out []Entry
+	for _, p := range prefixes {
+		e := Entry{Prefix: p}
+		for _, o := range s.table.Paths(p) {
+			if t.Neighbor.IsValid() && !t.shows(&o) {
+				continue
+			}
+			if t.Neighbor.IsValid() && t.View == Received {
+				o.Attributes = o.Received
+			}
+			e.Paths = append(e.Paths, s.path(p, &o))
+		}
+		if len(e.Paths) > 0 {
+			out = append(out, e)
+		}
+	}
+	return out, nil
 }
 
-// list visits a table in no order.
-func (s *Speaker) list(t Table, only []*apiutil.LookupPrefix, visit func(netip.Prefix, []Path)) error {
-	r := apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_GLOBAL, Family: bgpFamily(t.Family), Prefixes: only}
-	if t.Neighbor.IsValid() {
-		r.Name = t.Neighbor.String()
-		if r.TableType = api.TableType_TABLE_TYPE_ADJ_IN; t.Sent {
-			r.TableType = api.TableType_TABLE_TYPE_ADJ_OUT
-		}
+// shows tells whether a view of a neighbour has a path.
+func (t *Table) shows(o *locrib.Path) bool {
+	return o.Neighbor != nil && o.Neighbor.Address == t.Neighbor && (t.View == Received || o.Attributes != nil)
+}
+
+// sent asks GoBGP what a neighbour is sent.
+func (s *Speaker) sent(t Table) (out []Entry, err error) {
+	r := apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_ADJ_OUT, Family: bgpFamily(t.Family), Name: t.Neighbor.String()}
+	if t.Prefix.IsValid() {
+		r.Prefixes = []*apiutil.LookupPrefix{{Prefix: t.Prefix.String()}}
 	}
-	return s.bgp.ListPath(r, func(n bgp.NLRI, found []*apiutil.Path) {
+	err = s.bgp.ListPath(r, func(n bgp.NLRI, found []*apiutil.Path) {
 		prefix, ok := prefixOf(n)
 		if !ok {
 			return
 		}
-		paths := make([]Path, len(found))
-		for i, p := range found {
-			if paths[i] = s.path(p); t.Sent {
-				paths[i].ID = p.LocalID
-			}
+		e := Entry{Prefix: prefix}
+		var r reader
+		for _, p := range found {
+			e.Paths = append(e.Paths, Path{Attributes: r.read(p.Attrs), RemoteAS: p.PeerASN, RouterID: p.PeerID, ID: p.LocalID,
+				Valid: true, Best: true, Since: time.Unix(p.Age, 0)})
 		}
-		visit(prefix, paths)
+		out = append(out, e)
 	})
+	slices.SortFunc(out, func(a, b Entry) int { return a.Prefix.Compare(b.Prefix) })
+	return out, err
+}
+
+// Len returns the number of prefixes of the table, both families together.
+func (s *Speaker) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.table.Len()
 }
 
 // State is the state of a session (RFC 4271, section 8.2.2).
@@ -97,19 +137,28 @@ type Status struct {
 	LocalAS    uint32
 	RouterID   netip.Addr // not valid before the first session
 	State      State
-	OverLimit  bool // down since it sent more than MaximumPrefix
+	Shutdown   bool // down by configuration
+	OverLimit  bool // down since it sent more than its maximum of prefixes
 	Since      time.Time
 	Hold       time.Duration // negotiated
 	Keepalive  time.Duration
 	IPv4, IPv6 FamilyCount
 	Received   Messages
 	Sent       Messages
-	// Flaps counts how often the session went down.
-	Flaps uint32
+
+	Local, Remote netip.AddrPort // of the last session
+	Capabilities  []Capability   // that it announced in the last session
+	Stale         bool           // some of its paths are kept while it restarts
+	// Resets counts how often the session went down, Reason says why it did last.
+	Resets int
+	Reason string
 }
 
-// FamilyCount counts prefixes of a neighbour: as received, after policy, and sent.
-type FamilyCount struct{ Received, Accepted, Advertised uint64 }
+// FamilyCount counts paths of a neighbour: as received, after policy, and sent.
+type FamilyCount struct {
+	Active                         bool // in the configuration
+	Received, Accepted, Advertised int
+}
 
 // Messages counts messages of a neighbour by type. Withdrawn are those received
 // UPDATEs that were treated as withdraw (RFC 7606).
@@ -123,8 +172,26 @@ func (s *Speaker) Neighbors(countSent bool) (out []Status, err error) {
 	err = s.bgp.ListPeer(context.Background(), &api.ListPeerRequest{EnableAdvertised: countSent}, func(p *api.Peer) {
 		out = append(out, newStatus(p))
 	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range out {
+		if n := s.neighbors[out[i].Address]; n != nil {
+			n.status(&out[i])
+		}
+	}
 	slices.SortFunc(out, func(a, b Status) int { return a.Address.Compare(b.Address) })
 	return out, err
+}
+
+// status adds what GoBGP does not know.
+func (n *neighbor) status(st *Status) {
+	st.IPv4.Received, st.IPv4.Accepted = n.Count4.Received, n.Count4.Accepted
+	st.IPv6.Received, st.IPv6.Accepted = n.Count6.Received, n.Count6.Accepted
+	st.Local, st.Remote, st.Capabilities = n.local, n.remote, n.capable
+	st.Resets, st.Reason, st.Stale = n.resets, n.reason, n.stale && n.paths() > 0
+	if !n.since.IsZero() {
+		st.Since = n.since
+	}
 }
 
 func newStatus(p *api.Peer) Status {
@@ -132,22 +199,15 @@ func newStatus(p *api.Peer) Status {
 	n := Status{
 		Group: p.GetConf().GetPeerGroup(), RemoteAS: st.GetPeerAsn(), LocalAS: st.GetLocalAsn(),
 		State: states[st.GetSessionState()], OverLimit: st.GetAdminState() == api.PeerState_ADMIN_STATE_PFX_CT,
+		Shutdown:  st.GetAdminState() == api.PeerState_ADMIN_STATE_DOWN,
 		Hold:      time.Duration(timers.GetNegotiatedHoldTime()) * time.Second,
 		Keepalive: time.Duration(timers.GetKeepaliveInterval()) * time.Second,
 		Received:  newMessages(st.GetMessages().GetReceived()), Sent: newMessages(st.GetMessages().GetSent()),
-		Flaps: st.GetFlops(),
 	}
 	n.Address, _ = netip.ParseAddr(st.GetNeighborAddress())
 	n.RouterID, _ = netip.ParseAddr(st.GetRouterId())
-	since := timers.GetDowntime()
-	if n.State == Established {
-		since = timers.GetUptime()
-	}
-	if since.GetSeconds() > 0 {
-		n.Since = since.AsTime()
-	}
 	for _, f := range p.GetAfiSafis() {
-		c := FamilyCount{f.GetState().GetReceived(), f.GetState().GetAccepted(), f.GetState().GetAdvertised()}
+		c := FamilyCount{Active: true, Advertised: int(f.GetState().GetAdvertised())}
 		if f.GetConfig().GetFamily().GetAfi() == api.Family_AFI_IP6 {
 			n.IPv6 = c
 		} else {

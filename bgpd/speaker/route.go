@@ -3,194 +3,89 @@ package speaker
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/apiutil"
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
-	"github.com/godmvpn/godmvpn/lib/policy"
-	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 )
 
-// Origin is the ORIGIN attribute (RFC 4271, section 5.1.1).
-type Origin uint8
-
-// The origins.
-const (
-	IGP        Origin = 0 // network
-	EGP        Origin = 1
-	Incomplete Origin = 2 // redistribute
-)
-
-// Local is a route that this speaker originates: by network, redistribute or
-// aggregate-address, which differ in what they fill in.
+// Local is a route that this speaker originates: by network or redistribute, which
+// differ in the attributes. Where NextHop is not valid it is the speaker's own address;
+// towards external neighbours it always is. The weight is Cisco's 32768 unless given.
 type Local struct {
-	Prefix      netip.Prefix // masked
-	NextHop     netip.Addr   // to internal neighbours; not valid, and to external ones: the speaker's own address
-	Origin      Origin
-	MED         uint32 // sent if it is not 0
-	Communities []policy.Community
+	Prefix netip.Prefix // masked
+	locrib.Attributes
 }
 
-// Originate puts routes of this speaker, replacing those of the same prefixes. A
-// failure leaves those before it in place.
+// Originate puts routes of this speaker, replacing those of the same prefixes. If one
+// is not valid none is put.
 func (s *Speaker) Originate(routes []Local) error {
-	return s.local(routes, func(paths []*apiutil.Path) error {
-		_, err := s.bgp.AddPath(apiutil.AddPathRequest{Paths: paths})
-		return err
-	})
-}
-
-// Withdraw takes routes of this speaker back; prefixes without one are passed over.
-func (s *Speaker) Withdraw(prefixes []netip.Prefix) error {
-	routes := make([]Local, len(prefixes))
-	for i, p := range prefixes {
-		routes[i].Prefix = p
-	}
-	return s.local(routes, func(paths []*apiutil.Path) error {
-		return s.bgp.DeletePath(apiutil.DeletePathRequest{Paths: paths})
-	})
-}
-
-// local hands routes to GoBGP in pieces: it does not read from neighbours meanwhile.
-func (s *Speaker) local(routes []Local, do func([]*apiutil.Path) error) error {
-	const piece = 1024
-	paths := make([]*apiutil.Path, 0, min(len(routes), piece))
 	for i := range routes {
-		p, err := routes[i].path()
-		if err != nil {
-			return err
+		if p := routes[i].Prefix; !p.IsValid() || p != p.Masked() {
+			return fmt.Errorf("prefix %v is not valid", p)
 		}
-		if paths = append(paths, p); len(paths) < piece && i < len(routes)-1 {
-			continue
-		}
-		if err := do(paths); err != nil {
-			return fmt.Errorf("routes up to %v: %w", routes[i].Prefix, err)
-		}
-		paths = paths[:0]
 	}
+	now := time.Now().Unix()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range routes {
+		a := routes[i].Attributes
+		if !a.NextHop.IsValid() {
+			a.NextHop = defaultPrefix(familyOf(routes[i].Prefix)).Addr()
+		}
+		if a.Weight == 0 {
+			a.Weight = locrib.OwnWeight
+		}
+		s.table.Originate(routes[i].Prefix, locrib.Originated, &a, now)
+	}
+	wake(s.wake)
 	return nil
 }
 
-func (l *Local) path() (*apiutil.Path, error) {
-	if !l.Prefix.IsValid() || l.Prefix != l.Prefix.Masked() {
-		return nil, fmt.Errorf("prefix %v is not valid", l.Prefix)
+// Withdraw takes routes of this speaker back; prefixes without one are passed over.
+func (s *Speaker) Withdraw(prefixes []netip.Prefix) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range prefixes {
+		s.table.Withdraw(p, locrib.Originated)
 	}
-	family := familyOf(l.Prefix)
-	nlri, err := bgp.NewIPAddrPrefix(l.Prefix)
-	if err != nil {
-		return nil, err
-	}
-	hop := l.NextHop
-	if !hop.IsValid() {
-		if hop = netip.IPv4Unspecified(); family == rib.IPv6 {
-			hop = netip.IPv6Unspecified()
-		}
-	}
-	attrs := []bgp.PathAttributeInterface{bgp.NewPathAttributeOrigin(uint8(l.Origin))}
-	if hop.Is4() && family == rib.IPv4 {
-		a, err := bgp.NewPathAttributeNextHop(hop)
-		if err != nil {
-			return nil, err
-		}
-		attrs = append(attrs, a)
-	} else {
-		a, err := bgp.NewPathAttributeMpReachNLRI(bgpFamily(family), []bgp.PathNLRI{{NLRI: nlri}}, hop)
-		if err != nil {
-			return nil, err
-		}
-		attrs = append(attrs, a)
-	}
-	if l.MED != 0 {
-		attrs = append(attrs, bgp.NewPathAttributeMultiExitDisc(l.MED))
-	}
-	if len(l.Communities) > 0 {
-		list := make([]uint32, len(l.Communities))
-		for i, c := range l.Communities {
-			list[i] = uint32(c)
-		}
-		attrs = append(attrs, bgp.NewPathAttributeCommunities(list))
-	}
-	return &apiutil.Path{Family: bgpFamily(family), Nlri: nlri, Attrs: attrs, Age: time.Now().Unix()}, nil
+	wake(s.wake)
 }
 
 // Path is a path to a prefix.
 type Path struct {
-	NextHop      netip.Addr
-	Neighbor     netip.Addr // who sent it; not valid: originated here
-	RemoteAS     uint32     // of the neighbour
-	RouterID     netip.Addr // of the neighbour
-	External     bool       // came from an external neighbour
-	Origin       Origin
-	ASPath       string // as Cisco prints it: "65001 {65002,65003}"
-	MED          uint32
-	LocalPref    uint32 // 0: none
-	Communities  []policy.Community
-	Large        [][3]uint32 // RFC 8092
-	OriginatorID netip.Addr  // RFC 4456
-	ClusterList  []netip.Addr
-	ID           uint32 // RFC 7911: as received, and in Sent as it was given here
-	Best         bool   // the best, or with Multipath equal to it; only in the table
-	Stale        bool   // kept for a neighbour that restarts
-	Since        time.Time
+	*locrib.Attributes // as import policy left them; as received where that denied it
+
+	Neighbor  netip.Addr // who sent it; not valid: it is our own
+	RemoteAS  uint32     // of the neighbour
+	RouterID  netip.Addr // of the neighbour
+	External  bool       // came from an external neighbour
+	Aggregate bool       // own, by aggregate-address
+	ID        uint32     // RFC 7911: as received, or as sent
+	Since     time.Time
+
+	Best       bool
+	Multipath  bool // shares load with the best
+	Valid      bool // may be the best: let in, and its next hop is reachable
+	Denied     bool // by import policy, or for a loop
+	Stale      bool // kept for a neighbour that restarts
+	Suppressed bool // not advertised, for an aggregate
+	Pending    bool // not advertised, until it is installed
+	Metric     uint32
 }
 
-func (s *Speaker) path(p *apiutil.Path) Path {
-	out := Path{Neighbor: p.PeerAddress, RemoteAS: p.PeerASN, RouterID: p.PeerID,
-		External: p.PeerAddress.IsValid() && p.PeerASN != s.as,
-		ID:       p.RemoteID, Best: p.Best, Stale: p.Stale, Since: time.Unix(p.Age, 0)}
-	for _, a := range p.Attrs {
-		out.attribute(a)
+func (s *Speaker) path(p netip.Prefix, o *locrib.Path) Path {
+	out := Path{Attributes: o.Attributes, ID: o.ID, Since: time.Unix(o.Since, 0), Best: o.Best, Multipath: o.Multipath,
+		Valid: s.table.Valid(o), Denied: o.Attributes == nil, Stale: o.Stale, Suppressed: s.table.Suppressed(p)}
+	_, out.Pending = s.pending[p]
+	if out.Denied {
+		out.Attributes = o.Received
+	} else {
+		out.Metric, _ = s.table.Metric(o)
+	}
+	if n := o.Neighbor; n != nil {
+		out.Neighbor, out.RemoteAS, out.RouterID, out.External = n.Address, n.AS, n.RouterID, n.External
+	} else {
+		out.Aggregate, out.ID = o.ID == locrib.Aggregated, 0
 	}
 	return out
-}
-
-func (p *Path) attribute(a bgp.PathAttributeInterface) {
-	switch a := a.(type) {
-	case *bgp.PathAttributeOrigin:
-		p.Origin = Origin(a.Value)
-	case *bgp.PathAttributeAsPath:
-		p.ASPath = asPath(a)
-	case *bgp.PathAttributeNextHop:
-		p.NextHop = a.Value
-	case *bgp.PathAttributeMpReachNLRI:
-		p.NextHop = a.Nexthop
-	case *bgp.PathAttributeMultiExitDisc:
-		p.MED = a.Value
-	case *bgp.PathAttributeLocalPref:
-		p.LocalPref = a.Value
-	case *bgp.PathAttributeCommunities:
-		for _, c := range a.Value {
-			p.Communities = append(p.Communities, policy.Community(c))
-		}
-	case *bgp.PathAttributeLargeCommunities:
-		for _, c := range a.Values {
-			p.Large = append(p.Large, [3]uint32{c.ASN, c.LocalData1, c.LocalData2})
-		}
-	case *bgp.PathAttributeOriginatorId:
-		p.OriginatorID = a.Value
-	case *bgp.PathAttributeClusterList:
-		p.ClusterList = append(p.ClusterList, a.Value...)
-	}
-}
-
-func asPath(a *bgp.PathAttributeAsPath) string {
-	var out []string
-	for _, segment := range a.Value {
-		var words []string
-		for _, as := range segment.GetAS() {
-			words = append(words, strconv.FormatUint(uint64(as), 10))
-		}
-		switch segment.GetType() {
-		case bgp.BGP_ASPATH_ATTR_TYPE_SET:
-			out = append(out, "{"+strings.Join(words, ",")+"}")
-		case bgp.BGP_ASPATH_ATTR_TYPE_CONFED_SEQ, bgp.BGP_ASPATH_ATTR_TYPE_CONFED_SET:
-			out = append(out, "("+strings.Join(words, " ")+")")
-		default:
-			out = append(out, words...)
-		}
-	}
-	return strings.Join(out, " ")
 }

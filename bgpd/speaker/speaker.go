@@ -8,78 +8,82 @@ import (
 	"net/netip"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/osrg/gobgp/v4/api"
 	"github.com/osrg/gobgp/v4/pkg/server"
 
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 // Speaker is a running BGP speaker. Its methods may be called by any goroutine.
 type Speaker struct {
 	bgp    *server.BgpServer
-	cancel context.CancelFunc // of the event watch
+	log    *slog.Logger
+	cancel context.CancelFunc // of the event watch and of work
 	queue  *queue
 	as     uint32
 
-	mu     sync.Mutex // guards config; held over a whole Apply
-	config Config
-	ended  bool
-}
+	applying sync.Mutex // held over a whole Apply; guards config and applied
+	config   Config     // in force in GoBGP
+	applied  bool       // once
 
-// selection counts the Speakers of the process and has what they agree on.
-var selection struct {
-	mu    sync.Mutex
-	users int
-	is    Selection
-}
+	wake    chan struct{} // capacity 1: work has something to do
+	flushes chan chan struct{}
+	done    chan struct{} // work has ended
 
-func acquire(want Selection) error {
-	selection.mu.Lock()
-	defer selection.mu.Unlock()
-	if selection.users > 0 && selection.is != want {
-		return ErrSelection
-	}
-	selection.is = want
-	selection.users++
-	return nil
-}
-
-func release() {
-	selection.mu.Lock()
-	defer selection.mu.Unlock()
-	selection.users--
+	mu         sync.Mutex // guards all below
+	ended      bool
+	started    bool   // GoBGP has its policies
+	want       Config // what is being applied, or is in force
+	table      *locrib.Table
+	neighbors  map[netip.Addr]*neighbor
+	dynamic    int // of neighbors: those of listen ranges
+	reader     reader
+	export     *exporter
+	renumbered time.Time
+	placed     map[netip.Prefix][]placed
+	pending    map[netip.Prefix]struct{} // not to be advertised before Installed
+	audience   int                       // neighbours that there may be: none, 1, or 2 for more
+	defaults   bool                      // default-originate has changed
+	todo       []func()
 }
 
 // New starts a speaker with its whole configuration: it listens when New returns.
 // What GoBGP has to tell goes to log.
 func New(c Config, log *slog.Logger) (*Speaker, error) {
-	if err := c.check(); err != nil {
-		return nil, err
-	}
-	if err := acquire(c.Process.Selection); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelWarn)
 	s := &Speaker{
-		bgp:    server.NewBgpServer(server.LoggerOption(log, level)),
+		bgp: server.NewBgpServer(server.LoggerOption(log, level)), log: log,
 		cancel: cancel, queue: newQueue(), as: c.Process.AS, config: Config{Process: c.Process},
+		wake: make(chan struct{}, 1), flushes: make(chan chan struct{}), done: make(chan struct{}),
+		table: locrib.New(c.table()), neighbors: map[netip.Addr]*neighbor{}, export: newExporter(c.Process.AS),
+		placed: map[netip.Prefix][]placed{}, pending: map[netip.Prefix]struct{}{},
 	}
 	go s.bgp.Serve()
-	err := s.start(ctx, c)
-	if err != nil {
+	go s.work(ctx)
+	if err := s.start(ctx, c); err != nil {
 		return nil, errors.Join(err, s.Stop(context.Background(), Goodbye))
 	}
 	return s, nil
+}
+
+func (c *Config) table() locrib.Config {
+	return locrib.Config{AS: c.Process.AS, RouterID: c.Process.RouterID, ClusterID: c.ClusterID,
+		TrackNextHops: c.TrackNextHops, Selection: c.Selection}
 }
 
 func (s *Speaker) start(ctx context.Context, c Config) error {
 	if err := s.bgp.StartBgp(ctx, &api.StartBgpRequest{Global: c.Process.api()}); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	if err := s.bgp.SetPolicies(ctx, s.config.policies()); err != nil {
+	if err := s.bgp.SetPolicies(ctx, s.export.policies()); err != nil {
 		return fmt.Errorf("policies: %w", err)
 	}
 	for direction, name := range map[api.PolicyDirection]string{ // unordered: independent of each other
@@ -87,7 +91,7 @@ func (s *Speaker) start(ctx context.Context, c Config) error {
 		api.PolicyDirection_POLICY_DIRECTION_EXPORT: exportPolicy,
 	} {
 		err := s.bgp.SetPolicyAssignment(ctx, &api.SetPolicyAssignmentRequest{Assignment: &api.PolicyAssignment{
-			Direction: direction, Policies: []*api.Policy{{Name: name}}, DefaultAction: api.RouteAction_ROUTE_ACTION_ACCEPT}})
+			Direction: direction, Policies: []*api.Policy{{Name: name}}, DefaultAction: api.RouteAction_ROUTE_ACTION_REJECT}})
 		if err != nil {
 			return fmt.Errorf("%s policy: %w", name, err)
 		}
@@ -95,6 +99,9 @@ func (s *Speaker) start(ctx context.Context, c Config) error {
 	if err := s.watch(ctx); err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
+	s.mu.Lock()
+	s.started = true
+	s.mu.Unlock()
 	return s.Apply(c)
 }
 
@@ -116,6 +123,11 @@ func (s *Speaker) Stop(ctx context.Context, how Ending) error {
 	s.mu.Lock()
 	ended := s.ended
 	s.ended = true
+	for _, n := range s.neighbors { // unordered: independent of each other
+		if n.revive != nil {
+			n.revive.Stop()
+		}
+	}
 	s.mu.Unlock()
 	if ended {
 		return nil
@@ -124,9 +136,9 @@ func (s *Speaker) Stop(ctx context.Context, how Ending) error {
 	s.queue.close()
 	done := make(chan error, 1)
 	go func() {
+		<-s.done
 		err := s.bgp.StopBgp(ctx, &api.StopBgpRequest{AllowGracefulRestart: bool(how)})
 		s.bgp.Stop() // ends BFD; what it says about BGP was said above
-		release()
 		done <- err
 	}()
 	select {
@@ -144,18 +156,21 @@ func (s *Speaker) Stop(ctx context.Context, how Ending) error {
 // group. Neighbours that come or go concern nobody else. After an error the state
 // is between both; another Apply goes on from there.
 func (s *Speaker) Apply(c Config) error {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return err
 	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	ended := s.ended
+	s.mu.Unlock()
 	switch {
-	case s.ended:
+	case ended:
 		return ErrStopped
 	case !reflect.DeepEqual(s.config.Process, c.Process):
 		return ErrProcess
 	}
-	return (&change{s: s, ctx: context.Background(), old: &s.config, new: c}).run()
+	return (&applying{s: s, ctx: context.Background(), old: &s.config, new: c}).run()
 }
 
 // Direction tells incoming from outgoing routes.
@@ -169,24 +184,62 @@ const (
 )
 
 // Clear resets the session with a neighbour (all, if it is the zero Addr), with
-// the cease code for an administrative reset (RFC 4486).
+// the cease code for an administrative reset (RFC 4486). It also begins one anew that
+// had ended by its maximum of prefixes.
 func (s *Speaker) Clear(neighbor netip.Addr) error {
+	if over, err := s.over(neighbor); err != nil || over {
+		return err
+	}
 	return s.bgp.ResetPeer(context.Background(), &api.ResetPeerRequest{Address: text(neighbor)})
 }
 
-// ClearSoft applies the policies anew to the routes of a neighbour (of all, if it
-// is the zero Addr), without a reset.
-func (s *Speaker) ClearSoft(neighbor netip.Addr, d Direction) error {
-	r := &api.ResetPeerRequest{Address: text(neighbor), Soft: true}
-	switch d {
-	case In:
-		r.Direction = api.ResetPeerRequest_DIRECTION_IN
-	case Out:
-		r.Direction = api.ResetPeerRequest_DIRECTION_OUT
-	case Both:
-		r.Direction = api.ResetPeerRequest_DIRECTION_BOTH
+// over begins sessions anew that had ended by their maximum of prefixes, and tells
+// whether the neighbour's was among them.
+func (s *Speaker) over(neighbor netip.Addr) (was bool, err error) {
+	list, err := s.Neighbors(false)
+	for _, n := range list {
+		if !n.OverLimit || neighbor.IsValid() && n.Address != neighbor {
+			continue
+		}
+		was = was || n.Address == neighbor
+		err = errors.Join(err, s.bgp.EnablePeer(context.Background(), &api.EnablePeerRequest{Address: text(n.Address)}))
 	}
-	return s.bgp.ResetPeer(context.Background(), r)
+	return was, err
+}
+
+// ClearSoft applies the policies anew to the routes of a neighbour (of all, if it
+// is the zero Addr), without a reset. What the neighbour sent is there still, so it is
+// not asked for it again; Out sends it all routes again.
+func (s *Speaker) ClearSoft(neighbor netip.Addr, d Direction) error {
+	if d&In != 0 {
+		s.mu.Lock()
+		s.table.Reimport(func(n *locrib.Neighbor) bool { return !neighbor.IsValid() || n.Address == neighbor })
+		s.mu.Unlock()
+		wake(s.wake)
+	}
+	if d&Out == 0 {
+		return nil
+	}
+	return s.bgp.ResetPeer(context.Background(), &api.ResetPeerRequest{Address: text(neighbor), Soft: true,
+		Direction: api.ResetPeerRequest_DIRECTION_OUT})
+}
+
+// NextHopState is what is known of a next hop.
+type NextHopState struct {
+	Addr      netip.Addr
+	Reachable bool
+	Metric    uint32 // of the route to it, the smaller the better
+}
+
+// SetNextHops tells of next hops, of those that changed. Of one that Next has not said
+// to be in use it says nothing.
+func (s *Speaker) SetNextHops(list []NextHopState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range list {
+		s.table.SetNextHop(h.Addr, h.Reachable, h.Metric)
+	}
+	wake(s.wake)
 }
 
 func text(a netip.Addr) string {

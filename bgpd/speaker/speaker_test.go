@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -30,6 +31,9 @@ type node struct {
 	mu       sync.Mutex
 	sessions []Session
 	routes   map[netip.Prefix][]Path
+	notices  []Notice
+	hops     []locrib.HopUse
+	ends     []EndOfRIB
 }
 
 func newNode(t testing.TB, last byte, as uint32) *node {
@@ -78,6 +82,9 @@ func (n *node) note(b Batch) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.sessions = append(n.sessions, b.Sessions...)
+	n.notices = append(n.notices, b.Notices...)
+	n.hops = append(n.hops, b.NextHops...)
+	n.ends = append(n.ends, b.EndOfRIB...)
 	for _, r := range b.Routes {
 		if n.routes[r.Prefix] = r.Paths; len(r.Paths) == 0 {
 			delete(n.routes, r.Prefix)
@@ -96,7 +103,7 @@ func (n *node) knows(m *node, active bool, edit ...func(*Settings)) {
 }
 
 func settings(as uint32) Settings {
-	return Settings{RemoteAS: as, IPv4: Family{Active: true}, MultihopTTL: 2,
+	return Settings{RemoteAS: as, IPv4: Family{Active: true, SendStandard: true, SendExtended: true, SendLarge: true}, MultihopTTL: 2,
 		Timers: Timers{Hold: 30 * time.Second, Keepalive: 10 * time.Second, Connect: time.Second}}
 }
 
@@ -192,23 +199,23 @@ func TestRoutesComeAndGo(t *testing.T) {
 	a.start()
 	b.start()
 	b.up(a)
-	a.originate(Local{Prefix: netip.MustParsePrefix("10.1.0.0/16"), MED: 7, Origin: Incomplete,
-		Communities: []policy.Community{65001<<16 | 5}}, local("10.2.0.0/16"))
+	a.originate(Local{netip.MustParsePrefix("10.1.0.0/16"), locrib.Attributes{MED: 7, HasMED: true, Origin: locrib.Incomplete,
+		Communities: []policy.Community{65001<<16 | 5}}}, local("10.2.0.0/16"))
 	b.via("10.1.0.0/16", a.addr)
 	b.via("10.2.0.0/16", a.addr)
 
 	p := b.best("10.1.0.0/16")[0]
-	if p.ASPath != "65001" || p.MED != 7 || p.Origin != Incomplete || !p.External || p.Neighbor != a.addr ||
+	if p.ASPath.String() != "65001" || p.MED != 7 || p.Origin != locrib.Incomplete || !p.External || p.Neighbor != a.addr ||
 		!slices.Equal(p.Communities, []policy.Community{65001<<16 | 5}) || p.RouterID != a.c.Process.RouterID || !p.Best {
 		t.Errorf("path %+v", p)
 	}
 	for _, q := range []struct {
 		n *node
 		t Table
-	}{{b, Table{}}, {b, Table{Neighbor: a.addr}}, {a, Table{Neighbor: b.addr, Sent: true}}} {
+	}{{b, Table{}}, {b, Table{Neighbor: a.addr}}, {b, Table{Neighbor: a.addr, View: Received}}, {a, Table{Neighbor: b.addr, View: Sent}}} {
 		q.t.Family = rib.IPv4
 		list, err := q.n.List(q.t)
-		if err != nil || len(list) != 2 || list[0].Prefix.String() != "10.1.0.0/16" || list[0].Paths[0].ASPath != "65001" {
+		if err != nil || len(list) != 2 || list[0].Prefix.String() != "10.1.0.0/16" || list[0].Paths[0].ASPath.String() != "65001" {
 			t.Errorf("%+v: %+v %v", q.t, list, err)
 		}
 		q.t.Prefix = netip.MustParsePrefix("10.2.0.0/16")
@@ -222,9 +229,7 @@ func TestRoutesComeAndGo(t *testing.T) {
 		t.Errorf("status %+v %v", st, err)
 	}
 
-	if err := a.Withdraw([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}); err != nil {
-		t.Fatal(err)
-	}
+	a.Withdraw([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")})
 	b.via("10.1.0.0/16")
 	b.via("10.2.0.0/16", a.addr)
 	if err := b.Clear(a.addr); err != nil {
@@ -261,11 +266,11 @@ func TestApplyDisturbsWhomItMust(t *testing.T) {
 
 	// Timers and policies: nobody is reset, and the policy has effect.
 	a.c.Neighbors[0].Timers.Hold = 60 * time.Second
-	a.c.Neighbors[0].Export = &Policy{Terms: []Term{{Permit: true, Prefixes: []PrefixRange{{netip.MustParsePrefix("10.2.0.0/16"), 16, 16}}}}}
+	a.c.Neighbors[0].IPv4.Export = only("10.2.0.0/16")
 	a.apply()
 	b.via("10.1.0.0/16")
 	b.via("10.2.0.0/16", a.addr)
-	a.c.Neighbors[0].Export = nil
+	a.c.Neighbors[0].IPv4.Export = nil
 	a.apply()
 	b.via("10.1.0.0/16", a.addr)
 	c.via("10.1.0.0/16", a.addr)
@@ -274,7 +279,7 @@ func TestApplyDisturbsWhomItMust(t *testing.T) {
 	}
 
 	// What needs a new session resets that one only.
-	a.c.Neighbors[0].AllowASIn = 3
+	a.c.Neighbors[0].RestartTime = 3
 	a.apply()
 	eventually(t, func() string {
 		if e := b.events(a); e != "up down up" {
@@ -321,7 +326,7 @@ func hubAndSpokes(t *testing.T, hubAS, spokeAS uint32, edit func(s *Settings, hu
 }
 
 func TestReflectorOfAListenRange(t *testing.T) {
-	hub, s1, s2 := hubAndSpokes(t, 65000, 65000, func(s *Settings, hub bool) { s.ReflectorClient = hub })
+	hub, s1, s2 := hubAndSpokes(t, 65000, 65000, func(s *Settings, hub bool) { s.IPv4.ReflectorClient = hub })
 	s2.via("10.1.0.0/16", s1.addr) // phase 2: as the spoke sent it
 	p := s2.best("10.1.0.0/16")[0]
 	if p.OriginatorID != s1.c.Process.RouterID || len(p.ClusterList) != 1 || p.LocalPref != 100 || p.External {
@@ -336,9 +341,11 @@ func TestReflectorOfAListenRange(t *testing.T) {
 	// next-hop-self alone leaves reflected routes; with all, they come by the hub.
 	hub.originate(local("10.9.0.0/16"))
 	hub.c.Groups = slices.Clone(hub.c.Groups)
-	hub.c.Groups[0].NextHop = NextHopSelf
-	hub.c.Groups[0].Export = &Policy{Terms: []Term{{Permit: true, MED: new(uint32)}}} // seen when it is in force
-	*hub.c.Groups[0].Export.Terms[0].MED = 33
+	hub.c.Groups[0].IPv4.NextHop = NextHopSelf
+	hub.c.Groups[0].IPv4.Export = policyOf(func(_ locrib.Route, a *locrib.Attributes) bool { // seen when it is in force
+		a.MED, a.HasMED = 33, true
+		return true
+	})
 	hub.apply()
 	eventually(t, func() string {
 		if p := s2.best("10.1.0.0/16"); len(p) != 1 || p[0].MED != 33 {
@@ -349,7 +356,7 @@ func TestReflectorOfAListenRange(t *testing.T) {
 	s2.via("10.1.0.0/16", s1.addr)
 	s2.via("10.9.0.0/16", hub.addr)
 	hub.c.Groups = slices.Clone(hub.c.Groups)
-	hub.c.Groups[0].NextHop = NextHopSelfAll
+	hub.c.Groups[0].IPv4.NextHop = NextHopSelfAll
 	hub.apply()
 	s2.via("10.1.0.0/16", hub.addr)
 	if e := hub.events(s2); e != "up" {
@@ -368,7 +375,7 @@ func TestReflectorOfAListenRange(t *testing.T) {
 func TestNextHopUnchanged(t *testing.T) {
 	a, b := pair(t)
 	c := newNode(t, 4, 65003)
-	b.knows(c, true, func(s *Settings) { s.NextHop = NextHopUnchanged })
+	b.knows(c, true, func(s *Settings) { s.IPv4.NextHop = NextHopUnchanged })
 	c.knows(b, false)
 	for _, n := range []*node{a, b, c} {
 		n.start()
@@ -389,17 +396,15 @@ func TestAllowASIn(t *testing.T) {
 	p.alive(n, origin, path4, nextHop)
 	n.via("10.50.1.0/24") // RFC 4271, section 9.1.2
 	n.c.Neighbors = slices.Clone(n.c.Neighbors)
-	n.c.Neighbors[0].AllowASIn = 1
+	n.c.Neighbors[0].IPv4.AllowASIn = 1
 	n.apply()
-	p = dial(t, n, true)
-	p.conn.Write(message(2, update(victim, origin, own, nextHop)))
 	n.via("10.50.1.0/24", netip.MustParseAddr("127.0.0.200"))
 }
 
 func TestASOverride(t *testing.T) {
 	hub, _, s2 := hubAndSpokes(t, 65000, 65100, func(s *Settings, hub bool) { s.ASOverride = hub })
 	s2.via("10.1.0.0/16", hub.addr)
-	if p := s2.best("10.1.0.0/16")[0]; p.ASPath != "65000 65000" {
+	if p := s2.best("10.1.0.0/16")[0]; p.ASPath.String() != "65000 65000" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -407,7 +412,7 @@ func TestASOverride(t *testing.T) {
 func TestMultipath(t *testing.T) {
 	a, b, c := newNode(t, 2, 65001), newNode(t, 3, 65002), newNode(t, 4, 65002)
 	for _, n := range []*node{a, b, c} {
-		n.c.Process.Multipath = true
+		n.c.Selection.Paths = 2
 	}
 	for _, n := range []*node{b, c} {
 		a.knows(n, true)
@@ -417,45 +422,93 @@ func TestMultipath(t *testing.T) {
 	}
 	a.start()
 	a.via("10.1.0.0/16", b.addr, c.addr)
-	other := newNode(t, 5, 65001)
-	if _, err := New(other.c, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrSelection) {
-		t.Errorf("a speaker that selects otherwise: %v", err)
-	}
-	if err := b.Withdraw([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}); err != nil {
-		t.Fatal(err)
-	}
+	b.Withdraw([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")})
 	a.via("10.1.0.0/16", c.addr)
-	if err := c.Withdraw([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}); err != nil {
-		t.Fatal(err)
-	}
+	c.Withdraw([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")})
 	a.via("10.1.0.0/16")
 }
 
-func TestPolicies(t *testing.T) {
-	pref, med := uint32(250), uint32(12)
-	a, b := pair(t)
-	a.c.Neighbors[0].Export = &Policy{Terms: []Term{
-		{Prefixes: []PrefixRange{{netip.MustParsePrefix("10.0.0.0/8"), 24, 32}}},
-		{Permit: true, Communities: []policy.Community{65001<<16 | 9}, MED: &med, Prepend: 2,
-			SetCommunity: []policy.Community{65001<<16 | 10}, AddCommunity: true},
-		{Permit: true, Prefixes: []PrefixRange{{netip.MustParsePrefix("10.3.0.0/16"), 16, 16}}, NextHop: netip.MustParseAddr("127.0.0.77")},
+// change is a policy made of a function.
+type changing struct {
+	f func(locrib.Route) (*locrib.Attributes, bool)
+}
+
+func (c *changing) Apply(r locrib.Route) (*locrib.Attributes, bool) { return c.f(r) }
+
+func policyOf(f func(r locrib.Route, a *locrib.Attributes) bool) Policy {
+	return &changing{func(r locrib.Route) (*locrib.Attributes, bool) {
+		a := *r.Attributes
+		if !f(r, &a) {
+			return nil, false
+		}
+		return &a, true
 	}}
-	b.c.Neighbors[0].Import = &Policy{Terms: []Term{{Permit: true, ASPaths: []string{"^65001_65001"}, LocalPref: &pref}, {Permit: true}}}
+}
+
+// only permits one prefix.
+func only(prefix string) Policy {
+	return policyOf(func(r locrib.Route, _ *locrib.Attributes) bool { return r.Prefix.String() == prefix })
+}
+
+func TestPolicies(t *testing.T) {
+	a, b := pair(t)
+	a.c.Neighbors[0].IPv4.Export = policyOf(func(r locrib.Route, a *locrib.Attributes) bool {
+		switch r.Prefix.String() {
+		case "10.2.0.0/16":
+			a.MED, a.HasMED = 12, true
+			a.ASPath = a.ASPath.Prepend(65001, 2)
+			a.Communities = append(slices.Clone(a.Communities), 65001<<16|10)
+			a.Large = [][3]uint32{{65001, 2, 3}}
+			a.Extended = [][8]byte{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}
+			a.Origin = locrib.Incomplete
+		case "10.3.0.0/16":
+			a.NextHop = netip.MustParseAddr("127.0.0.77")
+			a.Communities = []policy.Community{1}
+		case "10.5.0.0/16": // cannot be sent
+			a.ASPath = a.ASPath.Prepend(7, 1)
+		default:
+			return false
+		}
+		return true
+	})
+	b.c.Neighbors[0].IPv4.Import = policyOf(func(r locrib.Route, a *locrib.Attributes) bool {
+		if strings.HasPrefix(a.ASPath.String(), "65001 65001") {
+			a.LocalPref, a.HasLocalPref = 250, true
+		}
+		return true
+	})
 	a.start()
 	b.start()
-	a.originate(local("10.1.1.0/24"), local("10.4.0.0/16"), local("10.3.0.0/16"),
-		Local{Prefix: netip.MustParsePrefix("10.2.0.0/16"), Communities: []policy.Community{65001<<16 | 9}})
+	comm := locrib.Attributes{Communities: []policy.Community{65001<<16 | 9}}
+	a.originate(local("10.1.1.0/24"), local("10.4.0.0/16"), Local{netip.MustParsePrefix("10.3.0.0/16"), comm}, local("10.5.0.0/16"),
+		Local{netip.MustParsePrefix("10.2.0.0/16"), comm})
 	b.via("10.2.0.0/16", a.addr)
 	b.via("10.3.0.0/16", netip.MustParseAddr("127.0.0.77"))
 	p := b.best("10.2.0.0/16")[0]
-	if p.MED != 12 || p.ASPath != "65001 65001 65001" || p.LocalPref != 250 || len(p.Communities) != 2 {
-		t.Errorf("%+v", p)
+	if p.MED != 12 || p.ASPath.String() != "65001 65001 65001" || p.LocalPref != 250 || p.Origin != locrib.Incomplete ||
+		!slices.Equal(p.Communities, []policy.Community{65001<<16 | 9, 65001<<16 | 10}) || len(p.Large) != 1 ||
+		!slices.Equal(p.Extended, [][8]byte{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}) {
+		t.Errorf("%+v", p.Attributes)
 	}
-	if p := b.best("10.3.0.0/16")[0]; p.LocalPref == 250 {
-		t.Errorf("%+v", p)
+	if p := b.best("10.3.0.0/16")[0]; p.HasLocalPref || !slices.Equal(p.Communities, []policy.Community{1}) {
+		t.Errorf("%+v", p.Attributes)
 	}
 	b.via("10.1.1.0/24")
 	b.via("10.4.0.0/16")
+	b.via("10.5.0.0/16")
+	eventually(t, func() string { return a.notice(NotSent) })
+}
+
+// notice looks for a notice of a kind.
+func (n *node) notice(k NoticeKind) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, x := range n.notices {
+		if x.Kind == k {
+			return ""
+		}
+	}
+	return fmt.Sprintf("no notice %d: %+v", k, n.notices)
 }
 
 func TestIPv6(t *testing.T) {
@@ -473,7 +526,7 @@ func TestIPv6(t *testing.T) {
 
 func TestPasswords(t *testing.T) {
 	key := rib.NewSecret([]byte("kept from all"))
-	_, s1, s2 := hubAndSpokes(t, 65000, 65000, func(s *Settings, hub bool) { s.ReflectorClient, s.Password = hub, key })
+	_, s1, s2 := hubAndSpokes(t, 65000, 65000, func(s *Settings, hub bool) { s.IPv4.ReflectorClient, s.Password = hub, key })
 	s2.via("10.1.0.0/16", s1.addr)
 	if text := fmt.Sprintf("%+v", s1.c); strings.Contains(text, "kept from all") {
 		t.Error("a printed configuration shows its password")
@@ -510,7 +563,7 @@ func newNodeAt(last byte) *node { return &node{addr: netip.AddrFrom4([4]byte{127
 
 func TestMaximumPrefix(t *testing.T) {
 	a, b := pair(t)
-	b.c.Neighbors[0].IPv4.MaximumPrefix = 2
+	b.c.Neighbors[0].IPv4.MaximumPrefix.Limit = 2
 	a.start()
 	b.start()
 	b.up(a)
@@ -549,7 +602,7 @@ func TestGracefulRestart(t *testing.T) {
 
 func TestAddPath(t *testing.T) {
 	hub, s1, s2 := hubAndSpokes(t, 65000, 65000, func(s *Settings, hub bool) {
-		if s.ReflectorClient = hub; hub {
+		if s.IPv4.ReflectorClient = hub; hub {
 			s.IPv4.AddPathSend = 4
 		} else {
 			s.IPv4.AddPathReceive = true
@@ -568,35 +621,36 @@ func TestAddPath(t *testing.T) {
 func TestRefused(t *testing.T) {
 	base := newNode(t, 2, 65001).c
 	cases := map[string]func(c *Config){
-		"AS":         func(c *Config) { c.Process.AS = 0 },
-		"no remote":  func(c *Config) { c.Neighbors[0].RemoteAS = 0 },
-		"twice":      func(c *Config) { c.Neighbors = append(c.Neighbors, c.Neighbors[0]) },
-		"no address": func(c *Config) { c.Neighbors[0].IPv4.Active = false },
-		"exclude":    func(c *Config) { c.Neighbors[0].TTLSecurity = 254 },
-		"below 3 s":  func(c *Config) { c.Neighbors[0].Timers.Hold = time.Second },
-		"whole":      func(c *Config) { c.Neighbors[0].Timers.Connect = time.Millisecond },
-		"long-lived": func(c *Config) { c.Neighbors[0].LongLived = 5 },
-		"out of":     func(c *Config) { c.Neighbors[0].RestartTime = 4096 },
-		"listen":     func(c *Config) { c.Groups[0].Ranges = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")} },
-		"peer-group": func(c *Config) { c.Groups[0].Name = "" },
-		"local-as":   func(c *Config) { c.Neighbors[0].LocalAS = 1 },
-		"cluster":    func(c *Config) { c.Groups[0].ClusterID = netip.MustParseAddr("::1") },
-		"prefix":     func(c *Config) { c.Groups[0].Import.Terms[0].Prefixes[0].Max = 33 },
-		"one address": func(c *Config) {
-			c.Groups[0].Import.Terms[0].Prefixes[0] = PrefixRange{netip.MustParsePrefix("::/0"), 0, 128}
-		},
+		"AS":          func(c *Config) { c.Process.AS = 0 },
+		"twice":       func(c *Config) { c.Neighbors = append(c.Neighbors, c.Neighbors[0]) },
+		"no address":  func(c *Config) { c.Neighbors[0].IPv4.Active = false },
+		"exclude":     func(c *Config) { c.Neighbors[0].TTLSecurity = 254 },
+		"below 3 s":   func(c *Config) { c.Neighbors[0].Timers.Hold = time.Second },
+		"whole":       func(c *Config) { c.Neighbors[0].Timers.Connect = time.Millisecond },
+		"long-lived":  func(c *Config) { c.Neighbors[0].LongLived = 5 },
+		"out of":      func(c *Config) { c.Neighbors[0].RestartTime = 4096 },
+		"listen":      func(c *Config) { c.Groups[0].Ranges = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")} },
+		"peer-group":  func(c *Config) { c.Groups[0].Name = "" },
+		"local-as":    func(c *Config) { c.Neighbors[0].LocalAS = 1 },
+		"cluster":     func(c *Config) { c.ClusterID = netip.MustParseAddr("::1") },
+		"as-override": func(c *Config) { c.Groups[0].RemoteAS, c.Groups[0].ASOverride = 65001, true },
+		"remove-priv": func(c *Config) { c.Groups[0].RemoteAS, c.Groups[0].RemovePrivateAS = 65001, RemovePrivateAS },
+		"remote AS":   func(c *Config) { c.Groups[0].RemoteAS = 0 },
+		"client":      func(c *Config) { c.Groups[0].IPv4.ReflectorClient = true },
+		"percents":    func(c *Config) { c.Groups[0].IPv4.MaximumPrefix.Threshold = 101 },
+		"maximum-pre": func(c *Config) { c.Groups[0].IPv6.MaximumPrefix = MaximumPrefix{WarningOnly: true, Restart: 1} },
+		"aggregate":   func(c *Config) { c.Aggregates = []locrib.Aggregate{{Prefix: netip.MustParsePrefix("10.0.0.1/8")}} },
 	}
 	for want, edit := range cases {
 		c := base
 		c.Neighbors = []Neighbor{{netip.MustParseAddr("10.0.0.1"), settings(1)}}
 		c.Groups = []Group{{Name: "G", Settings: settings(1)}}
-		ten := PrefixRange{netip.MustParsePrefix("10.0.0.0/8"), 8, 32}
-		c.Groups[0].Import = &Policy{Terms: []Term{{Prefixes: []PrefixRange{ten, ten}}}}
-		if err := c.check(); err != nil {
+		if err := c.Check(); err != nil {
 			t.Fatal(err)
 		}
 		edit(&c)
-		if _, err := New(c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
+		var typed *Error
+		if _, err := New(c, slog.New(slog.DiscardHandler)); !errors.As(err, &typed) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

@@ -1,0 +1,283 @@
+package speaker
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/osrg/gobgp/v4/pkg/server"
+
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// What GoBGP tells. Its callbacks run in one goroutine of GoBGP, behind a queue that
+// has no bound, so they are quick: they change the table and mark what changed.
+
+// neighbor is somebody whom there is, or was, a session with.
+type neighbor struct {
+	locrib.Neighbor
+	settings *Settings // nil: none any more
+	group    string    // of a listen range
+	up       bool
+	refused  bool      // beyond the listen limit
+	since    time.Time // of up
+	reason   string    // of the last end
+	resets   int
+	stale    bool           // some of its paths are
+	warned   [2]uint8       // by family: 1 at the threshold, 2 at the limit
+	revive   *time.Timer    // of maximum-prefix restart
+	capable  []Capability   // of the last session, theirs
+	local    netip.AddrPort // of the last session
+	remote   netip.AddrPort
+}
+
+func (n *neighbor) count(f rib.Family) locrib.Count {
+	if f == rib.IPv6 {
+		return n.Count6
+	}
+	return n.Count4
+}
+
+func (n *neighbor) paths() int { return n.Count4.Received + n.Count6.Received }
+
+// watch begins to take events.
+func (s *Speaker) watch(ctx context.Context) error {
+	return s.bgp.WatchEvent(ctx, server.WatchEventMessageCallbacks{
+		OnPathUpdate: func(paths []*apiutil.Path, at time.Time) { s.learn(paths, at) },
+		OnPathEor:    func(p *apiutil.Path, _ time.Time) { s.endOfRIB(p) },
+		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
+			if e.Type == apiutil.PEER_EVENT_STATE {
+				s.session(e, at)
+			}
+		},
+	}, server.WatchUpdate(false, "", ""), server.WatchAdjInWithdraw(), server.WatchEor(false), server.WatchPeer())
+}
+
+// learn takes the paths of an UPDATE, or those that GoBGP takes back with a session.
+func (s *Speaker) learn(paths []*apiutil.Path, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var last *neighbor
+	for _, p := range paths {
+		prefix, ok := prefixOf(p.Nlri)
+		n := s.neighbors[p.PeerAddress]
+		if !ok || n == nil {
+			continue
+		}
+		last = n
+		if p.Withdrawal {
+			s.table.Unlearn(prefix, &n.Neighbor, p.RemoteID)
+		} else {
+			s.table.Learn(prefix, &n.Neighbor, p.RemoteID, s.reader.read(p.Attrs), at.Unix())
+		}
+	}
+	if last != nil {
+		s.countPrefixes(last)
+		s.drop(last)
+	}
+	wake(s.wake)
+}
+
+// countPrefixes warns of too many prefixes; sessions are ended by GoBGP.
+func (s *Speaker) countPrefixes(n *neighbor) {
+	if n.settings == nil {
+		return
+	}
+	for i, f := range families {
+		m, count := n.settings.family(f).MaximumPrefix, n.count(f).Received
+		if m.Limit == 0 {
+			continue
+		}
+		threshold := uint64(75)
+		if m.Threshold != 0 {
+			threshold = uint64(m.Threshold)
+		}
+		level, kind := uint8(0), PrefixWarning
+		switch {
+		case count > int(m.Limit):
+			level, kind = 2, PrefixLimit
+		case uint64(count)*100 > uint64(m.Limit)*threshold:
+			level = 1
+		}
+		if level > n.warned[i] {
+			s.queue.add(Batch{Notices: []Notice{{Kind: kind, Neighbor: n.Address, Family: f, Count: count, Limit: int(m.Limit)}}})
+		}
+		n.warned[i] = level
+	}
+}
+
+func (s *Speaker) endOfRIB(p *apiutil.Path) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.neighbors[p.PeerAddress]
+	if n == nil {
+		return
+	}
+	f := rib.IPv4
+	if p.Family == bgp.RF_IPv6_UC {
+		f = rib.IPv6
+	}
+	// RFC 4724, section 4.2: what it did not say again is no more.
+	s.forgetStale(n, f)
+	s.queue.add(Batch{EndOfRIB: []EndOfRIB{{n.Address, f}}})
+	wake(s.wake)
+}
+
+func (s *Speaker) forgetStale(n *neighbor, f rib.Family) {
+	if n.stale {
+		s.table.Forget(&n.Neighbor, f, true)
+	}
+}
+
+// session takes a change of the state of a session.
+func (s *Speaker) session(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
+	st := &e.Peer.State
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer wake(s.wake)
+	n := s.neighbors[st.NeighborAddress]
+	if n == nil {
+		if n = s.arrive(st.NeighborAddress); n == nil {
+			return
+		}
+	}
+	switch up := st.SessionState == bgp.BGP_FSM_ESTABLISHED; {
+	case up && !n.up:
+		s.comeUp(n, e, at)
+	case !up && n.up:
+		s.goDown(n, e, at)
+	case !up && st.DisconnectReason == api.PeerState_DISCONNECT_REASON_RESTART_TIMER_EXPIRED && n.paths() > 0:
+		// Those without LLGR have been taken back before.
+		s.table.LongLived(&n.Neighbor)
+	}
+	if st.SessionState == bgp.BGP_FSM_IDLE {
+		s.drop(n)
+	}
+}
+
+// arrive makes a neighbour that was not known; nil if nobody is configured there.
+func (s *Speaker) arrive(a netip.Addr) *neighbor {
+	settings, group := s.want.lookup(a)
+	if settings == nil {
+		return nil
+	}
+	n := &neighbor{Neighbor: locrib.Neighbor{Address: a}, group: group}
+	s.configure(n, settings)
+	s.neighbors[a] = n
+	if group == "" {
+		return n
+	}
+	if s.dynamic++; s.want.ListenLimit > 0 && s.dynamic > s.want.ListenLimit {
+		n.refused = true
+		s.queue.add(Batch{Notices: []Notice{{Kind: ListenLimit, Neighbor: a, Count: s.dynamic - 1, Limit: s.want.ListenLimit}}})
+		s.later(func() { s.bgp.DeletePeer(context.Background(), &api.DeletePeerRequest{Address: a.String()}) }) //nolint: errcheck // it has gone by itself
+	}
+	return n
+}
+
+// drop forgets a neighbour of a listen range that has gone for good, and a configured
+// one that is no longer.
+func (s *Speaker) drop(n *neighbor) {
+	if n.up || n.paths() > 0 || n.group == "" && n.settings != nil || s.neighbors[n.Address] != n {
+		return
+	}
+	delete(s.neighbors, n.Address)
+	if n.group != "" {
+		s.dynamic--
+	}
+	if n.revive != nil {
+		n.revive.Stop()
+	}
+}
+
+func (s *Speaker) comeUp(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
+	st := &e.Peer.State
+	n.up, n.since = true, at
+	n.AS, n.RouterID = st.PeerASN, st.RouterID
+	n.External = n.AS != s.as
+	if n.LocalAS = st.LocalASN; n.LocalAS == 0 {
+		n.LocalAS = s.as
+	}
+	n.capable = capabilities(st.RemoteCap)
+	n.local, n.remote = netip.AddrPortFrom(e.Peer.Transport.LocalAddress, uint16(e.Peer.Transport.LocalPort)),
+		netip.AddrPortFrom(n.Address, uint16(e.Peer.Transport.RemotePort))
+	for _, f := range families {
+		// RFC 4724, section 4.2: without its word that it forwards, not a moment more.
+		if !forwards(st.RemoteCap, f) {
+			s.forgetStale(n, f)
+		}
+	}
+	s.queue.add(Batch{Sessions: []Session{{Neighbor: n.Address, Group: n.group, RemoteAS: n.AS, RouterID: n.RouterID, Up: true, At: at}}})
+	if n.settings != nil && n.settings.RemoteAS == 0 && !n.External {
+		s.queue.add(Batch{Notices: []Notice{{Kind: WrongAS, Neighbor: n.Address}}})
+		s.later(func() { s.bgp.DisablePeer(context.Background(), &api.DisablePeerRequest{Address: n.Address.String()}) }) //nolint: errcheck // it has gone by itself
+	}
+}
+
+func (s *Speaker) goDown(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
+	st := &e.Peer.State
+	n.up, n.since, n.reason = false, at, st.DisconnectMessage
+	n.resets++
+	n.warned = [2]uint8{}
+	// What the end took along has been taken back before; the rest waits for the
+	// neighbour to return.
+	n.stale = n.paths() > 0 && s.table.Stale(&n.Neighbor) > 0
+	s.queue.add(Batch{Sessions: []Session{{Neighbor: n.Address, Group: n.group, RemoteAS: n.AS, RouterID: n.RouterID,
+		Reason: n.reason, Graceful: n.stale, At: at}}})
+	if st.AdminState == api.PeerState_ADMIN_STATE_PFX_CT && n.settings != nil {
+		s.reviveLater(n)
+	}
+}
+
+// reviveLater is maximum-prefix restart.
+func (s *Speaker) reviveLater(n *neighbor) {
+	after := max(n.settings.IPv4.MaximumPrefix.Restart, n.settings.IPv6.MaximumPrefix.Restart)
+	if after == 0 {
+		return
+	}
+	a := n.Address.String()
+	n.revive = time.AfterFunc(after, func() {
+		s.bgp.EnablePeer(context.Background(), &api.EnablePeerRequest{Address: a}) //nolint: errcheck // it has gone
+	})
+}
+
+// Capability is a capability of a session (RFC 5492).
+type Capability uint8
+
+// Those that are told of.
+const (
+	CapabilityRefresh   Capability = 2  // RFC 2918
+	CapabilityExtended  Capability = 6  // extended messages, RFC 8654
+	CapabilityGraceful  Capability = 64 // RFC 4724
+	CapabilityFourOctet Capability = 65 // RFC 6793
+	CapabilityAddPath   Capability = 69 // RFC 7911
+	CapabilityLongLived Capability = 71 // RFC 9494
+)
+
+func capabilities(list []bgp.ParameterCapabilityInterface) (out []Capability) {
+	for _, c := range list {
+		out = append(out, Capability(c.Code()))
+	}
+	return out
+}
+
+// forwards tells whether a neighbour that restarted kept its forwarding state of a
+// family: the F bit (RFC 4724, section 3).
+func forwards(list []bgp.ParameterCapabilityInterface, f rib.Family) bool {
+	for _, c := range list {
+		g, ok := c.(*bgp.CapGracefulRestart)
+		if !ok {
+			continue
+		}
+		for _, t := range g.Tuples {
+			if bgp.NewFamily(t.AFI, t.SAFI) == bgpFamily(f) && t.Flags&0x80 != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
