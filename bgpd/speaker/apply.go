@@ -9,6 +9,7 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 
 	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
+	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 // applying is one Apply. What it has done it notes in old, so that after an error
@@ -40,6 +41,9 @@ func (c *applying) run() error {
 	c.s.export.leave(&c.new)
 	c.s.mu.Unlock()
 	if err := c.s.flush(); err != nil {
+		return err
+	}
+	if err := c.holdBack(); err != nil {
 		return err
 	}
 	if err := c.putGroups(); err != nil {
@@ -177,6 +181,30 @@ func (c *applying) sameCluster(o *Settings) bool {
 // reflects tells whether there is a client of a route reflector.
 func (c *Config) reflects() bool {
 	return slices.ContainsFunc(c.settings(), func(s *Settings) bool { return s.IPv4.ReflectorClient || s.IPv6.ReflectorClient })
+}
+
+// nobody is a neighbour that never comes. GoBGP ends the deferral of a speaker that
+// restarts as soon as all neighbours have told the end of their RIBs, which is before
+// their routes have come by way of us into its table; waiting for nobody it ends it by
+// the clock.
+var nobody = netip.AddrFrom4([4]byte{0, 0, 0, 1})
+
+func (c *applying) holdBack() error {
+	if c.s.applied || !c.new.Process.Restarting {
+		return nil
+	}
+	f := apiFamily(rib.IPv4)
+	err := c.s.bgp.AddPeer(c.ctx, &api.AddPeerRequest{Peer: &api.Peer{
+		Conf:            &api.PeerConf{NeighborAddress: nobody.String(), PeerAsn: c.new.Process.AS, AdminDown: true},
+		Transport:       &api.Transport{PassiveMode: true},
+		GracefulRestart: &api.GracefulRestart{Enabled: true, RestartTime: 1},
+		AfiSafis: []*api.AfiSafi{{Config: &api.AfiSafiConfig{Family: f, Enabled: true},
+			MpGracefulRestart: &api.MpGracefulRestart{Config: &api.MpGracefulRestartConfig{Enabled: true}}}},
+	}})
+	if err != nil {
+		return fmt.Errorf("deferral: %w", err)
+	}
+	return nil
 }
 
 func (c *applying) putNeighbors() error {

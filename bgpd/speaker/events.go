@@ -36,7 +36,8 @@ type Session struct {
 	RemoteAS uint32
 	RouterID netip.Addr
 	Up       bool
-	Reason   string // why it ended, in GoBGP's words
+	Reason   string // why it ended, in Cisco's words
+	Detail   string // and in GoBGP's
 	Graceful bool   // it ended, and the paths of the neighbour stay (RFC 4724)
 	At       time.Time
 }

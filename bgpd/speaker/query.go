@@ -170,7 +170,9 @@ type Messages struct {
 // through the table per neighbour.
 func (s *Speaker) Neighbors(countSent bool) (out []Status, err error) {
 	err = s.bgp.ListPeer(context.Background(), &api.ListPeerRequest{EnableAdvertised: countSent}, func(p *api.Peer) {
-		out = append(out, newStatus(p))
+		if st := newStatus(p); st.Address != nobody {
+			out = append(out, st)
+		}
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,6 +24,7 @@ type neighbor struct {
 	group    string    // of a listen range
 	up       bool
 	refused  bool      // beyond the listen limit
+	cleared  bool      // Clear was called
 	since    time.Time // of up
 	reason   string    // of the last end
 	resets   int
@@ -220,17 +221,45 @@ func (s *Speaker) comeUp(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at
 
 func (s *Speaker) goDown(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
 	st := &e.Peer.State
-	n.up, n.since, n.reason = false, at, st.DisconnectMessage
+	n.up, n.since, n.reason = false, at, n.why(st.DisconnectReason)
 	n.resets++
 	n.warned = [2]uint8{}
 	// What the end took along has been taken back before; the rest waits for the
 	// neighbour to return.
 	n.stale = n.paths() > 0 && s.table.Stale(&n.Neighbor) > 0
 	s.queue.add(Batch{Sessions: []Session{{Neighbor: n.Address, Group: n.group, RemoteAS: n.AS, RouterID: n.RouterID,
-		Reason: n.reason, Graceful: n.stale, At: at}}})
+		Reason: n.reason, Detail: st.DisconnectMessage, Graceful: n.stale, At: at}}})
 	if st.AdminState == api.PeerState_ADMIN_STATE_PFX_CT && n.settings != nil {
 		s.reviveLater(n)
 	}
+}
+
+// reasons are why sessions end, in Cisco's words.
+var reasons = map[api.PeerState_DisconnectReason]string{
+	api.PeerState_DISCONNECT_REASON_ADMIN_DOWN:            "Admin. shutdown",
+	api.PeerState_DISCONNECT_REASON_HOLD_TIMER_EXPIRED:    "Hold time expired",
+	api.PeerState_DISCONNECT_REASON_NOTIFICATION_SENT:     "BGP Notification sent",
+	api.PeerState_DISCONNECT_REASON_NOTIFICATION_RECEIVED: "BGP Notification received",
+	api.PeerState_DISCONNECT_REASON_READ_FAILED:           "Peer closed the session",
+	api.PeerState_DISCONNECT_REASON_WRITE_FAILED:          "Peer closed the session",
+	api.PeerState_DISCONNECT_REASON_GRACEFUL_RESTART:      "Peer closed the session",
+	api.PeerState_DISCONNECT_REASON_INVALID_MSG:           "BGP Notification sent",
+	api.PeerState_DISCONNECT_REASON_HARD_RESET:            "User reset",
+	api.PeerState_DISCONNECT_REASON_BAD_PEER_AS:           "Peer is in another AS",
+}
+
+// why says why a session ended: by ourselves, or as GoBGP says; what it has no reason
+// for is a neighbour that was removed.
+func (n *neighbor) why(r api.PeerState_DisconnectReason) string {
+	cleared := n.cleared
+	n.cleared = false
+	if text := reasons[r]; text != "" && !cleared {
+		return text
+	}
+	if cleared {
+		return "User reset"
+	}
+	return "Neighbor deleted"
 }
 
 // reviveLater is maximum-prefix restart.

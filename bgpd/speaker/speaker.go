@@ -190,6 +190,11 @@ func (s *Speaker) Clear(neighbor netip.Addr) error {
 	if over, err := s.over(neighbor); err != nil || over {
 		return err
 	}
+	s.mu.Lock()
+	for _, n := range s.neighbors { // unordered: independent of each other
+		n.cleared = n.cleared || n.up && (!neighbor.IsValid() || n.Address == neighbor)
+	}
+	s.mu.Unlock()
 	return s.bgp.ResetPeer(context.Background(), &api.ResetPeerRequest{Address: text(neighbor)})
 }
 

@@ -34,11 +34,12 @@ type node struct {
 	notices  []Notice
 	hops     []locrib.HopUse
 	ends     []EndOfRIB
+	gone     map[string]bool // prefixes that were withdrawn
 }
 
 func newNode(t testing.TB, last byte, as uint32) *node {
 	t.Helper()
-	n := &node{t: t, addr: netip.AddrFrom4([4]byte{127, 0, 0, last}), as: as, routes: map[netip.Prefix][]Path{}}
+	n := &node{t: t, addr: netip.AddrFrom4([4]byte{127, 0, 0, last}), as: as, routes: map[netip.Prefix][]Path{}, gone: map[string]bool{}}
 	l, err := net.Listen("tcp", netip.AddrPortFrom(n.addr, 0).String())
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +88,7 @@ func (n *node) note(b Batch) {
 	n.ends = append(n.ends, b.EndOfRIB...)
 	for _, r := range b.Routes {
 		if n.routes[r.Prefix] = r.Paths; len(r.Paths) == 0 {
+			n.gone[r.Prefix.String()] = true
 			delete(n.routes, r.Prefix)
 		}
 	}

@@ -1,0 +1,326 @@
+package speaker
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// status returns what a node knows of another.
+func (n *node) status(m *node) (st Status) {
+	n.t.Helper()
+	list, err := n.Neighbors(true)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, st := range list {
+		if st.Address == m.addr {
+			return st
+		}
+	}
+	return st
+}
+
+// becomes waits until the events of sessions with m are these.
+func (n *node) becomes(m *node, want string) {
+	n.t.Helper()
+	eventually(n.t, func() string {
+		if e := n.events(m); e != want {
+			return fmt.Sprintf("sessions of %v with %v: %q, not %q", n.addr, m.addr, e, want)
+		}
+		return ""
+	})
+}
+
+func TestListenLimit(t *testing.T) {
+	hub := newNode(t, 10, 65000)
+	hub.c.Groups = []Group{{Name: "SPOKES", Ranges: []netip.Prefix{pfx("127.0.0.64/26")}, Settings: settings(65000)}}
+	hub.c.ListenLimit = 2
+	hub.start()
+	var spokes []*node
+	for i := range byte(3) {
+		s := newNode(t, 65+i, 65000)
+		s.knows(hub, true)
+		s.start()
+		if spokes = append(spokes, s); i < 2 {
+			hub.up(s)
+		}
+	}
+	eventually(t, func() string { return hub.notice(ListenLimit) })
+	if e := hub.events(spokes[2]); e != "" {
+		t.Errorf("the one too many: %q", e)
+	}
+	if n := hub.notices[0]; n.Neighbor != spokes[2].addr || n.Count != 2 || n.Limit != 2 {
+		t.Errorf("%+v", n)
+	}
+	// One that leaves makes room.
+	if err := spokes[0].Stop(context.Background(), Goodbye); err != nil {
+		t.Fatal(err)
+	}
+	hub.up(spokes[2])
+}
+
+func TestMaximumPrefixWarning(t *testing.T) {
+	a, b := pair(t)
+	b.c.Neighbors[0].IPv4.MaximumPrefix = MaximumPrefix{Limit: 4, Threshold: 50, WarningOnly: true}
+	a.start()
+	b.start()
+	b.up(a)
+	a.originate(local("10.1.0.0/16"), local("10.2.0.0/16"), local("10.3.0.0/16"))
+	eventually(t, func() string { return b.notice(PrefixWarning) })
+	a.originate(local("10.4.0.0/16"), local("10.5.0.0/16"))
+	b.via("10.5.0.0/16", a.addr)
+	eventually(t, func() string { return b.notice(PrefixLimit) })
+	if e := b.events(a); e != "up" || len(b.notices) != 2 {
+		t.Errorf("%q %+v", e, b.notices)
+	}
+}
+
+func TestMaximumPrefixRestart(t *testing.T) {
+	a, b := pair(t)
+	b.c.Neighbors[0].IPv4.MaximumPrefix = MaximumPrefix{Limit: 1, Restart: time.Second}
+	a.start()
+	b.start()
+	b.up(a)
+	a.originate(local("10.1.0.0/16"), local("10.2.0.0/16"))
+	b.becomes(a, "up down up down") // it tries again, and again it is too much
+	a.Withdraw([]netip.Prefix{pfx("10.2.0.0/16")})
+	b.via("10.1.0.0/16", a.addr)
+}
+
+// TestClearOfMaximumPrefix: clear begins a session anew that had ended for good.
+func TestClearOfMaximumPrefix(t *testing.T) {
+	a, b := pair(t)
+	b.c.Neighbors[0].IPv4.MaximumPrefix.Limit = 1
+	a.start()
+	b.start()
+	b.up(a)
+	a.originate(local("10.1.0.0/16"), local("10.2.0.0/16"))
+	eventually(t, func() string {
+		if st := b.status(a); !st.OverLimit {
+			return fmt.Sprintf("%+v", st)
+		}
+		return ""
+	})
+	a.Withdraw([]netip.Prefix{pfx("10.2.0.0/16")})
+	if err := b.Clear(a.addr); err != nil {
+		t.Fatal(err)
+	}
+	b.via("10.1.0.0/16", a.addr)
+}
+
+// TestLongLivedRestart has a neighbour that does not come back in its restart time: its
+// routes stay, as the least preferred (RFC 9494).
+func TestLongLivedRestart(t *testing.T) {
+	a, b := pair(t, func(s *Settings) { s.RestartTime, s.LongLived = 1, 600 })
+	a.start()
+	b.start()
+	b.up(a)
+	a.originate(local("10.1.0.0/16"))
+	b.via("10.1.0.0/16", a.addr)
+	if err := a.Stop(context.Background(), Restart); err != nil {
+		t.Fatal(err)
+	}
+	b.becomes(a, "up down")
+	if s := b.sessions[1]; !s.Graceful {
+		t.Errorf("%+v", s)
+	}
+	eventually(t, func() string {
+		p := b.best("10.1.0.0/16")
+		if len(p) != 1 || !p[0].Stale || !p[0].Has(locrib.LLGRStale) {
+			return fmt.Sprintf("%+v", p)
+		}
+		return ""
+	})
+}
+
+// TestOwnRestart has a speaker come back: it says so, and sends nothing until it has
+// what its neighbours know (RFC 4724, section 4.1).
+func TestOwnRestart(t *testing.T) {
+	a, b := pair(t, func(s *Settings) { s.RestartTime = 60 })
+	c := newNode(t, 4, 65003)
+	graceful := func(s *Settings) { s.RestartTime = 60 }
+	b.knows(c, false, graceful)
+	c.knows(b, true, graceful)
+	for _, n := range []*node{a, b, c} {
+		n.start()
+	}
+	b.up(a, c)
+	c.originate(local("10.3.0.0/16"))
+	a.via("10.3.0.0/16", b.addr)
+	if err := b.Stop(context.Background(), Restart); err != nil {
+		t.Fatal(err)
+	}
+	a.becomes(b, "up down")
+	a.mu.Lock()
+	if !a.sessions[len(a.sessions)-1].Graceful {
+		t.Errorf("%+v", a.sessions)
+	}
+	a.ends = nil
+	a.mu.Unlock()
+	b.c.Process.Restarting, b.c.Process.Deferral = true, 3*time.Second
+	b.start()
+	a.becomes(b, "up down up")
+	eventually(t, func() string {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if !slices.Contains(a.ends, EndOfRIB{b.addr, rib.IPv4}) {
+			return fmt.Sprintf("end of RIB: %+v", a.ends)
+		}
+		return ""
+	})
+	// It was never away.
+	list, err := a.List(Table{Family: rib.IPv4})
+	if err != nil || len(list) != 1 || list[0].Paths[0].Stale {
+		t.Errorf("%+v %v", list, err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone["10.3.0.0/16"] {
+		t.Error("the route was withdrawn meanwhile")
+	}
+}
+
+func TestTTLSecurity(t *testing.T) {
+	a, b := pair(t, func(s *Settings) { s.MultihopTTL, s.TTLSecurity = 0, 255 })
+	a.start()
+	b.start()
+	b.up(a)
+	// One that sends with a TTL of 1 is not heard.
+	c := newNode(t, 4, 65003)
+	b.knows(c, false, func(s *Settings) { s.MultihopTTL, s.TTLSecurity = 0, 255 })
+	b.apply()
+	c.knows(b, true, func(s *Settings) { s.MultihopTTL = 1 })
+	c.start()
+	if err := a.Clear(b.addr); err != nil {
+		t.Fatal(err)
+	}
+	b.becomes(a, "up down up") // it had as much time
+	if e := b.events(c); e != "" {
+		t.Errorf("with another TTL: %q", e)
+	}
+}
+
+// TestLocalAS: the neighbour knows a by another AS, and sees no other.
+func TestLocalAS(t *testing.T) {
+	a, b := pair(t)
+	a.c.Neighbors[0].LocalAS = 65501
+	b.c.Neighbors[0].RemoteAS = 65501
+	a.start()
+	b.start()
+	a.originate(local("10.1.0.0/16"))
+	b.via("10.1.0.0/16", a.addr)
+	if p := b.best("10.1.0.0/16")[0]; p.ASPath.String() != "65501" {
+		t.Errorf("%v", p.ASPath)
+	}
+	b.originate(local("10.2.0.0/16"))
+	a.via("10.2.0.0/16", b.addr)
+}
+
+func TestRemovePrivateAS(t *testing.T) {
+	a, b := newNode(t, 2, 65001), newNode(t, 3, 100)
+	c, d := newNode(t, 4, 300), newNode(t, 5, 400)
+	a.knows(b, true)
+	b.knows(a, false)
+	b.knows(c, true, func(s *Settings) { s.RemovePrivateAS = RemovePrivateAS })
+	c.knows(b, false)
+	b.knows(d, true, func(s *Settings) { s.RemovePrivateAS = ReplacePrivateAS })
+	d.knows(b, false)
+	for _, n := range []*node{a, b, c, d} {
+		n.start()
+	}
+	a.originate(local("10.1.0.0/16"))
+	c.via("10.1.0.0/16", b.addr)
+	d.via("10.1.0.0/16", b.addr)
+	if x, y := c.best("10.1.0.0/16")[0].ASPath.String(), d.best("10.1.0.0/16")[0].ASPath.String(); x != "100" || y != "100 100" {
+		t.Errorf("AS_PATH %q and %q", x, y)
+	}
+}
+
+// TestRemoteASExternal takes any AS but our own.
+func TestRemoteASExternal(t *testing.T) {
+	a, b := pair(t)
+	b.c.Neighbors[0].RemoteAS, b.c.Neighbors[0].MultihopTTL = 0, 0
+	c := newNode(t, 4, 65002)
+	b.knows(c, false, func(s *Settings) { s.RemoteAS, s.MultihopTTL = 0, 0 })
+	c.knows(b, true)
+	for _, n := range []*node{a, b, c} {
+		n.start()
+	}
+	b.up(a)
+	a.originate(local("10.1.0.0/16"))
+	b.via("10.1.0.0/16", a.addr)
+	if st := b.status(a); st.RemoteAS != 65001 {
+		t.Errorf("%+v", st)
+	}
+	eventually(t, func() string { return b.notice(WrongAS) })
+	eventually(t, func() string {
+		if st := b.status(c); st.State == Established || !st.Shutdown {
+			return fmt.Sprintf("%+v", st)
+		}
+		return ""
+	})
+}
+
+func TestStatus(t *testing.T) {
+	a, b := pair(t, func(s *Settings) { s.RestartTime = 60 })
+	a.start()
+	b.start()
+	b.up(a)
+	a.originate(local("10.1.0.0/16"), local("10.2.0.0/16"))
+	b.via("10.2.0.0/16", a.addr)
+	b.via("10.1.0.0/16", a.addr)
+	b.originate(local("10.3.0.0/16"))
+	a.via("10.3.0.0/16", b.addr)
+	st := b.status(a)
+	if st.State != Established || st.IPv4 != (FamilyCount{true, 2, 2, 1}) || st.IPv6.Active || st.Hold != 30*time.Second ||
+		st.RouterID != a.c.Process.RouterID || st.RemoteAS != 65001 || st.LocalAS != 65002 || st.Received.Update == 0 ||
+		time.Since(st.Since) > time.Minute || st.Local.Addr() != b.addr {
+		t.Errorf("%+v", st)
+	}
+	for _, c := range []Capability{CapabilityRefresh, CapabilityFourOctet, CapabilityGraceful} {
+		if !slices.Contains(st.Capabilities, c) {
+			t.Errorf("capability %d is not among %v", c, st.Capabilities)
+		}
+	}
+	if err := a.Clear(b.addr); err != nil {
+		t.Fatal(err)
+	}
+	b.becomes(a, "up down up")
+	if st := b.status(a); st.Resets != 1 || st.Reason != "BGP Notification received" {
+		t.Errorf("%+v", st)
+	}
+	if st := a.status(b); st.Resets != 1 || st.Reason != "User reset" {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestNothingStays looks for goroutines of a speaker that has stopped.
+func TestNothingStays(t *testing.T) {
+	t.Run("speakers", func(t *testing.T) {
+		hub, _, s2 := hubAndSpokes(t, 65000, 65000, func(s *Settings, hub bool) {
+			s.IPv4.ReflectorClient, s.IPv4.MaximumPrefix = hub, MaximumPrefix{Limit: 1, Restart: time.Hour}
+		})
+		s2.via("10.1.0.0/16", newNodeAt(65).addr)
+		hub.originate(local("10.2.0.0/16")) // too many: a timer waits
+		s2.becomes(hub, "up down")
+	})
+	eventually(t, func() string {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		for _, g := range strings.Split(string(stacks), "\n\n") {
+			if strings.Contains(g, "gobgp") || strings.Contains(g, "speaker.(*Speaker)") {
+				return g
+			}
+		}
+		return ""
+	})
+}
