@@ -24,10 +24,10 @@ func (c *Core) tunnelPeer(now clock.Instant, p TunnelPeer) {
 		if i == nil {
 			continue
 		}
-		i.reconcileNeighbors(now)
 		if n := i.byAddr[p.Addr]; n != nil && !p.Up && n.state >= fsm.NeighborInit && !n.help.active {
 			n.event(now, fsm.KillNbr, "Neighbor Down: NHRP lost it")
 		}
+		i.reconcileNeighbors(now)
 	}
 }
 
