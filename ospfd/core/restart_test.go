@@ -1,0 +1,122 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/ospfd/core/fsm"
+	"github.com/godmvpn/godmvpn/ospfd/core/lsdb"
+	"github.com/godmvpn/godmvpn/ospfd/packet"
+)
+
+// route1 is a route that an earlier life left behind.
+var (
+	route1 = rib.Route{Prefix: netip.MustParsePrefix("10.9.0.0/16"), Protocol: rib.OSPF}
+	key1   = route1.Key()
+)
+
+func graceful(ic *InstanceConfig) { ic.Restart.Enabled = true }
+
+// TestGracefulRestart restarts a router gracefully, planned and after a crash: its neighbour
+// helps, and says nothing else of it meanwhile (RFC 3623 sections 2, 3 and 5).
+func TestGracefulRestart(t *testing.T) {
+	for _, typ := range []fsm.NetworkType{fsm.PointToPoint, fsm.Broadcast} {
+		for _, planned := range []bool{true, false} {
+			l, a, b := pair(t, graceful)
+			for _, r := range l.routers {
+				r.iface("Eth0").Type = typ
+			}
+			l.start()
+			l.bothFull(a, b)
+			l.advance(time.Minute)
+			a.said()
+			b.said()
+			before := b.status("Eth0")
+			if planned {
+				a.step(Shutdown{Restart: true})
+				l.advance(10 * time.Millisecond)
+				same(t, "helping", b.neighbors(), "0.0.0.1 10.0.0.1 Eth0 Full helping")
+			}
+			a.crash()
+			l.advance(20 * time.Second)
+			a.fib[key1] = route1 // something is stale
+			a.start()
+			delete(a.fib, key1)
+			if !a.in().restarting {
+				t.Fatalf("planned %v: the restart is not graceful", planned)
+			}
+			seen := false
+			for range 600 {
+				l.advance(100 * time.Millisecond)
+				n := b.in().ifaces[0].neighbors
+				if len(n) != 1 || !n[0].full() {
+					t.Fatalf("%v planned %v, %v: b does not tell of a: %q", typ, planned, l.now, b.neighbors())
+				}
+				seen = seen || n[0].help.active
+			}
+			if after := b.status("Eth0"); after.DR != before.DR || after.BDR != before.BDR {
+				t.Errorf("%v: designated router was %v, is %v", typ, before.DR, after.DR)
+			}
+			if a.in().restarting && len(a.in().order[0].scope.list(l.now, DatabaseFilter{Type: packet.RouterLSA})) > 0 {
+				t.Errorf("%v planned %v: the restart does not end", typ, planned)
+			}
+			if !seen || a.full() != 1 || b.full() != 1 {
+				t.Errorf("%v planned %v: helped: %v; %q", typ, planned, seen, b.neighbors())
+			}
+			for _, s := range b.said() {
+				if strings.Contains(s, "DOWN") {
+					t.Error(s)
+				}
+			}
+		}
+	}
+}
+
+// TestGraceExpires ends to help when the grace period is over (RFC 3623 section 3.2).
+func TestGraceExpires(t *testing.T) {
+	l, a, b := pair(t, graceful)
+	l.start()
+	l.bothFull(a, b)
+	a.step(Shutdown{Restart: true})
+	a.dead = true
+	l.advance(119 * time.Second)
+	same(t, "within 120 s", b.neighbors(), "0.0.0.1 10.0.0.1 Eth0 Full helping")
+	l.advance(2 * time.Second)
+	same(t, "after that", b.neighbors())
+}
+
+// TestNoHelp does not help where that is configured, nor strictly after a change.
+func TestNoHelp(t *testing.T) {
+	l, a, b := pair(t, graceful)
+	b.instance().Restart.NoHelper = true
+	l.start()
+	l.bothFull(a, b)
+	a.step(Shutdown{Restart: true})
+	a.dead = true
+	l.advance(41 * time.Second)
+	same(t, "not helping", b.neighbors())
+
+	for _, strict := range []bool{false, true} {
+		l, a, b = pair(t, graceful)
+		b.instance().Restart.Strict = strict
+		l.start()
+		l.bothFull(a, b)
+		a.step(Shutdown{Restart: true})
+		a.dead = true
+		l.advance(50 * time.Second)
+		b.in().originate(l.now, b.in().as, lsdb.Statement{Type: packet.ExternalLSA, ID: 10 << 24, Options: packet.OptionE,
+			Body: packet.External{Mask: 0xff000000, Metric: 20}.Append(nil)})
+		b.step(Tick{})
+		want := []string{"0.0.0.1 10.0.0.1 Eth0 Full helping"}
+		if strict {
+			want = nil
+		}
+		if got := b.neighbors(); !slices.Equal(got, append([]string{}, want...)) {
+			t.Errorf("strict %v: %q", strict, got)
+		}
+	}
+}
