@@ -74,7 +74,7 @@ func (i *iface) status(now clock.Instant) InterfaceStatus {
 		st.MismatchAgo = now.Sub(i.mismatch.at)
 	}
 	for _, k := range keys {
-		if k != nil && k.ID <= 255 {
+		if k != nil && k.Algorithm != packet.SimplePassword && k.ID <= 255 {
 			st.AuthKeys = append(st.AuthKeys, uint8(k.ID))
 		}
 	}

@@ -35,7 +35,7 @@ func FuzzReceive(f *testing.F) {
 		l.start()
 		a.in().originate(0, a.in().as, lsdb.Statement{Type: packet.ExternalLSA, ID: 10 << 24, Options: packet.OptionE, Body: packet.External{Mask: 0xff000000}.Append(nil)})
 		l.advance(time.Duration(seconds) * time.Second)
-		for len(data) > 2 {
+		for k := 0; len(data) > 2 && k < 50; k++ {
 			n := int(binary.BigEndian.Uint16(data))
 			wait, n := n>>13, min(n&0x1fff, len(data)-2)
 			p := append([]byte(nil), data[2:2+n]...)

@@ -65,7 +65,7 @@ func (i *iface) goodbye(now clock.Instant) {
 	if !i.speaks() {
 		return
 	}
-	h := packet.HelloBody{Mask: i.mask(), Options: i.area.options(), Interval: i.helloSeconds(), DeadInterval: uint32(i.cfg.Dead / time.Second)}
+	h := packet.HelloBody{Mask: i.mask(), Options: i.area.options(), Priority: *i.cfg.Priority, Interval: i.helloSeconds(), DeadInterval: uint32(i.cfg.Dead / time.Second)}
 	m := &packet.Message{Type: packet.Hello, HelloBody: h}
 	if i.multicasts() {
 		i.send(now, packet.AllSPFRouters, m)

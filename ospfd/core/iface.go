@@ -355,7 +355,7 @@ func (i *iface) elect(now clock.Instant) {
 	}
 	for _, n := range slices.Clone(i.neighbors) {
 		if n.state >= fsm.NeighborTwoWay {
-			n.event(now, fsm.AdjOK, "Adjacency not wanted any more")
+			n.event(now, fsm.AdjOK, "AdjOK?")
 		}
 	}
 }

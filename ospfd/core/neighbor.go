@@ -276,12 +276,13 @@ func (n *neighbor) clearLists(now clock.Instant) {
 func (n *neighbor) isDown(now clock.Instant) {
 	n.stop()
 	n.help = help{}
+	n.iface.instance.routesInterface(now, n.iface)
 	n.iface.instance.waiting = slices.DeleteFunc(n.iface.instance.waiting, func(o *neighbor) bool { return o == n })
 	if n.static == nil || !n.iface.polls() {
 		n.iface.forget(n)
 		return
 	}
-	n.priority, n.dr, n.bdr = n.static.Priority, netip.Addr{}, netip.Addr{}
+	n.id, n.priority, n.dr, n.bdr, n.last = 0, n.static.Priority, netip.Addr{}, netip.Addr{}, authSequence{}
 	if n.iface.state >= fsm.InterfaceWaiting {
 		n.schedulePoll(now)
 	}
@@ -305,7 +306,7 @@ func (in *instance) formNext(now clock.Instant) {
 		n := in.waiting[0]
 		in.waiting = in.waiting[1:]
 		if n.state == fsm.NeighborTwoWay {
-			n.event(now, fsm.AdjOK, "Forming adjacency")
+			n.event(now, fsm.AdjOK, "AdjOK?")
 		}
 	}
 }
