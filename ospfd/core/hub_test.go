@@ -147,7 +147,7 @@ func TestNBMAPriorities(t *testing.T) {
 	lost := l.routers[2]
 	lost.crash()
 	l.advance(5 * time.Minute)
-	same(t, "without r2", l.routers[0].neighbors(), "0.0.0.2 10.0.0.2 Eth0 Full", "0.0.0.3 10.0.0.3 Eth0 Down", "0.0.0.4 10.0.0.4 Eth0 Full")
+	same(t, "without r2", l.routers[0].neighbors(), "0.0.0.2 10.0.0.2 Eth0 Full", "0.0.0.0 10.0.0.3 Eth0 Down", "0.0.0.4 10.0.0.4 Eth0 Full")
 	lost.start()
 	l.until(2*time.Minute, "Full", func() bool { return full() == 10 })
 }
