@@ -60,12 +60,16 @@ func (n *neighbor) install(now clock.Instant, lsa packet.LSA) (ack flood.Ack, ok
 		return flood.NoAck, true
 	}
 	fromDR := n.addr == i.dr
+	_, asked := n.flood.Requests[lsa.LSAKey]
 	r := s.db.Receive(now, lsa, in.exchanging > 0)
 	if in.core.tracing.Flood {
 		in.trace(Trace{Event: TraceFlood, Interface: i.name, Peer: n.addr, Router: n.id, LSA: lsa.LSAKey, Text: fmt.Sprintf("received, sequence 0x%08x: %v", uint32(lsa.Sequence), r.Verdict)})
 	}
 	switch r.Verdict {
 	case lsdb.Newer:
+		if asked {
+			s.db.Exchanged(lsa.LSAKey)
+		}
 		return n.newer(now, s, r, fromDR), true
 	case lsdb.BadChecksum:
 		i.dropLSA(DropChecksum)
@@ -85,7 +89,7 @@ func (n *neighbor) install(now clock.Instant, lsa packet.LSA) (ack flood.Ack, ok
 	case lsdb.Gone:
 		return flood.Acknowledge(flood.UnknownFlush, i.state, fromDR), true
 	}
-	if _, asked := n.flood.Requests[lsa.LSAKey]; asked { // step 6
+	if asked { // step 6
 		n.event(now, fsm.BadLSReq, "BadLSReq")
 		return flood.NoAck, false
 	}

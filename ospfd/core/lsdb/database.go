@@ -134,6 +134,14 @@ func (d *Database) Sent(now clock.Instant, key packet.LSAKey) {
 	}
 }
 
+// Exchanged says that the copy of an LSA was received because it was asked for, in the exchange
+// of databases, and not by flooding: MinLSArrival does not hold for the next one (step 5a).
+func (d *Database) Exchanged(key packet.LSAKey) {
+	if r := d.records[key]; r != nil {
+		r.flooded = false
+	}
+}
+
 // put installs an instance, whose age is that of now, and tells what it changes (section
 // 13.2).
 func (d *Database) put(now clock.Instant, lsa packet.LSA, r record) Part {

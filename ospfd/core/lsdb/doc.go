@@ -63,6 +63,7 @@
 //   - A router-LSA whose Link State ID is not its Advertising Router is Unacceptable
 //     (section 12.1.4 has them equal): it would disguise as that of another router.
 //   - An age beyond MaxAge is MaxAge.
+//   - What was asked for in an exchange of databases did not come by flooding (Exchanged).
 //   - The reserved sequence number 0x80000000 is the oldest of all, and not refused.
 //   - A checksum that is wrong after CheckAge is reported (Corrupt); the LSA is left alone,
 //     since the router is to be restarted (section 14).

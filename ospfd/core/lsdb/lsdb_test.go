@@ -128,6 +128,15 @@ func TestReceive(t *testing.T) {
 	}
 }
 
+// Section 13 step 5a: MinLSArrival is of copies that came by flooding.
+func TestExchanged(t *testing.T) {
+	d, key := newAS(Options{}), external(9, other)
+	receive(t, d, 0, instance(t, key, 5, 10, 1), Newer)
+	d.Exchanged(key)
+	receive(t, d, 0.1, instance(t, key, 6, 1, 1), Newer)
+	receive(t, d, 0.2, instance(t, key, 7, 1, 1), TooSoon)
+}
+
 // Section 13.4: an instance of a former life.
 func TestSelfOriginated(t *testing.T) {
 	d, key := newAS(Options{}), external(9, me)
