@@ -20,22 +20,23 @@ import (
 // nothing any more; it still knows the router ID of who sent one, and does not send it
 // back there.
 
-// source is whom a path in GoBGP's table came from, for GoBGP.
+// source is whom a path in GoBGP's table came from, for GoBGP: an AS, 0 for ourselves,
+// and an IPv4 router ID.
 type source struct {
 	as uint32
-	id netip.Addr
+	id [4]byte
 }
 
 // placed is a path in GoBGP's table.
 type placed struct {
 	neighbor   *locrib.Neighbor
+	attributes *locrib.Attributes
+	tags       []policy.Community
 	pathID     uint32 // the neighbour's
 	id         uint32 // GoBGP's; of use to additional paths only
 	source     source
-	attributes *locrib.Attributes
 	reflected  bool // it came from an internal neighbour
 	med        bool
-	tags       []policy.Community
 }
 
 func (a *placed) equal(b *placed) bool {
@@ -188,13 +189,13 @@ func (s *Speaker) place(p netip.Prefix, b *Batch, out *output) {
 		w := &want[i]
 		// The best comes last, since GoBGP prefers the newest of its own paths.
 		if i == len(want)-1 || !slices.ContainsFunc(had, func(o placed) bool { return o.equal(w) }) {
-			out.add = append(out.add, w.api(p))
+			out.add = append(out.add, s.writer.path(p, w))
 		}
 	}
 	for i := range had {
 		o := &had[i]
 		if !slices.ContainsFunc(want, func(w placed) bool { return w.id == o.id && w.source == o.source }) {
-			x := o.api(p)
+			x := s.writer.path(p, o)
 			x.Withdrawal = true
 			out.remove = append(out.remove, x)
 		}
@@ -263,7 +264,10 @@ func (s *Speaker) placing(p netip.Prefix, o *locrib.Path, synthetic bool, b *Bat
 	}
 	w = placed{neighbor: o.Neighbor, pathID: o.ID, attributes: o.Attributes, tags: tags, med: true}
 	if n := o.Neighbor; n != nil {
-		w.source = source{n.AS, n.RouterID}
+		w.source.as = n.AS
+		if n.RouterID.Is4() {
+			w.source.id = n.RouterID.As4()
+		}
 		w.reflected = !n.External
 		w.med = !s.export.stripMED
 	}
@@ -282,18 +286,38 @@ func (s *Speaker) defaultOriginate(p netip.Prefix) bool {
 	return slices.ContainsFunc(s.export.classes, func(c *class) bool { return c.key.family(p).defaultOriginate })
 }
 
-// api makes the path for GoBGP.
-func (w *placed) api(p netip.Prefix) *apiutil.Path {
-	a := w.attributes
-	if w.reflected && !a.OriginatorID.IsValid() { // RFC 4456, section 8
+// writer makes GoBGP's attributes. Prefixes that have the same share them, as those
+// of an UPDATE do in GoBGP itself.
+type writer struct {
+	from *placed
+	out  []bgp.PathAttributeInterface
+}
+
+func (w *writer) write(p *placed) []bgp.PathAttributeInterface {
+	if o := w.from; o != nil && o.attributes == p.attributes && o.source == p.source && o.med == p.med && slices.Equal(o.tags, p.tags) {
+		return w.out
+	}
+	a := p.attributes
+	if p.reflected && !a.OriginatorID.IsValid() { // RFC 4456, section 8
 		c := *a
-		c.OriginatorID = w.source.id
+		c.OriginatorID = netip.AddrFrom4(p.source.id)
 		a = &c
 	}
+	w.from, w.out = p, write(a, p.tags, p.med)
+	return w.out
+}
+
+// path makes the path for GoBGP.
+func (w *writer) path(p netip.Prefix, o *placed) *apiutil.Path {
 	nlri, _ := bgp.NewIPAddrPrefix(p) // refuses a prefix that is not valid
 	f := familyOf(p)
-	return &apiutil.Path{Family: bgpFamily(f), Nlri: nlri, Attrs: append(write(a, w.tags, w.med), hopAttribute(f, nlri, a.NextHop)),
-		PeerASN: w.source.as, PeerID: w.source.id, RemoteID: w.id, Age: time.Now().Unix()}
+	out := &apiutil.Path{Family: bgpFamily(f), Nlri: nlri, PeerASN: o.source.as, RemoteID: o.id, Age: time.Now().Unix()}
+	if o.source.as != 0 {
+		out.PeerID = netip.AddrFrom4(o.source.id)
+	}
+	attrs := w.write(o)
+	out.Attrs = append(attrs[:len(attrs):len(attrs)], hopAttribute(f, nlri, o.attributes.NextHop))
+	return out
 }
 
 // hopAttribute makes the attribute with the next hop; the unspecified address is GoBGP's
@@ -326,9 +350,10 @@ func (s *Speaker) renumber() {
 	s.placed = map[netip.Prefix][]placed{}
 	s.later(func() {
 		var gone []*apiutil.Path
+		var w writer
 		for p, list := range old { // unordered: sorted below
 			for i := range list {
-				x := list[i].api(p)
+				x := w.path(p, &list[i])
 				x.Withdrawal = true
 				gone = append(gone, x)
 			}

@@ -294,6 +294,9 @@ func (c *applying) putGroup(o, n *Group) error {
 			return err
 		}
 		c.old.Groups = append(c.old.Groups, Group{Name: n.Name, Settings: n.Settings})
+		if err := c.expect(n); err != nil {
+			return err
+		}
 		o = c.old.group(n.Name)
 	} else {
 		ranges = o.Ranges
@@ -311,6 +314,25 @@ func (c *applying) putGroup(o, n *Group) error {
 			return err
 		}
 		o.Ranges = append(slices.Clone(o.Ranges), r)
+	}
+	return nil
+}
+
+// expect prepares for the neighbours that return to a group.
+func (c *applying) expect(g *Group) error {
+	if c.s.applied || !c.new.Process.Restarting || g.RestartTime == 0 {
+		return nil
+	}
+	for _, a := range g.Returning {
+		if settings, group := c.new.lookup(a); settings == nil || group != g.Name {
+			continue
+		}
+		if err := c.s.bgp.AddPeer(c.ctx, &api.AddPeerRequest{Peer: g.member(a, &c.new)}); err != nil {
+			return fmt.Errorf("%v: %w", a, err)
+		}
+		c.s.mu.Lock()
+		c.s.returning[a] = true
+		c.s.mu.Unlock()
 	}
 	return nil
 }

@@ -47,9 +47,9 @@ type Process struct {
 	// Device is the kernel's name of a VRF that the sockets belong to.
 	Device string
 	// Restarting says that the routes of an earlier life are still in the kernel. To
-	// neighbours with graceful restart that are configured from the beginning the
-	// speaker says so, and sends them nothing for Deferral (RFC 4724, section 4.1),
-	// which is 20 s where it is 0. Those of listen ranges are not told: GoBGP cannot.
+	// neighbours with graceful restart that are configured from the beginning, or are
+	// among those that return to a group, the speaker says so, and sends them nothing
+	// for Deferral (RFC 4724, section 4.1), which is 20 s where it is 0.
 	Restarting bool
 	Deferral   time.Duration
 }
@@ -66,6 +66,11 @@ type Neighbor struct {
 type Group struct {
 	Name   string
 	Ranges []netip.Prefix
+	// Returning are addresses of its neighbours in the earlier life of a process that is
+	// Restarting: the next hops of what they sent will do, others do no harm. GoBGP
+	// cannot tell neighbours of listen ranges of a restart, so until they have gone
+	// these are configured ones for it.
+	Returning []netip.Addr
 	Settings
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"testing"
 	"time"
@@ -15,14 +16,18 @@ import (
 //
 //	go test ./bgpd/speaker -run '^$' -bench Paths -benchtime 1x
 //
-// B/path is the live heap afterwards: GoBGP's, the queue being empty.
+// B/path is the live heap afterwards, the queue being empty. With others there is a
+// second neighbour, which is down, so that the table is also put where GoBGP
+// advertises it from.
 func BenchmarkPaths(b *testing.B) {
-	for _, paths := range []int{100_000, 1_000_000} {
-		b.Run(fmt.Sprint(paths), func(b *testing.B) {
-			for b.Loop() {
-				takeTable(b, paths)
-			}
-		})
+	for _, others := range []bool{false, true} {
+		for _, paths := range []int{100_000, 1_000_000} {
+			b.Run(fmt.Sprintf("others=%v/%d", others, paths), func(b *testing.B) {
+				for b.Loop() {
+					takeTable(b, paths, others)
+				}
+			})
+		}
 	}
 }
 
@@ -33,8 +38,13 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func takeTable(b *testing.B, paths int) {
+func takeTable(b *testing.B, paths int, others bool) {
 	n := hostileNode(b)
+	if others {
+		s := settings(64998)
+		s.Passive = true
+		n.c.Neighbors = append(n.c.Neighbors, Neighbor{netip.MustParseAddr("127.0.0.201"), s})
+	}
 	n.Speaker.Stop(context.Background(), Goodbye) // its events go to nobody
 	before := heap()
 	s, err := New(n.c, slog.New(slog.DiscardHandler))
@@ -55,6 +65,9 @@ func takeTable(b *testing.B, paths int) {
 		seen += len(batch.Routes)
 	}
 	took := time.Since(start)
+	if err := s.flush(); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportMetric(float64(paths)/took.Seconds(), "paths/s")
 	b.ReportMetric(float64(heap()-before)/float64(paths), "B/path")
 	runtime.KeepAlive(s)

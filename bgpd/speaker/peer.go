@@ -29,10 +29,8 @@ const deferral = 20 * time.Second
 func (n *Neighbor) api(c *Config, later bool) *api.Peer {
 	s := &n.Settings
 	restart := s.restart()
-	if c.Process.Restarting && !later && s.RestartTime != 0 {
-		restart.LocalRestarting = true
-		restart.DeferralTime = uint32(cmp.Or(c.Process.Deferral, deferral) / time.Second)
-	}
+	restart.LocalRestarting = c.Process.Restarting && !later && s.RestartTime != 0
+	restart.DeferralTime = c.deferral()
 	return &api.Peer{
 		Conf: &api.PeerConf{
 			NeighborAddress: n.Address.String(), PeerAsn: s.RemoteAS, LocalAsn: s.LocalAS,
@@ -44,17 +42,31 @@ func (n *Neighbor) api(c *Config, later bool) *api.Peer {
 	}
 }
 
+// member makes GoBGP's neighbour of one that returns to a group.
+func (g *Group) member(a netip.Addr, c *Config) *api.Peer {
+	p := (&Neighbor{a, g.Settings}).api(c, false)
+	p.Conf.PeerGroup, p.Transport.PassiveMode = g.Name, true
+	return p
+}
+
+// deferral returns the time in seconds.
+func (c *Config) deferral() uint32 {
+	return uint32(cmp.Or(c.Process.Deferral, deferral) / time.Second)
+}
+
 func (g *Group) api(c *Config) *api.PeerGroup {
 	s := &g.Settings
 	t := s.transport()
 	t.PassiveMode = true
+	restart := s.restart()
+	restart.DeferralTime = c.deferral() // those that return take it from here
 	return &api.PeerGroup{
 		Conf: &api.PeerGroupConf{
 			PeerGroupName: g.Name, PeerAsn: s.RemoteAS, LocalAsn: s.LocalAS, AuthPassword: string(s.Password.Reveal()),
 			AllowOwnAsn: anyAS, AllowAspathLoopLocal: true, ReplacePeerAsn: s.ASOverride, RemovePrivate: s.private(),
 		},
 		Transport: t, Timers: s.timers(), EbgpMultihop: s.multihop(), TtlSecurity: s.ttlSecurity(),
-		RouteReflector: s.reflector(c), GracefulRestart: s.restart(), AfiSafis: s.afiSafis(),
+		RouteReflector: s.reflector(c), GracefulRestart: restart, AfiSafis: s.afiSafis(),
 	}
 }
 

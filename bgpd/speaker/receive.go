@@ -189,6 +189,7 @@ func (s *Speaker) drop(n *neighbor) {
 	delete(s.neighbors, n.Address)
 	if n.group != "" {
 		s.dynamic--
+		s.dismiss(n.Address)
 	}
 	if n.revive != nil {
 		n.revive.Stop()

@@ -189,6 +189,52 @@ func TestOwnRestart(t *testing.T) {
 	}
 }
 
+// TestHubRestart is TestOwnRestart for neighbours of a listen range.
+func TestHubRestart(t *testing.T) {
+	hub, s1, s2 := hubAndSpokes(t, 65000, 65000, func(s *Settings, hub bool) { s.IPv4.ReflectorClient, s.RestartTime = hub, 60 })
+	s2.via("10.1.0.0/16", s1.addr)
+	if err := hub.Stop(context.Background(), Restart); err != nil {
+		t.Fatal(err)
+	}
+	s2.becomes(hub, "up down")
+	s2.mu.Lock()
+	s2.ends = nil
+	s2.mu.Unlock()
+	hub.c.Process.Restarting, hub.c.Process.Deferral = true, 5*time.Second
+	hub.c.Groups = slices.Clone(hub.c.Groups)
+	hub.c.Groups[0].Returning = []netip.Addr{s1.addr, s2.addr, netip.MustParseAddr("127.0.0.99"), netip.MustParseAddr("127.9.9.9")}
+	hub.start()
+	s2.becomes(hub, "up down up")
+	eventually(t, func() string {
+		s2.mu.Lock()
+		defer s2.mu.Unlock()
+		if len(s2.ends) == 0 {
+			return "no end of RIB"
+		}
+		return ""
+	})
+	s2.mu.Lock()
+	if s2.gone["10.1.0.0/16"] {
+		t.Error("the route was withdrawn meanwhile")
+	}
+	s2.mu.Unlock()
+	if st := hub.status(s2); st.Group != "SPOKES" || st.State != Established {
+		t.Errorf("%+v", st)
+	}
+	// One that leaves now is gone, and can come again.
+	if err := s1.Stop(context.Background(), Goodbye); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() string {
+		if st := hub.status(s1); st.Address.IsValid() {
+			return fmt.Sprintf("%+v", st)
+		}
+		return ""
+	})
+	s1.start()
+	hub.up(s1)
+}
+
 func TestTTLSecurity(t *testing.T) {
 	a, b := pair(t, func(s *Settings) { s.MultihopTTL, s.TTLSecurity = 0, 255 })
 	a.start()

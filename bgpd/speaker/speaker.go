@@ -39,8 +39,11 @@ type Speaker struct {
 	want       Config // what is being applied, or is in force
 	table      *locrib.Table
 	neighbors  map[netip.Addr]*neighbor
-	dynamic    int // of neighbors: those of listen ranges
+	dynamic    int                 // of neighbors: those of listen ranges
+	returning  map[netip.Addr]bool // of those, who are configured for GoBGP
+	patience   *time.Timer         // for those who do not return
 	reader     reader
+	writer     writer
 	export     *exporter
 	renumbered time.Time
 	placed     map[netip.Prefix][]placed
@@ -64,7 +67,7 @@ func New(c Config, log *slog.Logger) (*Speaker, error) {
 		cancel: cancel, queue: newQueue(), as: c.Process.AS, config: Config{Process: c.Process},
 		wake: make(chan struct{}, 1), flushes: make(chan chan struct{}), done: make(chan struct{}),
 		table: locrib.New(c.table()), neighbors: map[netip.Addr]*neighbor{}, export: newExporter(c.Process.AS),
-		placed: map[netip.Prefix][]placed{}, pending: map[netip.Prefix]struct{}{},
+		returning: map[netip.Addr]bool{}, placed: map[netip.Prefix][]placed{}, pending: map[netip.Prefix]struct{}{},
 	}
 	go s.bgp.Serve()
 	go s.work(ctx)
@@ -102,7 +105,39 @@ func (s *Speaker) start(ctx context.Context, c Config) error {
 	s.mu.Lock()
 	s.started = true
 	s.mu.Unlock()
-	return s.Apply(c)
+	if err := s.Apply(c); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.returning) > 0 {
+		s.patience = time.AfterFunc(patience, s.dismissAll)
+	}
+	return nil
+}
+
+// patience is how long those that do not return are waited for: the longest restart
+// time that is usual.
+const patience = 5 * time.Minute
+
+// dismissAll forgets those that have not returned.
+func (s *Speaker) dismissAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for a := range s.returning { // unordered: independent of each other
+		if n := s.neighbors[a]; n == nil || !n.up {
+			s.dismiss(a)
+		}
+	}
+	wake(s.wake)
+}
+
+// dismiss makes of one that returned an ordinary neighbour of its listen range.
+func (s *Speaker) dismiss(a netip.Addr) {
+	if s.returning[a] {
+		delete(s.returning, a)
+		s.later(func() { s.bgp.DeletePeer(context.Background(), &api.DeletePeerRequest{Address: a.String()}) }) //nolint: errcheck // it has gone by itself
+	}
 }
 
 // Ending says how a Speaker takes leave.
@@ -123,6 +158,9 @@ func (s *Speaker) Stop(ctx context.Context, how Ending) error {
 	s.mu.Lock()
 	ended := s.ended
 	s.ended = true
+	if s.patience != nil {
+		s.patience.Stop()
+	}
 	for _, n := range s.neighbors { // unordered: independent of each other
 		if n.revive != nil {
 			n.revive.Stop()

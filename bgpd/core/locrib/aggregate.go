@@ -36,7 +36,7 @@ func (t *Table) SetAggregates(list []Aggregate) {
 	for _, a := range list {
 		g := &aggregate{Aggregate: a, members: map[netip.Prefix]bool{}, dirty: true}
 		for p, d := range t.dests { // unordered: a set
-			if g.covers(p) && len(d.told) > 0 {
+			if g.covers(p) && d.told.attributes != nil {
 				g.members[p] = true
 			}
 		}
@@ -134,7 +134,10 @@ func (t *Table) merge(g *aggregate, a *Attributes) {
 		if d == nil {
 			continue
 		}
-		for _, o := range d.told {
+		for _, o := range append([]told{d.told}, d.more...) {
+			if o.attributes == nil {
+				continue
+			}
 			a.Origin = max(a.Origin, o.attributes.Origin)
 			communities = append(communities, o.attributes.Communities...)
 			for _, s := range o.attributes.ASPath {

@@ -272,14 +272,17 @@ func TestAggregates(t *testing.T) {
 	n := peer(2, 65002)
 	wide := netip.MustParsePrefix("10.0.0.0/8")
 	table.SetAggregates([]Aggregate{{Prefix: wide, SummaryOnly: true, ASSet: true}})
+	marks := map[netip.Prefix]int{}
 	settle := func() {
 		for list := table.Changed(9, 0); len(list) > 0; list = table.Changed(9, 0) {
 			for _, p := range list {
 				table.Select(p)
+				marks[p]++
 			}
 		}
 	}
 	table.Learn(ten, n, 0, &Attributes{ASPath: path(65002, 7), NextHop: n.Address, Origin: Incomplete, Communities: []policy.Community{5}}, 0)
+	table.Learn(netip.MustParsePrefix("10.2.0.0/16"), n, 0, &Attributes{ASPath: path(65002), NextHop: n.Address}, 0)
 	table.Originate(netip.MustParsePrefix("10.1.0.0/16"), Originated, &Attributes{}, 0)
 	settle()
 	got := table.Paths(wide)
@@ -290,7 +293,16 @@ func TestAggregates(t *testing.T) {
 	if !table.Suppressed(ten) || table.Suppressed(wide) {
 		t.Error("who is suppressed")
 	}
+	if marks[ten] != 2 { // once more when the aggregate took its place
+		t.Errorf("marked %d times", marks[ten])
+	}
+	table.Learn(ten, n, 0, &Attributes{ASPath: path(65002, 8), NextHop: n.Address}, 0)
+	settle()
+	if a := table.Paths(wide)[0].Attributes; a.ASPath.String() != "{8,65002}" {
+		t.Errorf("after a change of a member: %+v", a)
+	}
 	table.Unlearn(ten, n, 0)
+	table.Unlearn(netip.MustParsePrefix("10.2.0.0/16"), n, 0)
 	settle()
 	if a := table.Paths(wide)[0].Attributes; a.ASPath != nil || a.Origin != IGP {
 		t.Errorf("without the one that left: %+v", a)

@@ -31,31 +31,31 @@ func (t *Table) Select(p netip.Prefix) (best []Path, changed bool) {
 	for i := range d.paths {
 		d.paths[i].Best, d.paths[i].Multipath = false, false
 	}
-	var now []told
+	var now told
+	var more []told
 	if first != nil {
 		first.Best = true
 		t.share(d, first)
 		best = append(best, *first)
+		now = told{first.Neighbor, first.Attributes}
 		for i := range d.paths {
 			if o := &d.paths[i]; o.Multipath && !o.Best {
 				best = append(best, *o)
+				more = append(more, told{o.Neighbor, o.Attributes})
 			}
 		}
-		now = make([]told, len(best))
-		for i := range best {
-			now[i] = told{best[i].Neighbor, best[i].Attributes}
-		}
 	}
-	changed = !slices.EqualFunc(now, d.told, func(a, b told) bool {
-		return a.neighbor == b.neighbor && a.attributes.Equal(b.attributes)
-	})
-	if (len(now) == 0) != (len(d.told) == 0) || changed {
-		t.contributes(p, len(now) > 0)
+	if changed = !now.equal(d.told) || !slices.EqualFunc(more, d.more, told.equal); changed {
+		t.contributes(p, first != nil)
 	}
-	if d.told = now; len(d.paths) == 0 {
+	if d.told, d.more = now, more; len(d.paths) == 0 {
 		delete(t.dests, p)
 	}
 	return best, changed
+}
+
+func (a told) equal(b told) bool {
+	return a.neighbor == b.neighbor && a.attributes.Equal(b.attributes)
 }
 
 // choose returns the best path; nil if there is none. MED is compared within each

@@ -86,7 +86,8 @@ const (
 // dest is a prefix.
 type dest struct {
 	paths []Path
-	told  []told // the best paths at the last Select
+	told  told   // the best path at the last Select
+	more  []told // those that shared load with it
 	dirty bool
 }
 
