@@ -213,9 +213,9 @@ func (s *Speaker) wanted(p netip.Prefix, had []placed, b *Batch) (out []placed) 
 	if s.audience > 0 && !s.table.Suppressed(p) {
 		paths = s.table.Paths(p)
 	}
-	most := 1
-	if f := s.additional(p); f > 1 {
-		most = f
+	most := max(1, s.additional[0])
+	if p.Addr().Is6() {
+		most = max(1, s.additional[1])
 	}
 	used := map[uint32]bool{}
 	for i := range paths {
@@ -272,14 +272,6 @@ func (s *Speaker) placing(p netip.Prefix, o *locrib.Path, synthetic bool, b *Bat
 		w.med = !s.export.stripMED
 	}
 	return w, ok
-}
-
-// additional returns how many paths of a prefix neighbours may be sent.
-func (s *Speaker) additional(p netip.Prefix) (most int) {
-	for _, x := range s.want.settings() {
-		most = max(most, int(x.family(familyOf(p)).AddPathSend))
-	}
-	return most
 }
 
 func (s *Speaker) defaultOriginate(p netip.Prefix) bool {
@@ -343,6 +335,7 @@ func hopAttribute(f rib.Family, nlri bgp.NLRI, hop netip.Addr) bgp.PathAttribute
 func (s *Speaker) renumber() {
 	s.renumbered = time.Now()
 	e := newExporter(s.as)
+	e.last = s.export.last
 	e.enter(&s.want)
 	e.leave(&s.want)
 	s.export = e

@@ -93,9 +93,10 @@ func (c *applying) prepare() {
 	}
 	audience = min(audience, 2)
 	if added := s.export.enter(&s.want); added || audience != s.audience || old.WaitInstall != s.want.WaitInstall ||
-		additional(&old) != additional(&s.want) {
+		additional(&s.want) != s.additional {
 		s.table.MarkAll()
 	}
+	s.additional = additional(&s.want)
 	s.audience, s.defaults = audience, true
 	if !s.want.WaitInstall {
 		clear(s.pending)
@@ -103,9 +104,9 @@ func (c *applying) prepare() {
 }
 
 // additional returns how many paths neighbours may be sent, by family.
-func additional(c *Config) (most [2]uint8) {
+func additional(c *Config) (most [2]int) {
 	for _, x := range c.settings() {
-		most[0], most[1] = max(most[0], x.IPv4.AddPathSend), max(most[1], x.IPv6.AddPathSend)
+		most[0], most[1] = max(most[0], int(x.IPv4.AddPathSend)), max(most[1], int(x.IPv6.AddPathSend))
 	}
 	return most
 }

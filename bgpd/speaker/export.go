@@ -101,8 +101,9 @@ type exporter struct {
 	classes  []*class
 	blocks   []block
 	next     policy.Community // tag
-	stripMED bool             // no class is internal
-	stale    bool             // GoBGP's policies are not those of now
+	last     policy.Community
+	stripMED bool // no class is internal
+	stale    bool // GoBGP's policies are not those of now
 }
 
 // block is neighbours, as prefixes, and their class.
@@ -111,7 +112,9 @@ type block struct {
 	class *class
 }
 
-func newExporter(as uint32) *exporter { return &exporter{as: as, next: firstTag, stale: true} }
+func newExporter(as uint32) *exporter {
+	return &exporter{as: as, next: firstTag, last: lastTag, stale: true}
+}
 
 // enter makes sure that there are the classes of a configuration.
 func (e *exporter) enter(c *Config) (added bool) {
@@ -196,7 +199,7 @@ func (e *exporter) tags(p netip.Prefix, o *locrib.Path, synthetic bool) (tags []
 		}
 		t := c.changes[ch]
 		if t == nil {
-			if e.next > lastTag {
+			if e.next > e.last {
 				// Nothing is sent rather than something wrong.
 				return nil, "export policies make too many different routes", false
 			}
@@ -212,7 +215,7 @@ func (e *exporter) tags(p netip.Prefix, o *locrib.Path, synthetic bool) (tags []
 }
 
 // full tells whether there are no tags left.
-func (e *exporter) full() bool { return e.next > lastTag }
+func (e *exporter) full() bool { return e.next > e.last }
 
 // base is what a class gets of a path without a tag.
 func (k *classKey) base(p netip.Prefix) change {

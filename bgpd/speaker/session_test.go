@@ -255,6 +255,33 @@ func TestTTLSecurity(t *testing.T) {
 	}
 }
 
+// TestShutdown ends a session by configuration, and begins it again; the AS numbers
+// have four octets.
+func TestShutdown(t *testing.T) {
+	a, b := newNode(t, 2, 4200000001), newNode(t, 3, 4200000002)
+	a.knows(b, true)
+	b.knows(a, false)
+	a.start()
+	b.start()
+	a.originate(local("10.1.0.0/16"))
+	b.via("10.1.0.0/16", a.addr)
+	if p := b.best("10.1.0.0/16")[0]; p.ASPath.String() != "4200000001" {
+		t.Errorf("%v", p.ASPath)
+	}
+	for _, down := range []bool{true, false} {
+		a.c.Neighbors = slices.Clone(a.c.Neighbors)
+		a.c.Neighbors[0].Shutdown = down
+		a.apply()
+		if down {
+			b.becomes(a, "up down")
+			if st := a.status(b); !st.Shutdown || st.State == Established {
+				t.Errorf("%+v", st)
+			}
+		}
+	}
+	b.becomes(a, "up down up")
+}
+
 // TestLocalAS: the neighbour knows a by another AS, and sees no other.
 func TestLocalAS(t *testing.T) {
 	a, b := pair(t)

@@ -49,6 +49,7 @@ type Speaker struct {
 	placed     map[netip.Prefix][]placed
 	pending    map[netip.Prefix]struct{} // not to be advertised before Installed
 	audience   int                       // neighbours that there may be: none, 1, or 2 for more
+	additional [2]int                    // most paths of a prefix that anybody is sent, by family
 	defaults   bool                      // default-originate has changed
 	todo       []func()
 }

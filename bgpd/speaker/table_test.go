@@ -261,3 +261,86 @@ func TestMEDIsLeftOut(t *testing.T) {
 		t.Errorf("%+v", p.Attributes)
 	}
 }
+
+// TestTagsRunOut has more different routes than there are tags: a route is rather not
+// sent than otherwise than the policy says, and tags that nobody has are used again.
+func TestTagsRunOut(t *testing.T) {
+	a, b := pair(t)
+	a.c.Neighbors[0].IPv4.Export = policyOf(func(r locrib.Route, a *locrib.Attributes) bool {
+		a.MED, a.HasMED = uint32(r.Prefix.Addr().As4()[1]), true
+		return a.MED != 99
+	})
+	a.start()
+	b.start()
+	b.up(a)
+	a.Speaker.mu.Lock()
+	a.export.last = firstTag + 2
+	a.Speaker.mu.Unlock()
+	seen := func(want ...int) {
+		t.Helper()
+		eventually(t, func() string {
+			var got []int
+			list, _ := b.List(Table{Family: rib.IPv4})
+			for _, e := range list {
+				n := int(e.Prefix.Addr().As4()[1])
+				if got = append(got, n); int(e.Paths[0].MED) != n {
+					t.Fatalf("%v with MED %d", e.Prefix, e.Paths[0].MED)
+				}
+			}
+			if !slices.Equal(got, want) {
+				return fmt.Sprintf("routes %v, not %v", got, want)
+			}
+			return ""
+		})
+	}
+	a.originate(local("10.99.0.0/16"), local("10.1.0.0/16"))
+	seen(1)
+	a.originate(local("10.2.0.0/16"))
+	a.Withdraw([]netip.Prefix{pfx("10.1.0.0/16")})
+	a.originate(local("10.3.0.0/16")) // without a tag left all begins anew
+	seen(2, 3)
+	a.originate(local("10.4.0.0/16"), local("10.5.0.0/16")) // once
+	eventually(t, func() string { return a.notice(NotSent) })
+	seen(2, 3)
+}
+
+// TestImportPolicyAnew changes an import policy: no session is reset, and what the
+// neighbour sent is let in, or not any more.
+func TestImportPolicyAnew(t *testing.T) {
+	a, b := pair(t)
+	a.start()
+	b.start()
+	a.originate(local("10.1.0.0/16"), local("10.2.0.0/16"))
+	b.via("10.1.0.0/16", a.addr)
+	b.via("10.2.0.0/16", a.addr)
+	set := func(p Policy) {
+		b.c.Neighbors = slices.Clone(b.c.Neighbors)
+		b.c.Neighbors[0].IPv4.Import = p
+		b.apply()
+	}
+	var open bool
+	set(policyOf(func(r locrib.Route, _ *locrib.Attributes) bool { return open || r.Prefix.String() == "10.2.0.0/16" }))
+	b.via("10.1.0.0/16")
+	b.via("10.2.0.0/16", a.addr)
+	list, err := b.List(Table{Family: rib.IPv4, Neighbor: a.addr, View: Received})
+	if err != nil || len(list) != 2 {
+		t.Errorf("received routes: %+v %v", list, err)
+	}
+	if list, err := b.List(Table{Family: rib.IPv4, Neighbor: a.addr}); err != nil || len(list) != 1 {
+		t.Errorf("routes: %+v %v", list, err)
+	}
+	if st := b.status(a); st.IPv4.Received != 2 || st.IPv4.Accepted != 1 {
+		t.Errorf("%+v", st.IPv4)
+	}
+	b.Speaker.mu.Lock()
+	open = true
+	b.Speaker.mu.Unlock()
+	if err := b.ClearSoft(a.addr, In); err != nil {
+		t.Fatal(err)
+	}
+	b.via("10.1.0.0/16", a.addr)
+	set(nil)
+	if e := b.events(a); e != "up" {
+		t.Errorf("sessions %q", e)
+	}
+}
