@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -353,15 +352,32 @@ func cited(dir, name string) error {
 		dir = other
 	default: // a method or field: the last word is what is looked for
 	}
-	declared := regexp.MustCompile(`(?m)(^func (\([^)]*\) )?|^\s*(const |type |var )?)` + regexp.QuoteMeta(name) + `\b`)
-	files, _ := filepath.Glob(filepath.Join(root, dir, "*.go"))
-	if slices.ContainsFunc(files, func(file string) bool {
-		b, err := fs.ReadFile(os.DirFS(filepath.Dir(file)), filepath.Base(file))
-		return err == nil && declared.Match(b)
-	}) {
-		return nil
+	if !declared(filepath.Join(root, dir))[name] {
+		return fmt.Errorf("%s does not declare %s", dir, name)
 	}
-	return fmt.Errorf("%s does not declare %s", dir, name)
+	return nil
+}
+
+var (
+	declaration = regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|[ \t]*(?:const |type |var )?)(\w+)`)
+	declaredIn  = map[string]map[string]bool{} // what declared found in folders, so that each is read once
+)
+
+// declared returns the names that a folder's files declare, and others that a line begins with.
+func declared(dir string) map[string]bool {
+	if names := declaredIn[dir]; names != nil {
+		return names
+	}
+	names := map[string]bool{}
+	declaredIn[dir] = names
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	for _, file := range files {
+		b, _ := os.ReadFile(file) // of a file that cannot be read, nothing is found
+		for _, m := range declaration.FindAllSubmatch(b, -1) {
+			names[string(m[1])] = true
+		}
+	}
+	return names
 }
 
 func isDir(path string) bool {

@@ -227,10 +227,10 @@ func TestCharon(t *testing.T) {
 	t.Run("rekey by us/initiator", func(t *testing.T) { c.rekeyedByUs(t, 11) })
 	t.Run("ipsecd is killed", c.weAreKilled)
 	t.Run("charon is killed", c.charonIsKilled)
-	t.Run("the end", c.theEnd)
 	if t.Failed() {
 		t.Log(c.ours.Vtysh("show crypto session detail"))
 	}
+	t.Run("the end", c.theEnd)
 }
 
 // flood sends this many octets to an address, in datagrams that nobody expects.
