@@ -1,12 +1,10 @@
 package harness
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -92,68 +90,4 @@ func (z *Zebra) WaitReady() {
 	if !z.Running() {
 		z.t.Fatalf("%s: zebra ended: %v", z.node.name, z.err)
 	}
-}
-
-// Vtysh runs commands, one after the other, in one vtysh and returns what it
-// printed.
-func (n *Node) Vtysh(commands ...string) (string, error) {
-	return n.vtysh(nil, commands)
-}
-
-func (n *Node) vtysh(options, commands []string) (string, error) {
-	bin, err := Binary("vtysh")
-	if err != nil {
-		return "", err
-	}
-	args := append([]string{"--rundir", n.Rundir()}, options...)
-	for _, c := range commands {
-		args = append(args, "-c", c)
-	}
-	return n.Run(bin, args...)
-}
-
-// MustVtysh is Vtysh for commands that must succeed.
-func (n *Node) MustVtysh(commands ...string) string {
-	n.t.Helper()
-	out, err := n.Vtysh(commands...)
-	n.check("vtysh", err)
-	return out
-}
-
-// Configure enters configuration lines.
-func (n *Node) Configure(lines string) {
-	n.t.Helper()
-	commands := []string{"configure terminal"}
-	for line := range strings.Lines(lines) {
-		if line = strings.TrimSpace(line); line != "" {
-			commands = append(commands, line)
-		}
-	}
-	n.MustVtysh(append(commands, "end")...)
-}
-
-// JSON runs a show command and decodes its JSON.
-func (n *Node) JSON(command string) (any, error) {
-	out, err := n.vtysh([]string{"--json"}, []string{command})
-	if err != nil {
-		return nil, err
-	}
-	var v any
-	if err := json.Unmarshal([]byte(out), &v); err != nil {
-		return nil, fmt.Errorf("%s: %w in %q", command, err, out)
-	}
-	return v, nil
-}
-
-// ShowJSON tells whether the JSON of a show command contains want (see Subset),
-// which is JSON text itself.
-func (n *Node) ShowJSON(command, want string) error {
-	got, err := n.JSON(command)
-	if err != nil {
-		return err
-	}
-	if err := SubsetText(got, want); err != nil {
-		return fmt.Errorf("%s: %s: %w", n.name, command, err)
-	}
-	return nil
 }

@@ -27,6 +27,7 @@ type Node struct {
 	logs       []string
 	captures   []*Capture
 	background []func()
+	consoles   consoles
 }
 
 // newNode makes the namespace, with lo up.
@@ -235,9 +236,10 @@ func (n *Node) loss(device string, percent float32) error {
 	return n.nl.QdiscReplace(q)
 }
 
-// stopBackground ends what the harness itself runs for this node: captures and
-// flows.
+// stopBackground ends what the harness itself runs for this node: captures, flows
+// and connections to zebra.
 func (n *Node) stopBackground() {
+	n.consoles.close()
 	for _, stop := range n.background {
 		stop()
 	}
