@@ -11,6 +11,8 @@
 //   - It authenticates Hellos and nothing else, and shows a neighbour that is pending
 //     only with "detail". We take no Update without authentication.
 //   - It does not take authentication from its configuration file.
+//   - A `network` of which the interface appears at the same moment sometimes leaves that
+//     without EIGRP for good; the interface is there before, here.
 //   - On a multipoint tunnel without a replicator it reaches nobody by multicast; it is
 //     a spoke here, with a point-to-point tunnel.
 package eigrp

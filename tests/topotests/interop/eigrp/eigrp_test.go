@@ -98,13 +98,13 @@ func TestEthernet(t *testing.T) {
 	tp.Link(ours, "eth0", "10.9.1.1/24", frr, "eth0", "10.9.1.2/24")
 	ours.Dummy("lan", "10.1.0.1/24")
 	frr.Dummy("lan", "10.2.0.1/24")
+	frr.Dummy("lan2", "10.12.0.1/24") // which is no network of EIGRP yet
 	wire := ours.Capture("eth0")
 	f := frr.StartFRR(config("10.9.1.0/24", "10.2.0.0/24"), "eigrpd")
 	ours.StartZebra("router eigrp 100\n network 10.0.0.0\n")
 	await(t, neighbor(ours, "10.9.1.2", "up"), frrNeighbor(f, "10.9.1.1"),
 		routes(ours, "10.2.0.0/24 via 10.9.1.2 dev eth0"), routes(frr, "10.1.0.0/24 via 10.9.1.1 dev eth0"))
 	ours.Dummy("lan2", "10.11.0.1/24")
-	frr.Dummy("lan2", "10.12.0.1/24")
 	f.Configure("router eigrp 100\nnetwork 10.12.0.0/24")
 	await(t, func() error { // which FRR sends with the number of what it sent before
 		if n := wire.Count(harness.All(harness.Between("10.9.1.2", "224.0.0.10"), isUpdate)); n == 0 {
