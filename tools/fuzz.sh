@@ -23,5 +23,5 @@ export FUZZ_TIME=$time
 echo "$list" | xargs -P "$jobs" -L 1 bash -c '
 	pkg=${@: -2:1} target=${@: -1}
 	set -- "${@:1:$#-2}"
-	exec "$@" -json -name "fuzz $pkg $target" go test -json -run "^$" -fuzz "^$target\$" -fuzztime "$FUZZ_TIME" -parallel 1 "$pkg"
+	exec "$@" -json -name "fuzz $pkg $target" go test -vet=off -json -run "^$" -fuzz "^$target\$" -fuzztime "$FUZZ_TIME" -parallel 1 "$pkg"
 ' fuzz "$@"
