@@ -16,6 +16,7 @@ import (
 	"github.com/godmvpn/godmvpn/eigrpd"
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/plugin/plugintest"
 	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
@@ -26,12 +27,12 @@ import (
 func TestExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := pair(t)
-		hub.start(config)
-		spoke.start(config)
+		hub.Start(config)
+		spoke.Start(config)
 		time.Sleep(6 * time.Second)
-		same(t, "hub", hub.routes(), atHub)
-		same(t, "spoke", spoke.routes(), atSpoke)
-		if got := hub.zebra.takeLogs(); !strings.Contains(got, "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 172.31.0.11 (Tunnel0) is up: new adjacency") {
+		same(t, "hub", hub.Zebra.Routes(), atHub)
+		same(t, "spoke", spoke.Zebra.Routes(), atSpoke)
+		if got := hub.Zebra.TakeLogs(); !strings.Contains(got, "%DUAL-5-NBRCHANGE: EIGRP-IPv4 100: Neighbor 172.31.0.11 (Tunnel0) is up: new adjacency") {
 			t.Errorf("logs: %s", got)
 		}
 	})
@@ -43,21 +44,21 @@ func TestTunnelPeer(t *testing.T) {
 		hub, spoke := exchanged(t)
 		p := tunnelpeer.Peer{Tunnel: "Tunnel0", Addr: netip.MustParseAddr("172.31.0.11")}
 		say := func(key string, payload []byte) {
-			hub.tell(rib.TopicMessage{Topic: tunnelpeer.Topic, Key: key, Payload: payload})
+			hub.Tell(rib.TopicMessage{Topic: tunnelpeer.Topic, Key: key, Payload: payload})
 			synctest.Wait()
 		}
 		say(p.Key(), tunnelpeer.Client.Append(nil))
 		say("nonsense", tunnelpeer.Lost.Append(nil))
 		say(p.Key(), []byte{77})
-		same(t, "hub", hub.routes(), atHub)
-		if got := hub.log.String(); strings.Count(got, "cannot be read") != 2 {
+		same(t, "hub", hub.Zebra.Routes(), atHub)
+		if got := hub.Log.String(); strings.Count(got, "cannot be read") != 2 {
 			t.Errorf("log: %s", got)
 		}
-		spoke.kill()
-		hub.zebra.takeLogs()
+		spoke.Kill()
+		hub.Zebra.TakeLogs()
 		say(p.Key(), tunnelpeer.Lost.Append(nil))
-		same(t, "hub without the spoke", hub.routes(), "")
-		if got := hub.zebra.takeLogs(); !strings.Contains(got, "Neighbor 172.31.0.11 (Tunnel0) is down: tunnel peer lost") {
+		same(t, "hub without the spoke", hub.Zebra.Routes(), "")
+		if got := hub.Zebra.TakeLogs(); !strings.Contains(got, "Neighbor 172.31.0.11 (Tunnel0) is down: tunnel peer lost") {
 			t.Errorf("logs: %s", got)
 		}
 	})
@@ -67,7 +68,7 @@ func TestTunnelPeer(t *testing.T) {
 func TestCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, _ := exchanged(t)
-		hub.configure(config + "router eigrp SPARE\n shutdown\n")
+		hub.Configure(config + "router eigrp SPARE\n shutdown\n")
 		lines := map[string]string{ // what they must say
 			"show ip eigrp neighbors":                        "172.31.0.11",
 			"show ip eigrp neighbors detail":                 "172.31.0.11",
@@ -105,19 +106,19 @@ func TestCommands(t *testing.T) {
 		seen := map[string]bool{}
 		for line, want := range lines {
 			if line == "show debugging" {
-				hub.exec("debug eigrp neighbors", false)
+				hub.Exec("debug eigrp neighbors", false)
 			}
 			time.Sleep(time.Minute) // after what was cleared
-			if out := hub.exec(line, false); !strings.Contains(out, want) {
+			if out := hub.Exec(line, false); !strings.Contains(out, want) {
 				t.Errorf("%s: %q, want %q", line, out, want)
 			}
-			if out := hub.exec(line, true); out != "" && !json.Valid([]byte(out)) {
+			if out := hub.Exec(line, true); out != "" && !json.Valid([]byte(out)) {
 				t.Errorf("%s: no JSON: %s", line, out)
 			}
-			m, _ := grammar.Parse([]string{cli.ModeEnable}, line)
+			m, _ := program.Grammar.Parse([]string{cli.ModeEnable}, line)
 			seen[m.Command.ID] = true
 		}
-		if err := hub.daemon.Exec(context.Background(), plugin.Command{ID: "eigrp.show-downgrade"}, io.Discard); err == nil {
+		if err := hub.Daemon.Exec(context.Background(), plugin.Command{ID: "eigrp.show-downgrade"}, io.Discard); err == nil {
 			t.Error("a router that is not there was converted")
 		}
 		for _, c := range eigrpd.Grammar().Commands {
@@ -133,19 +134,19 @@ func TestCommands(t *testing.T) {
 func TestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := exchanged(t)
-		if err := spoke.daemon.Shutdown(context.Background()); err != nil {
+		if err := spoke.Daemon.Shutdown(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		same(t, "after the goodbye", hub.routes(), "")
-		spoke.kill()
-		spoke.start(config)
+		same(t, "after the goodbye", hub.Zebra.Routes(), "")
+		spoke.Kill()
+		spoke.Start(config)
 		time.Sleep(time.Minute)
-		same(t, "after its return", hub.routes(), atHub)
-		spoke.kill()
+		same(t, "after its return", hub.Zebra.Routes(), atHub)
+		spoke.Kill()
 		time.Sleep(9 * time.Second)
-		same(t, "within the hold time", hub.routes(), atHub)
+		same(t, "within the hold time", hub.Zebra.Routes(), atHub)
 		time.Sleep(7 * time.Second)
-		same(t, "after the hold time", hub.routes(), "")
+		same(t, "after the hold time", hub.Zebra.Routes(), "")
 	})
 }
 
@@ -154,27 +155,25 @@ func TestEnd(t *testing.T) {
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := pair(t)
-		hub.start(config)
-		spoke.start(config)
+		hub.Start(config)
+		spoke.Start(config)
 		time.Sleep(time.Minute)
-		same(t, "hub", hub.routes(), atHub)
+		same(t, "hub", hub.Zebra.Routes(), atHub)
 		gone := rib.Route{Prefix: netip.MustParsePrefix("10.99.0.0/24"), Protocol: rib.EIGRP, Instance: 100, Distance: 90, Metric: 3,
 			NextHops: []rib.NextHop{{Addr: netip.MustParseAddr("172.31.0.99"), Interface: "Tunnel0"}}}
-		hub.kill()
-		hub.zebra.mu.Lock()
-		hub.zebra.objects[gone.Key()] = gone // of a neighbour that ended meanwhile
-		hub.zebra.mu.Unlock()
+		hub.Kill()
+		hub.Zebra.State(gone) // of a neighbour that ended meanwhile
 		both := atHub + "; 10.99.0.0/24 via 172.31.0.99 Tunnel0 [90/3]"
-		same(t, "without the daemon", hub.routes(), both)
-		ended := hub.zebra.ends()
-		hub.start(config)
-		same(t, "before the end of replay", hub.routes(), both)
+		same(t, "without the daemon", hub.Zebra.Routes(), both)
+		ended := hub.Zebra.Ends()
+		hub.Start(config)
+		same(t, "before the end of replay", hub.Zebra.Routes(), both)
 		for range 30 {
 			time.Sleep(time.Second)
-			same(t, "spoke", spoke.routes(), atSpoke)
+			same(t, "spoke", spoke.Zebra.Routes(), atSpoke)
 		}
-		same(t, "after the end of replay", hub.routes(), atHub)
-		if n := hub.zebra.ends() - ended; n != 1 {
+		same(t, "after the end of replay", hub.Zebra.Routes(), atHub)
+		if n := hub.Zebra.Ends() - ended; n != 1 {
 			t.Errorf("%d ends of replay", n)
 		}
 	})
@@ -185,16 +184,16 @@ func TestRestart(t *testing.T) {
 func TestZebraRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, _ := exchanged(t)
-		hub.zebra = newZebra()
-		hub.attach()
-		same(t, "to another zebra", hub.routes(), atHub)
-		if n := hub.zebra.ends(); n != 1 {
+		hub.Zebra = plugintest.NewZebra()
+		hub.Attach()
+		same(t, "to another zebra", hub.Zebra.Routes(), atHub)
+		if n := hub.Zebra.Ends(); n != 1 {
 			t.Errorf("%d ends of replay", n)
 		}
-		hub.zebra = newZebra()
-		hub.interfaces = hub.interfaces[:1]
-		hub.attach()
-		same(t, "without the tunnel", hub.routes(), "")
+		hub.Zebra = plugintest.NewZebra()
+		hub.Interfaces = hub.Interfaces[:1]
+		hub.Attach()
+		same(t, "without the tunnel", hub.Zebra.Routes(), "")
 	})
 }
 
@@ -205,20 +204,20 @@ func TestTunnelMadeAnew(t *testing.T) {
 		n := memnet.New()
 		w := n.Wire()
 		hub, spoke := newStation(t, n, w, "172.31.0.1/24", "10.1.0.1/24"), newStation(t, n, w, "172.31.0.11/24", "10.11.0.1/24")
-		hub.start(config)
-		spoke.start(config)
+		hub.Start(config)
+		spoke.Start(config)
 		time.Sleep(time.Minute)
-		old := spoke.interfaces[1]
-		spoke.tunnel.Remove()
-		spoke.tell(rib.InterfaceGone{Name: "Tunnel0"})
-		same(t, "without the device", spoke.routes(), "")
+		old := spoke.Interfaces[1]
+		spoke.Devices["Tunnel0"].Remove()
+		spoke.Tell(rib.InterfaceGone{Name: "Tunnel0"})
+		same(t, "without the device", spoke.Zebra.Routes(), "")
 		renewed := old
 		renewed.Index = 30
-		spoke.host.Add(w, memnet.Spec{Index: 30, Name: "Tunnel0", Addrs: []netip.Addr{netip.MustParseAddr("172.31.0.11")}})
-		spoke.tell(rib.InterfaceChanged{Interface: renewed})
+		spoke.Host.Add(w, memnet.Spec{Index: 30, Name: "Tunnel0", Addrs: []netip.Addr{netip.MustParseAddr("172.31.0.11")}})
+		spoke.Tell(rib.InterfaceChanged{Interface: renewed})
 		time.Sleep(time.Minute)
-		same(t, "by the new device", spoke.routes(), atSpoke)
-		same(t, "hub", hub.routes(), atHub)
+		same(t, "by the new device", spoke.Zebra.Routes(), atSpoke)
+		same(t, "hub", hub.Zebra.Routes(), atHub)
 	})
 }
 
@@ -226,12 +225,12 @@ func TestTunnelMadeAnew(t *testing.T) {
 func TestMetricChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := exchanged(t)
-		faster := hub.interfaces[1]
+		faster := hub.Interfaces[1]
 		faster.Bandwidth = 1000
-		hub.tell(rib.InterfaceChanged{Interface: faster})
+		hub.Tell(rib.InterfaceChanged{Interface: faster})
 		time.Sleep(10 * time.Second)
-		same(t, "hub", hub.routes(), "10.11.0.0/24 via 172.31.0.11 Tunnel0 [90/3840256]")
-		same(t, "spoke", spoke.routes(), atSpoke)
+		same(t, "hub", hub.Zebra.Routes(), "10.11.0.0/24 via 172.31.0.11 Tunnel0 [90/3840256]")
+		same(t, "spoke", spoke.Zebra.Routes(), atSpoke)
 	})
 }
 
@@ -243,18 +242,18 @@ func TestVRF(t *testing.T) {
 		far := newStation(t, n, w, "172.31.0.7/24", "10.7.0.1/24")
 		near := newStation(t, n, n.Wire(), "172.31.0.1/24", "10.1.0.1/24") // nobody is on its tunnel
 		red := rib.Interface{Name: "RED", KernelName: "vrf-red", Index: 40, Type: rib.TypeVRF, AdminUp: true, Up: true}
-		near.interfaces = append(near.interfaces, red)
-		near.add(w, rib.Interface{Name: "GigabitEthernet3", KernelName: "eth3", Index: 41, VRF: "RED", Bandwidth: 1_000_000, Delay: 1}, "172.31.0.8/24")
-		near.start(config + "router eigrp TEST\n address-family ipv4 unicast vrf RED autonomous-system 100\n  network 172.31.0.0\n")
-		far.start(config)
+		near.Interfaces = append(near.Interfaces, red)
+		near.Add(w, rib.Interface{Name: "GigabitEthernet3", KernelName: "eth3", Index: 41, VRF: "RED", Bandwidth: 1_000_000, Delay: 1}, "172.31.0.8/24")
+		near.Start(config + "router eigrp TEST\n address-family ipv4 unicast vrf RED autonomous-system 100\n  network 172.31.0.0\n")
+		far.Start(config)
 		time.Sleep(time.Minute)
-		same(t, "in the VRF", near.routes(), "RED 10.7.0.0/24 via 172.31.0.7 GigabitEthernet3 [90/15360]")
-		if out := near.exec("show ip eigrp vrf RED topology", false); !strings.Contains(out, "10.7.0.0/24") || strings.Contains(out, "10.1.0.0/24") {
+		same(t, "in the VRF", near.Zebra.Routes(), "RED 10.7.0.0/24 via 172.31.0.7 GigabitEthernet3 [90/15360]")
+		if out := near.Exec("show ip eigrp vrf RED topology", false); !strings.Contains(out, "10.7.0.0/24") || strings.Contains(out, "10.1.0.0/24") {
 			t.Errorf("shown:\n%s", out)
 		}
-		same(t, "at the other side", far.routes(), "")
-		near.tell(rib.InterfaceGone{Name: "RED"})
-		if logs := near.zebra.takeLogs(); strings.Contains(logs, "NOSOCKET") {
+		same(t, "at the other side", far.Zebra.Routes(), "")
+		near.Tell(rib.InterfaceGone{Name: "RED"})
+		if logs := near.Zebra.TakeLogs(); strings.Contains(logs, "NOSOCKET") {
 			t.Errorf("logs: %s", logs)
 		}
 	})
@@ -266,15 +265,15 @@ func TestIPv6(t *testing.T) {
 		n := memnet.New()
 		w := n.Wire()
 		hub, spoke := newStation(t, n, w, "fe80::1/64", "2001:db8:1::1/64"), newStation(t, n, w, "fe80::b/64", "2001:db8:b::1/64")
-		for i, s := range []*station{hub, spoke} {
-			s.interfaces[0].Addresses = append(s.interfaces[0].Addresses, rib.Address{Prefix: netip.MustParsePrefix("fe80::99/64")})
-			s.start("router eigrp TEST\n address-family ipv6 unicast autonomous-system 100\n  eigrp router-id 192.0.2." + []string{"1", "2"}[i] + "\n")
+		for i, s := range []*plugintest.Station{hub, spoke} {
+			s.Interfaces[0].Addresses = append(s.Interfaces[0].Addresses, rib.Address{Prefix: netip.MustParsePrefix("fe80::99/64")})
+			s.Start("router eigrp TEST\n address-family ipv6 unicast autonomous-system 100\n  eigrp router-id 192.0.2." + []string{"1", "2"}[i] + "\n")
 		}
 		time.Sleep(time.Minute)
-		if got := hub.routes(); !strings.HasPrefix(got, "2001:db8:b::/64 via fe80::b Tunnel0 [90/") {
+		if got := hub.Zebra.Routes(); !strings.HasPrefix(got, "2001:db8:b::/64 via fe80::b Tunnel0 [90/") {
 			t.Errorf("hub: %s", got)
 		}
-		if got := spoke.routes(); !strings.HasPrefix(got, "2001:db8:1::/64 via fe80::1 Tunnel0 [90/") {
+		if got := spoke.Zebra.Routes(); !strings.HasPrefix(got, "2001:db8:1::/64 via fe80::1 Tunnel0 [90/") {
 			t.Errorf("spoke: %s", got)
 		}
 	})
@@ -285,21 +284,21 @@ func TestRedistribute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := pair(t)
 		static := rib.Route{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Protocol: rib.Static, Distance: 1}
-		hub.zebra.others = []rib.Route{static}
-		hub.start(config + " redistribute static metric 1000000 1 255 1 1500\n")
-		spoke.start(config)
+		hub.Zebra.Others = []rib.Route{static}
+		hub.Start(config + " redistribute static metric 1000000 1 255 1 1500\n")
+		spoke.Start(config)
 		time.Sleep(time.Minute)
 		const learnt = "192.0.2.0/24 via 172.31.0.1 Tunnel0 [170/26880256]"
-		same(t, "redistributed", spoke.routes(), atSpoke+"; "+learnt)
+		same(t, "redistributed", spoke.Zebra.Routes(), atSpoke+"; "+learnt)
 		watch := rib.Watch{Kind: rib.WatchRedistribute, Family: rib.IPv4, Protocol: rib.Static}
-		if got := hub.zebra.watched(); !slices.Equal(got, []rib.Watch{watch}) {
+		if got := hub.Zebra.Watched(); !slices.Equal(got, []rib.Watch{watch}) {
 			t.Errorf("watched: %+v", got)
 		}
-		hub.tell(rib.RouteChanged{Watch: watch, Route: static, Withdrawn: true})
+		hub.Tell(rib.RouteChanged{Watch: watch, Route: static, Withdrawn: true})
 		time.Sleep(10 * time.Second)
-		same(t, "withdrawn", spoke.routes(), atSpoke)
-		hub.configure(config)
-		if got := hub.zebra.watched(); len(got) != 0 {
+		same(t, "withdrawn", spoke.Zebra.Routes(), atSpoke)
+		hub.Configure(config)
+		if got := hub.Zebra.Watched(); len(got) != 0 {
 			t.Errorf("watched: %+v", got)
 		}
 	})
@@ -322,19 +321,19 @@ interface Tunnel0
 func TestWallClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // begins on 1 January 2000, 00:00 UTC
 		hub, spoke := pair(t)
-		hub.start(keyed)
-		spoke.start(keyed)
+		hub.Start(keyed)
+		spoke.Start(keyed)
 		time.Sleep(time.Minute)
-		same(t, "while the key lives", hub.routes(), atHub)
-		hub.wall.Store(int64(24 * time.Hour))
+		same(t, "while the key lives", hub.Zebra.Routes(), atHub)
+		hub.Wall.Store(int64(24 * time.Hour))
 		time.Sleep(time.Minute)
-		same(t, "a day later", hub.routes(), "")
-		same(t, "at the spoke", spoke.routes(), "")
-		hub.wall.Store(0)
+		same(t, "a day later", hub.Zebra.Routes(), "")
+		same(t, "at the spoke", spoke.Zebra.Routes(), "")
+		hub.Wall.Store(0)
 		time.Sleep(time.Minute)
-		same(t, "back again", hub.routes(), atHub)
-		same(t, "at the spoke", spoke.routes(), atSpoke)
-		if all := hub.log.String() + hub.zebra.takeLogs(); strings.Contains(all, "S3CRET") {
+		same(t, "back again", hub.Zebra.Routes(), atHub)
+		same(t, "at the spoke", spoke.Zebra.Routes(), atSpoke)
+		if all := hub.Log.String() + hub.Zebra.TakeLogs(); strings.Contains(all, "S3CRET") {
 			t.Errorf("the key is in a log:\n%s", all)
 		}
 	})
@@ -344,17 +343,17 @@ func TestWallClock(t *testing.T) {
 func TestDebug(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := pair(t)
-		hub.start(keyed)
-		spoke.start(keyed)
+		hub.Start(keyed)
+		spoke.Start(keyed)
 		time.Sleep(time.Minute)
-		hub.zebra.takeLogs()
+		hub.Zebra.TakeLogs()
 		time.Sleep(time.Minute)
-		if got := hub.zebra.takeLogs(); strings.Contains(got, "EIGRP: ") {
+		if got := hub.Zebra.TakeLogs(); strings.Contains(got, "EIGRP: ") {
 			t.Errorf("nobody asked for: %s", got)
 		}
-		hub.exec("debug eigrp packets", false)
+		hub.Exec("debug eigrp packets", false)
 		time.Sleep(time.Minute)
-		got := hub.zebra.takeLogs()
+		got := hub.Zebra.TakeLogs()
 		for _, want := range []string{"EIGRP: Received HELLO on Tu0", "EIGRP: Sending HELLO on Tu0"} {
 			if !strings.Contains(got, want) {
 				t.Errorf("no %q in:\n%s", want, got)
@@ -363,19 +362,19 @@ func TestDebug(t *testing.T) {
 		if strings.Contains(got, "DUAL: ") {
 			t.Errorf("events that nobody asked for:\n%s", got)
 		}
-		spoke.configure(strings.ReplaceAll(keyed, "S3CRET", "0TH3R"))
+		spoke.Configure(strings.ReplaceAll(keyed, "S3CRET", "0TH3R"))
 		time.Sleep(time.Minute)
-		got = hub.zebra.takeLogs()
+		got = hub.Zebra.TakeLogs()
 		if !strings.Contains(got, "EIGRP: Tu0: ignored packet from 172.31.0.11 (authentication failure)") {
 			t.Errorf("no ignored packet in:\n%s", got)
 		}
 		if strings.Contains(got, "S3CRET") || strings.Contains(got, "0TH3R") {
 			t.Errorf("a key is in:\n%s", got)
 		}
-		hub.exec("undebug all", false)
-		hub.zebra.takeLogs()
+		hub.Exec("undebug all", false)
+		hub.Zebra.TakeLogs()
 		time.Sleep(time.Minute)
-		if got := hub.zebra.takeLogs(); strings.Contains(got, "EIGRP: Received") {
+		if got := hub.Zebra.TakeLogs(); strings.Contains(got, "EIGRP: Received") {
 			t.Errorf("nobody asked any more for: %s", got)
 		}
 	})
@@ -386,17 +385,17 @@ func TestDebug(t *testing.T) {
 func TestClear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, _ := exchanged(t)
-		hub.zebra.takeLogs()
-		hub.exec("clear ip eigrp neighbors", false)
-		same(t, "cleared", hub.routes(), "")
+		hub.Zebra.TakeLogs()
+		hub.Exec("clear ip eigrp neighbors", false)
+		same(t, "cleared", hub.Zebra.Routes(), "")
 		time.Sleep(10 * time.Second)
-		same(t, "back", hub.routes(), atHub)
-		hub.zebra.takeLogs()
-		hub.exec("clear ip eigrp neighbors soft", false)
-		same(t, "cleared softly", hub.routes(), atHub)
+		same(t, "back", hub.Zebra.Routes(), atHub)
+		hub.Zebra.TakeLogs()
+		hub.Exec("clear ip eigrp neighbors soft", false)
+		same(t, "cleared softly", hub.Zebra.Routes(), atHub)
 		time.Sleep(10 * time.Second)
-		same(t, "afterwards", hub.routes(), atHub)
-		if got := hub.zebra.takeLogs(); strings.Contains(got, "is down") {
+		same(t, "afterwards", hub.Zebra.Routes(), atHub)
+		if got := hub.Zebra.TakeLogs(); strings.Contains(got, "is down") {
 			t.Errorf("logs: %s", got)
 		}
 	})
@@ -406,12 +405,12 @@ func TestClear(t *testing.T) {
 func TestInterfaceGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, _ := exchanged(t)
-		tunnel := hub.interfaces[1]
-		hub.tell(rib.InterfaceGone{Name: "Tunnel0"})
-		same(t, "without the tunnel", hub.routes(), "")
-		hub.tell(rib.InterfaceChanged{Interface: tunnel})
+		tunnel := hub.Interfaces[1]
+		hub.Tell(rib.InterfaceGone{Name: "Tunnel0"})
+		same(t, "without the tunnel", hub.Zebra.Routes(), "")
+		hub.Tell(rib.InterfaceChanged{Interface: tunnel})
 		time.Sleep(20 * time.Second)
-		same(t, "with the tunnel", hub.routes(), atHub)
+		same(t, "with the tunnel", hub.Zebra.Routes(), atHub)
 	})
 }
 
@@ -422,21 +421,21 @@ func TestCheck(t *testing.T) {
 		hub, _ := exchanged(t)
 		bad := "router eigrp 100\n network 10.0.0.0\n metric weights 0 0 0 0 0 0\n" // without the tunnel's network
 		for _, phase := range []plugin.Phase{plugin.Check, plugin.Commit} {
-			errs, err := hub.daemon.Configure(context.Background(), plugin.Configuration{Revision: 2, Tree: parse(t, bad), Phase: phase})
+			errs, err := hub.Daemon.Configure(context.Background(), plugin.Configuration{Revision: 2, Tree: program.Parse(t, bad), Phase: phase})
 			if err != nil || len(errs) == 0 {
 				t.Fatalf("phase %d: %v, %v", phase, errs, err)
 			}
-			router := parse(t, bad).Nodes[0]
+			router := program.Parse(t, bad).Nodes[0]
 			if diff := cmp.Diff(router.Key, errs[0].Path[0]); diff != "" {
 				t.Errorf("phase %d: path (-want +got):\n%s", phase, diff)
 			}
 		}
-		if errs, err := hub.daemon.Configure(context.Background(), plugin.Configuration{Revision: 2, Tree: parse(t, ""), Phase: plugin.Check}); err != nil || len(errs) > 0 {
+		if errs, err := hub.Daemon.Configure(context.Background(), plugin.Configuration{Revision: 2, Tree: program.Parse(t, ""), Phase: plugin.Check}); err != nil || len(errs) > 0 {
 			t.Errorf("%v, %v", errs, err)
 		}
-		same(t, "still in force", hub.routes(), atHub)
-		hub.configure("")
-		same(t, "without EIGRP", hub.routes(), "")
+		same(t, "still in force", hub.Zebra.Routes(), atHub)
+		hub.Configure("")
+		same(t, "without EIGRP", hub.Zebra.Routes(), "")
 	})
 }
 
@@ -444,24 +443,24 @@ func TestCheck(t *testing.T) {
 func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, _ := pair(t)
-		hub.start("")
-		if err := hub.daemon.Alive(context.Background()); err != nil {
+		hub.Start("")
+		if err := hub.Daemon.Alive(context.Background()); err != nil {
 			t.Error(err)
 		}
-		id, err := hub.daemon.Hello(context.Background(), plugin.Host{})
+		id, err := hub.Daemon.Hello(context.Background(), plugin.Host{})
 		if err != nil || id.Name != eigrpd.Name || id.HoldLimit != 5*time.Minute {
 			t.Errorf("%+v, %v", id, err)
 		}
-		if n := hub.zebra.ends(); n != 1 {
+		if n := hub.Zebra.Ends(); n != 1 {
 			t.Errorf("%d ends of replay without a configuration", n)
 		}
-		if err := hub.daemon.Exec(context.Background(), plugin.Command{ID: "nosuch"}, &lockedBuffer{}); err == nil || !strings.Contains(err.Error(), "nosuch") {
+		if err := hub.Daemon.Exec(context.Background(), plugin.Command{ID: "nosuch"}, io.Discard); err == nil || !strings.Contains(err.Error(), "nosuch") {
 			t.Errorf("an unknown command: %v", err)
 		}
-		hub.kill()
+		hub.Kill()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := hub.daemon.Alive(ctx); err == nil {
+		if err := hub.Daemon.Alive(ctx); err == nil {
 			t.Error("a core that has ended is alive")
 		}
 	})

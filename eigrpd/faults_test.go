@@ -12,6 +12,7 @@ import (
 	"github.com/godmvpn/godmvpn/eigrpd/core"
 	"github.com/godmvpn/godmvpn/eigrpd/metric"
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
+	"github.com/godmvpn/godmvpn/lib/plugin/plugintest"
 	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -142,49 +143,49 @@ func (f fault) run(t *testing.T) {
 	n := memnet.New()
 	w := n.Wire()
 	a := newStation(t, n, w, "172.31.0.1/24", "10.1.0.1/24")
-	a.start(f.a)
+	a.Start(f.a)
 	if f.b != "" {
 		b := newStation(t, n, w, cmp.Or(f.at, "172.31.0.2/24"), "10.2.0.1/24")
 		if f.static != "" {
-			b.zebra.others = []rib.Route{{Prefix: netip.MustParsePrefix(f.static), Protocol: rib.Static, Distance: 1}}
+			b.Zebra.Others = []rib.Route{{Prefix: netip.MustParsePrefix(f.static), Protocol: rib.Static, Distance: 1}}
 		}
-		b.start(f.b)
+		b.Start(f.b)
 	}
 	if f.do != nil {
 		f.do(newPuppet(t, n, w, atP))
 	}
 	time.Sleep(20 * time.Second)
-	traffic := a.exec("show ip eigrp traffic", false)
+	traffic := a.Exec("show ip eigrp traffic", false)
 	if !has(traffic, f.drop.String()) {
 		t.Errorf("the traffic does not tell of %q:\n%s", f.drop, traffic)
 	}
 	if !has(traffic, "Input Queue: 0/16384/") {
 		t.Errorf("the traffic does not tell of the queue:\n%s", traffic)
 	}
-	if n := a.dropped(f.drop); n == 0 {
+	if n := dropped(a, f.drop); n == 0 {
 		t.Errorf("JSON does not tell of %q", f.drop)
 	}
-	if out := a.exec("show ip eigrp neighbors", false); strings.Contains(out, "Tu0") != f.neighbors && f.drop != core.DropLimit {
+	if out := a.Exec("show ip eigrp neighbors", false); strings.Contains(out, "Tu0") != f.neighbors && f.drop != core.DropLimit {
 		t.Errorf("neighbors:\n%s", out)
 	}
 	for line, want := range f.shows {
-		if out := a.exec(line, false); !has(out, want) {
+		if out := a.Exec(line, false); !has(out, want) {
 			t.Errorf("%s does not have %q:\n%s", line, want, out)
 		}
 	}
-	if said := a.zebra.takeLogs(); !strings.Contains(said, f.log) {
+	if said := a.Zebra.TakeLogs(); !strings.Contains(said, f.log) {
 		t.Errorf("the log does not have %q:\n%s", f.log, said)
 	}
 }
 
 // dropped returns how often JSON says that something was dropped. The keys are the words
 // of the reasons.
-func (s *station) dropped(r core.DropReason) uint64 {
+func dropped(s *plugintest.Station, r core.DropReason) uint64 {
 	var got struct {
 		Instances []struct{ Dropped map[string]uint64 }
 	}
-	if err := json.Unmarshal([]byte(s.exec("show ip eigrp traffic", true)), &got); err != nil {
-		s.t.Fatal(err)
+	if err := json.Unmarshal([]byte(s.Exec("show ip eigrp traffic", true)), &got); err != nil {
+		s.T.Fatal(err)
 	}
 	letters := func(s string) string {
 		return strings.ToLower(strings.Map(func(r rune) rune {
@@ -199,7 +200,7 @@ func (s *station) dropped(r core.DropReason) uint64 {
 			return n
 		}
 	}
-	s.t.Errorf("JSON has no key for %q", r)
+	s.T.Errorf("JSON has no key for %q", r)
 	return 0
 }
 
@@ -210,7 +211,7 @@ func TestOneDirection(t *testing.T) {
 		n := memnet.New()
 		w := n.Wire()
 		a := newStation(t, n, w, "172.31.0.1/24", "10.1.0.1/24")
-		a.start(plain)
+		a.Start(plain)
 		p := newPuppet(t, n, w, atP)
 		p.mute()
 		end := time.Now().Add(2 * time.Minute)
@@ -218,7 +219,7 @@ func TestOneDirection(t *testing.T) {
 			p.hello()
 			time.Sleep(20 * time.Second)
 		}
-		detail := a.exec("show ip eigrp neighbors detail", false)
+		detail := a.Exec("show ip eigrp neighbors detail", false)
 		if !has(detail, "Waiting for Init, Waiting for Init Ack") || !has(detail, "5000 1 0") || has(detail, "Retries: 0") {
 			t.Errorf("%s", detail)
 		}
@@ -226,7 +227,7 @@ func TestOneDirection(t *testing.T) {
 			p.hello()
 			time.Sleep(20 * time.Second)
 		}
-		if said := a.zebra.takeLogs(); !strings.Contains(said, "Neighbor 172.31.0.99 (Tunnel0) is down: retry limit exceeded") {
+		if said := a.Zebra.TakeLogs(); !strings.Contains(said, "Neighbor 172.31.0.99 (Tunnel0) is down: retry limit exceeded") {
 			t.Errorf("%s", said)
 		}
 	})
@@ -239,14 +240,14 @@ func TestStuckInActive(t *testing.T) {
 		n := memnet.New()
 		near, far := n.Wire(), n.Wire()
 		a := newStation(t, n, near, "172.31.0.1/24", "10.1.0.1/24")
-		a.add(far, rib.Interface{Name: "GigabitEthernet3", KernelName: "far", Index: 3, Bandwidth: 1_000_000, Delay: 1}, "172.31.3.1/24")
-		a.start(plain)
+		a.Add(far, rib.Interface{Name: "GigabitEthernet3", KernelName: "far", Index: 3, Bandwidth: 1_000_000, Delay: 1}, "172.31.3.1/24")
+		a.Start(plain)
 		source, silent := newPuppet(t, n, far, "172.31.3.98"), newPuppet(t, n, near, atP)
 		source.meet(netip.MustParseAddr("172.31.3.1"))
 		silent.meet(atA)
 		source.update(netip.MustParseAddr("172.31.3.1"), 0, route("10.9.0.0/16"))
 		settle()
-		if out := a.exec("show ip eigrp topology 10.9.1.1", false); !has(out, "State is Passive, Query origin flag is 1, 1 Successor(s)") {
+		if out := a.Exec("show ip eigrp topology 10.9.1.1", false); !has(out, "State is Passive, Query origin flag is 1, 1 Successor(s)") {
 			t.Errorf("%s", out)
 		}
 		gone := route("10.9.0.0/16")
@@ -259,21 +260,21 @@ func TestStuckInActive(t *testing.T) {
 			}
 		}
 		settle()
-		first := a.exec("show ip eigrp topology active", false)
+		first := a.Exec("show ip eigrp topology active", false)
 		for _, want := range []string{"A 10.9.0.0/16, 0 successors, FD is", "1 replies, active 00:00:01, query-origin: Local origin", "Remaining replies:", "via 172.31.0.99, r, Tunnel0"} {
 			if !has(first, want) {
 				t.Errorf("no %q in\n%s", want, first)
 			}
 		}
 		hello(2 * time.Minute)
-		if out := a.exec("show ip eigrp topology active", false); !has(out, "query-origin: Local origin, retries(1)") || !has(out, "via 172.31.0.99, rs, Tunnel0") {
+		if out := a.Exec("show ip eigrp topology active", false); !has(out, "query-origin: Local origin, retries(1)") || !has(out, "via 172.31.0.99, rs, Tunnel0") {
 			t.Errorf("%s", out)
 		}
 		hello(2 * time.Minute)
-		if out := a.exec("show ip eigrp topology active", false); has(out, "A 10.9.0.0/16") {
+		if out := a.Exec("show ip eigrp topology active", false); has(out, "A 10.9.0.0/16") {
 			t.Errorf("%s", out)
 		}
-		if said := a.zebra.takeLogs(); !strings.Contains(said, "Neighbor 172.31.0.99 (Tunnel0) is down: stuck in active") {
+		if said := a.Zebra.TakeLogs(); !strings.Contains(said, "Neighbor 172.31.0.99 (Tunnel0) is down: stuck in active") {
 			t.Errorf("%s", said)
 		}
 	})
@@ -283,13 +284,13 @@ func TestStuckInActive(t *testing.T) {
 func TestStub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t)
-		a.start(plain)
-		b.start(plain + " eigrp stub connected\n")
+		a.Start(plain)
+		b.Start(plain + " eigrp stub connected\n")
 		time.Sleep(10 * time.Second)
-		if out := a.exec("show ip eigrp neighbors detail", false); !has(out, "Stub Peer Advertising ( CONNECTED ) Routes") || !has(out, "Suppressing queries") {
+		if out := a.Exec("show ip eigrp neighbors detail", false); !has(out, "Stub Peer Advertising ( CONNECTED ) Routes") || !has(out, "Suppressing queries") {
 			t.Errorf("%s", out)
 		}
-		if out := b.exec("show ip protocols", false); !has(out, "Stub, connected") {
+		if out := b.Exec("show ip protocols", false); !has(out, "Stub, connected") {
 			t.Errorf("%s", out)
 		}
 	})
@@ -299,9 +300,9 @@ func TestStub(t *testing.T) {
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, spoke := exchanged(t)
-		spoke.kill()
+		spoke.Kill()
 		time.Sleep(time.Minute)
-		out := hub.exec("show ip eigrp events", false)
+		out := hub.Exec("show ip eigrp events", false)
 		at := 0
 		for _, want := range []string{"Event information for AS 100:", "Neighbor 172.31.0.11 (Tu0) is down: holding time expired", "RT removed 10.11.0.0/24",
 			"RT installed 10.11.0.0/24 via 172.31.0.11", "Neighbor 172.31.0.11 (Tu0) is up: new adjacency", "New peer 172.31.0.11 (Tu0)"} {

@@ -276,7 +276,7 @@ type station struct {
 	addr       netip.Addr
 	zebra      *zebra
 	interfaces []rib.Interface
-	log        *lockedBuffer
+	log        *plugintest.Buffer
 	wall       atomic.Int64 // by how much the time of day was set forward
 
 	daemon *plugintest.Harness
@@ -284,28 +284,10 @@ type station struct {
 	kill   func()
 }
 
-// lockedBuffer takes in the daemon's own log.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // newStation makes a router with a tunnel from an address on a wire; the daemon does not
 // run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, addr string) *station {
-	s := &station{t: t, host: n.Host(), addr: netip.MustParseAddr(addr), log: &lockedBuffer{}, zebra: newZebra()}
+	s := &station{t: t, host: n.Host(), addr: netip.MustParseAddr(addr), log: &plugintest.Buffer{}, zebra: newZebra()}
 	s.interfaces = []rib.Interface{{Name: "Tunnel0", KernelName: "Tunnel0", Index: 10, Type: rib.TypeTunnel, Up: true, AdminUp: true,
 		Tunnel: &rib.Tunnel{Mode: rib.TunnelGREMultipoint, Source: s.addr}}}
 	s.host.Add(w, memnet.Spec{Index: 2, Name: "eth0", Addrs: []netip.Addr{s.addr}})

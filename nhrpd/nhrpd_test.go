@@ -3,6 +3,7 @@ package nhrpd_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -305,7 +306,7 @@ func TestLife(t *testing.T) {
 		if err := hub.daemon.Alive(ctx); err == nil {
 			t.Error("a core that has ended is alive")
 		}
-		if err := hub.daemon.Exec(context.Background(), plugin.Command{ID: "nosuch"}, &lockedBuffer{}); err == nil || !strings.Contains(err.Error(), "nosuch") {
+		if err := hub.daemon.Exec(context.Background(), plugin.Command{ID: "nosuch"}, io.Discard); err == nil || !strings.Contains(err.Error(), "nosuch") {
 			t.Errorf("an unknown command: %v", err)
 		}
 	})

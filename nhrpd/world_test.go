@@ -177,7 +177,7 @@ type station struct {
 	host       *memnet.Host
 	zebra      *zebra
 	interfaces []rib.Interface
-	log        *lockedBuffer
+	log        *plugintest.Buffer
 	level      slog.Level // of log
 	names      names
 
@@ -186,27 +186,9 @@ type station struct {
 	kill   func()
 }
 
-// lockedBuffer takes in the daemon's own log.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // newStation makes a router with a tunnel on a wire; the daemon does not run.
 func newStation(t *testing.T, n *memnet.Net, w *memnet.Wire, tunnel, nbma string) *station {
-	s := &station{t: t, host: n.Host(), log: &lockedBuffer{}, level: slog.LevelDebug,
+	s := &station{t: t, host: n.Host(), log: &plugintest.Buffer{}, level: slog.LevelDebug,
 		zebra: &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string][]byte{}, wanted: map[string]bool{}, states: map[string][]byte{}}}
 	s.host.Add(w, memnet.Spec{Index: 10, Name: "Tunnel0", Link: netip.MustParseAddr(nbma)})
 	s.interfaces = []rib.Interface{
@@ -315,7 +297,7 @@ func (s *station) try(line string) error {
 	if perr != nil {
 		s.t.Fatal(perr.Report())
 	}
-	return s.daemon.Exec(context.Background(), plugin.Command{ID: m.Command.ID, Args: m.Args, No: m.No}, &lockedBuffer{})
+	return s.daemon.Exec(context.Background(), plugin.Command{ID: m.Command.ID, Args: m.Args, No: m.No}, &plugintest.Buffer{})
 }
 
 // secretID matches the Request IDs that nobody can guess.

@@ -5,13 +5,12 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/ipsecd/core"
+	"github.com/godmvpn/godmvpn/lib/daemon"
 )
 
-// How often the watch looks, how far the time of day must be from where it was expected
-// to count as set, and how often files of certificates are read again.
+// How often the watch looks, and how often files of certificates are read again.
 const (
 	lookEvery   = 10 * time.Second
-	wallStep    = time.Second
 	reloadEvery = time.Minute
 )
 
@@ -21,7 +20,7 @@ const (
 func (e *Edge) look() {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	c := clockWatch{wall: e.wall(), at: time.Now()}
+	c := daemon.NewClockWatch(e.wall(), time.Now())
 	var lost, unread uint64
 	read := time.Now()
 	for {
@@ -30,7 +29,7 @@ func (e *Edge) look() {
 			return
 		case <-ticker.C:
 		}
-		if now, set := c.look(e.wall(), time.Now()); set {
+		if now, set := c.Look(e.wall(), time.Now()); set {
 			e.driver.Post(core.WallClock{Now: now})
 		}
 		e.topics.expire(time.Now())
@@ -53,17 +52,4 @@ func (e *Edge) overrun(before *uint64, now uint64, why string) {
 			Text: fmt.Sprintf("%d datagrams dropped: %s", now-*before, why)})
 	}
 	*before = now
-}
-
-// clockWatch knows when it was what time of day.
-type clockWatch struct{ wall, at time.Time }
-
-// look compares the time of day with what is expected from the monotonic clock.
-func (c *clockWatch) look(wall, at time.Time) (now time.Time, set bool) {
-	expected := c.wall.Add(at.Sub(c.at))
-	if diff := wall.Sub(expected); diff.Abs() < wallStep {
-		return wall, false
-	}
-	c.wall, c.at = wall, at
-	return wall, true
 }

@@ -135,7 +135,8 @@ func (m *Module) impure(importPath string) string {
 		return "what a core has to tell is an effect"
 	case importPath == "crypto/rand":
 		return "randomness is a seeded source given at birth"
-	case within(importPath, m.Path+"/lib/pb", m.Path+"/lib/session", m.Path+"/lib/rawsock", m.Path+"/lib/plugin", m.Path+"/lib/telemetry"):
+	case within(importPath, m.Path+"/lib/pb", m.Path+"/lib/session", m.Path+"/lib/rawsock", m.Path+"/lib/vrfsock", m.Path+"/lib/plugin", m.Path+"/lib/daemon",
+		m.Path+"/lib/telemetry"):
 		return "it belongs to the edge"
 	case importPath == "unsafe", importPath == "C":
 		return "a core is ordinary Go"

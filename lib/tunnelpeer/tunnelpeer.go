@@ -89,3 +89,13 @@ func ParseState(b []byte) (State, error) {
 	}
 	return State(b[1]), nil
 }
+
+// Parse reads a key and its value.
+func Parse(key string, value []byte) (Peer, State, error) {
+	p, err := ParseKey(key)
+	if err != nil {
+		return Peer{}, 0, err
+	}
+	s, err := ParseState(value)
+	return p, s, err
+}

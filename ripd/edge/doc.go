@@ -9,20 +9,11 @@
 //	day  WallClock   ▲ ConfigSet, Query
 //	             Configure, Exec (zebra's calls)
 //
-// One goroutine steps the core and carries out its effects. Each VRF has a
-// goroutine that reads its socket and offers packets to the core; a full inbox
-// drops packets, never anything else. A watch compares the time of day with the
-// monotonic clock, since the lifetimes of keys depend on the former.
+// The goroutines are those of lib/daemon, and of lib/vrfsock: a socket on port 520 for each
+// VRF. A full inbox drops packets, never anything else. Packets of interfaces on which
+// the core does not listen end in vrfsock.
 //
-// # Sockets
-//
-// The core says on which interfaces it listens. The first of a VRF opens a socket
-// on port 520, bound to the VRF's device, the last one closes it. Which device an
-// interface is, is the kernel's matter and changes: the edge joins the group again
-// wherever an interface has another index, and opens the socket again where the
-// VRF was made anew. Packets of interfaces on which the core does not listen end
-// here.
-//
-// Sending does not wait: a packet for which the kernel has no room is lost, as
-// on any link, and RIP repeats everything. Only the farewell waits a moment.
+// Sending does not wait: a packet for which the kernel has no room waits in vrfsock, and
+// the core is told to stop; what finds no room there is lost, as on any link, and RIP
+// repeats everything. Only the farewell waits a moment.
 package edge

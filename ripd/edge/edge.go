@@ -3,120 +3,104 @@ package edge
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/daemon"
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 	"github.com/godmvpn/godmvpn/lib/rib"
-	"github.com/godmvpn/godmvpn/lib/session"
-	"github.com/godmvpn/godmvpn/lib/sm"
 	"github.com/godmvpn/godmvpn/lib/telemetry"
+	"github.com/godmvpn/godmvpn/lib/vrfsock"
 	"github.com/godmvpn/godmvpn/ripd/cli"
 	"github.com/godmvpn/godmvpn/ripd/core"
+	"github.com/godmvpn/godmvpn/ripd/packet"
 )
 
-// rxQueue is the number of received packets that may wait for the core: the
-// tables of 20 neighbours with 10,000 routes each.
-const rxQueue = 8192
-
-// World is what an edge stands in.
-type World struct {
-	Network rawsock.Network
-	Wall    func() time.Time // the time of day, without a monotonic reading
-	Random  rand.Source
-}
-
-// Machine is the world of a daemon on a machine.
-func Machine() World {
-	return World{
-		Network: rawsock.Kernel{},
-		Wall:    func() time.Time { return time.Now().Round(0) },
-		Random:  rand.NewPCG(rand.Uint64(), rand.Uint64()),
-	}
-}
+const (
+	// rxQueue is the number of received packets that may wait for the core: the
+	// tables of 20 neighbours with 10,000 routes each.
+	rxQueue = 8192
+	// receiveBuffer has room for more than 400 packets, the table of a neighbour
+	// with 10,000 routes; see rawsock.IPConfig for what the kernel grants.
+	receiveBuffer = 1 << 20
+	// maxWaiting is how many packets may wait for room on an interface: more than the
+	// core sends before it learns that there is no room.
+	maxWaiting = 256
+)
 
 // Edge runs a core. Make it by New, then Run it.
 type Edge struct {
-	log     *slog.Logger
-	wall    func() time.Time
-	client  *session.Client
-	driver  *sm.Driver[core.Input, core.Effect]
-	debug   *telemetry.Debug
-	sockets *sockets
-	life    context.Context // ends with Run
-	end     context.CancelFunc
+	*daemon.Edge[core.Input, core.Effect, core.Report]
+	sockets *vrfsock.Sockets
+	patient atomic.Pointer[time.Time] // until then packets are paced, and wait for room
 
-	source netip.Addr // of the packet sent last, which a trace may be about; the core's goroutine only
-
-	inquiries sm.Inquiries[core.Report]
+	// Of the core's goroutine:
+	source   netip.Addr        // of the packet sent last, which a trace may be about
+	vrfs     map[string]string // of the interfaces on which the core listens
+	farewell int               // packets of the farewell that were sent
 }
 
 // New returns an edge in a world.
-func New(log *slog.Logger, w World) *Edge {
-	e := &Edge{log: log, wall: w.Wall}
-	e.life, e.end = context.WithCancel(context.Background())
-	e.client = session.NewClient(e.event)
-	e.debug = plugin.NewDebug(cli.Facilities, e.client, func() {
-		e.driver.Post(core.Tracing{Events: e.debug.On(cli.DebugEvents), Packets: e.debug.On(cli.DebugPackets)})
-	})
-	e.sockets = newSockets(e.life, w.Network, e.receive, e.logMessage, func(r core.SendRoom) { e.driver.Post(r) })
-	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{
+func New(log *slog.Logger, w daemon.World) *Edge {
+	e := &Edge{vrfs: map[string]string{}}
+	e.Edge = daemon.New[core.Input, core.Effect, core.Report](daemon.Config[core.Input, core.Effect]{
+		Log: log, Facility: "RIP",
 		Machine: core.New(core.Options{Source: w.Random, Wall: w.Wall()}),
-		Tick:    core.Tick{}, Queue: rxQueue, Handle: e.handle})
+		Tick:    core.Tick{}, Queue: rxQueue, Ping: ping, Handle: e.handle, Event: e.event,
+		Facilities: cli.Facilities, Tracing: e.tracing,
+		Wall: w.Wall, WallClock: func(now time.Time) core.Input { return core.WallClock{Now: now} },
+		Look: func() { e.sockets.Retry() }, Unread: func() uint64 { return e.sockets.Unread() },
+	})
+	e.sockets = vrfsock.New(e.Life(), vrfsock.Config{
+		Network: w.Network, MaxPacket: packet.MaxDatagram, MaxWaiting: maxWaiting,
+		IPv4:     rawsock.IPConfig{Port: packet.Port, TTL: 1, TOS: vrfsock.Precedence, ReceiveBuffer: receiveBuffer},
+		Protocol: "RIP", Service: "UDP port 520", Receive: e.receive, Complain: e.Complain,
+		Room: func(ifname string, full bool) { e.Driver.Post(core.SendRoom{Interface: ifname, Full: full}) },
+	})
 	return e
+}
+
+// noVRF is no name that a VRF can have.
+const noVRF = " "
+
+func ping(id uint64) core.Input {
+	return core.Query{ID: id, Kind: core.ReportStatus, VRF: noVRF}
 }
 
 // Run drives the core until ctx ends.
 func (e *Edge) Run(ctx context.Context) {
-	defer e.sockets.close()
-	var watch sync.WaitGroup
-	defer watch.Wait()
-	defer e.end()
-	watch.Go(e.watch)
-	e.driver.Run(ctx)
+	defer e.sockets.Close()
+	e.Edge.Run(ctx)
 }
-
-// Attach serves one attachment of zebra.
-func (e *Edge) Attach(ctx context.Context, s session.Stream) error {
-	return e.client.Run(ctx, s)
-}
-
-// Debug returns what is being debugged.
-func (e *Edge) Debug() *telemetry.Debug { return e.debug }
 
 // event takes in what zebra tells.
 func (e *Edge) event(ev rib.Event) {
 	switch ev := ev.(type) {
 	case rib.Attached:
-		e.driver.Post(core.Attached{Stale: ev.Stale})
+		e.Driver.Post(core.Attached{Stale: ev.Stale})
 	case rib.InterfaceChanged:
-		e.sockets.interfaceChanged(ev.Interface)
-		e.driver.Post(core.InterfaceChanged{Interface: ev.Interface})
+		e.sockets.InterfaceChanged(ev.Interface)
+		e.Driver.Post(core.InterfaceChanged{Interface: ev.Interface})
 	case rib.InterfaceGone:
-		e.sockets.interfaceGone(ev.Name)
-		e.driver.Post(core.InterfaceGone{Name: ev.Name})
+		e.sockets.InterfaceGone(ev.Name)
+		e.Driver.Post(core.InterfaceGone{Name: ev.Name})
 	case rib.InterfacesKnown:
-		e.driver.Post(core.InterfacesKnown{})
+		e.Driver.Post(core.InterfacesKnown{})
 	case rib.RouteChanged:
-		e.driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
+		e.Driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
 	case rib.RoutesKnown:
-		e.driver.Post(core.RoutesKnown{Watch: ev.Watch})
+		e.Driver.Post(core.RoutesKnown{Watch: ev.Watch})
 	case rib.Ack:
-		for _, f := range ev.Failures {
-			if f.Error != "" {
-				e.log.Warn("zebra could not install", "route", f.Key.Prefix, "vrf", f.Key.VRF, "error", f.Error)
-			}
-		}
+		e.Acknowledged(ev)
 	}
 }
 
 // receive takes in a packet; it becomes the core's.
 func (e *Edge) receive(ifname string, m rawsock.Meta, b []byte) {
-	e.driver.Offer(core.RxPacket{Interface: ifname, Source: m.Src, Dest: m.Dst.Addr(), Packet: b})
+	e.Driver.Offer(core.RxPacket{Interface: ifname, Source: m.Src, Dest: m.Dst.Addr(), Packet: b})
 }
 
 // handle carries out effects. It runs on the core's goroutine.
@@ -124,75 +108,56 @@ func (e *Edge) handle(effects []core.Effect) {
 	for _, eff := range effects {
 		switch eff := eff.(type) {
 		case core.TxPacket:
-			e.source = eff.Source
-			e.sockets.send(eff)
+			e.send(eff)
 		case core.Listen:
-			e.sockets.listen(eff)
+			e.vrfs[eff.Interface] = eff.VRF
+			l := vrfsock.Listen{Interface: eff.Interface, VRF: eff.VRF, Family: rib.IPv4}
+			if eff.Group {
+				l.Groups = groups
+			}
+			e.sockets.Listen(l)
 		case core.Unlisten:
-			e.sockets.unlisten(eff.Interface)
+			delete(e.vrfs, eff.Interface)
+			e.sockets.Unlisten(vrfsock.Listen{Interface: eff.Interface, Family: rib.IPv4})
 		case core.PutRoute:
-			if _, err := e.client.Put(eff.Route); err != nil {
-				e.log.Error("route refused", "error", err)
-			}
+			e.Put(eff.Route)
 		case core.DelRoute:
-			e.client.Delete(eff.Key)
+			e.Client.Delete(eff.Key)
 		case core.WatchRoutes:
-			if err := e.client.Watch(eff.Watch); err != nil {
-				e.log.Error("watch refused", "error", err)
-			}
+			e.Watch(eff.Watch)
 		case core.UnwatchRoutes:
-			e.client.Unwatch(eff.Watch)
+			e.Client.Unwatch(eff.Watch)
 		case core.EndOfReplay:
-			e.client.EndOfReplay()
+			e.Client.EndOfReplay()
 		case core.Log:
-			e.logMessage(eff)
+			e.Message("", telemetry.Severity(eff.Severity), eff.Mnemonic, eff.Text)
 		case core.Trace:
 			e.trace(eff)
 		case core.Answer:
-			e.inquiries.Answer(eff.ID, eff.Report)
+			e.Answer(eff.ID, eff.Report)
 		}
 	}
 }
+
+// groups are those of RIP (RFC 2453 section 4.5).
+var groups = []netip.Addr{packet.Group}
 
 // Configure checks the configuration or brings it into force.
 func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError {
 	cfg, errs := cli.Read(tree)
 	if len(errs) == 0 && phase == plugin.Commit {
-		e.driver.Post(core.ConfigSet{Config: cfg})
+		e.Driver.Post(core.ConfigSet{Config: cfg})
 	}
 	return errs
 }
 
 // Ask has the core make a report.
 func (e *Edge) Ask(ctx context.Context, q core.Query) (core.Report, error) {
-	return e.inquiries.Ask(ctx, func(id uint64) {
+	return e.Question(ctx, func(id uint64) core.Input {
 		q.ID = id
-		e.driver.Post(q)
+		return q
 	})
 }
 
 // Clear removes routes or counters and returns once that is done.
-func (e *Edge) Clear(ctx context.Context, c core.Clear) error {
-	e.driver.Post(c)
-	return e.Alive(ctx)
-}
-
-// noVRF is no name that a VRF can have.
-const noVRF = " "
-
-// Alive returns once the core has taken an input that was posted now.
-func (e *Edge) Alive(ctx context.Context) error {
-	_, err := e.Ask(ctx, core.Query{Kind: core.ReportStatus, VRF: noVRF})
-	return err
-}
-
-// patience is how long the farewell waits for room, all in all.
-const patience = 3 * time.Second
-
-// Goodbye tells the neighbours that the routes of this router are gone, and
-// returns once that is sent.
-func (e *Edge) Goodbye(ctx context.Context) error {
-	e.sockets.waitUntil(time.Now().Add(patience))
-	e.driver.Post(core.Shutdown{})
-	return e.Alive(ctx)
-}
+func (e *Edge) Clear(ctx context.Context, c core.Clear) error { return e.Do(ctx, c) }

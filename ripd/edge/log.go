@@ -1,34 +1,33 @@
 package edge
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
-	"github.com/godmvpn/godmvpn/lib/session"
-	"github.com/godmvpn/godmvpn/lib/telemetry"
 	"github.com/godmvpn/godmvpn/ripd/cli"
 	"github.com/godmvpn/godmvpn/ripd/core"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
 
-// logMessage writes a message in Cisco's form, to the daemon's log and to
-// zebra's.
-func (e *Edge) logMessage(m core.Log) {
-	level := telemetry.Severity(m.Severity).Level()
-	text := fmt.Sprintf("%%RIP-%d-%s: %s", m.Severity, m.Mnemonic, m.Text)
-	e.log.Log(context.Background(), level, text)
-	e.client.Log(session.Log{Time: time.Now(), Level: level, Message: text})
+// tracing says which traces are wanted.
+func (e *Edge) tracing() core.Input {
+	return core.Tracing{Events: e.Debug().On(cli.DebugEvents), Packets: e.Debug().On(cli.DebugPackets)}
 }
 
 // trace writes the lines of a debug event.
 func (e *Edge) trace(t core.Trace) {
 	facility := facilityOf(t.Event)
-	if e.debug.On(facility) {
-		e.debug.Printf(facility, "RIP: %s", traceText(t, e.source))
+	if e.Debug().On(facility) {
+		e.Debug().Printf(facility, "RIP: %s", traceText(t, e.source))
 	}
+}
+
+func inVRF(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in VRF " + name
 }
 
 // facilityOf tells which facility an event belongs to.

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/godmvpn/godmvpn/ripd/cli"
 	"github.com/godmvpn/godmvpn/ripd/core"
@@ -88,29 +87,6 @@ func TestTraceTellsNoSecret(t *testing.T) {
 	for e := core.TraceReceived; e <= core.TraceEntryDropped; e++ {
 		if got := traceText(core.Trace{Event: e, Message: m, Drop: core.DropAuthFailed}, netip.Addr{}); strings.Contains(got, "S3CRET") {
 			t.Errorf("event %d: %s", e, got)
-		}
-	}
-}
-
-// TestClockWatch: the time of day is compared with the monotonic clock.
-func TestClockWatch(t *testing.T) {
-	start := time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC)
-	c := clockWatch{wall: start, at: start}
-	for i, step := range []struct {
-		elapsed, wall time.Duration
-		set           bool
-	}{
-		{10 * time.Second, 10 * time.Second, false},
-		{20 * time.Second, 20*time.Second + 999*time.Millisecond, false}, // within what NTP slews
-		{30 * time.Second, 31 * time.Second, true},
-		{40 * time.Second, 41 * time.Second, false},
-		{50 * time.Second, 41 * time.Second, true}, // back
-		{60 * time.Second, time.Hour, true},        // the machine slept
-		{70 * time.Second, time.Hour + 10*time.Second, false},
-	} {
-		now, set := c.look(start.Add(step.wall), start.Add(step.elapsed))
-		if set != step.set || now != start.Add(step.wall) {
-			t.Errorf("step %d: %v, %v", i, now, set)
 		}
 	}
 }

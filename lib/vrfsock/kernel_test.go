@@ -1,4 +1,4 @@
-package edge
+package vrfsock
 
 import (
 	"bytes"
@@ -16,8 +16,6 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
-	"github.com/godmvpn/godmvpn/eigrpd/core"
-	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -59,7 +57,7 @@ func (n namespace) ListenIP(cfg rawsock.IPConfig) (c rawsock.IPConn, err error) 
 
 // ListenPacket implements rawsock.Network.
 func (namespace) ListenPacket(rawsock.PacketConfig) (rawsock.PacketConn, error) {
-	panic("EIGRP has no packet sockets")
+	panic("no packet sockets here")
 }
 
 func must(t *testing.T, err error) {
@@ -123,24 +121,24 @@ func TestKernel(t *testing.T) {
 	received := make(chan string, 100)
 	said := make(chan string, 100)
 	ctx, cancel := context.WithCancel(context.Background())
-	s := newSockets(ctx, b, func(ifname string, m rawsock.Meta, octets []byte) {
+	s := New(ctx, config(b, func(ifname string, m rawsock.Meta, octets []byte) {
 		received <- fmt.Sprintf("%s from %v to %v on %s", octets, m.Src.Addr(), m.Dst.Addr(), ifname)
-	}, func(l core.Log) { said <- fmt.Sprintf("%s: %s", l.Mnemonic, l.Text) })
-	defer s.close()
+	}, func(mnemonic, text string) { said <- mnemonic + ": " + text }))
+	defer s.Close()
 	defer cancel()
-	s.listen(listen)
-	s.listen(core.Listen{Interface: "Ethernet1", Family: rib.IPv6, Group: true})
+	s.Listen(listen)
+	s.Listen(Listen{Interface: "Ethernet1", Family: rib.IPv6, Groups: []netip.Addr{group6}})
 	for range 2 {
 		far, near := wire(t, a, b)
 		a.local("far", far6)
 		b.local("Ethernet1", local6)
-		s.interfaceChanged(rib.Interface{Name: "Ethernet1", KernelName: "Ethernet1", Index: near, Up: true})
-		exchange(t, a, far, s, received, rawsock.IPConfig{Protocol: packet.Protocol}, packet.GroupIPv4, hostB, hostA, 2)
-		exchange(t, a, far, s, received, rawsock.IPConfig{IPv6: true, Protocol: packet.Protocol}, packet.GroupIPv6, far6, local6, 255)
+		s.InterfaceChanged(rib.Interface{Name: "Ethernet1", KernelName: "Ethernet1", Index: near, Up: true})
+		exchange(t, a, far, s, received, rawsock.IPConfig{Protocol: protocol}, group4, hostB, hostA, 2)
+		exchange(t, a, far, s, received, rawsock.IPConfig{IPv6: true, Protocol: protocol}, group6, far6, local6, 255)
 		l, err := a.handle.LinkByName("far")
 		must(t, err)
 		must(t, a.handle.LinkDel(l))
-		s.interfaceChanged(rib.Interface{Name: "Ethernet1"})
+		s.InterfaceChanged(rib.Interface{Name: "Ethernet1"})
 	}
 	select {
 	case text := <-said:
@@ -150,7 +148,7 @@ func TestKernel(t *testing.T) {
 }
 
 // exchange sends a packet to the group and one to the router, and two back.
-func exchange(t *testing.T, a namespace, index int, s *sockets, received <-chan string, cfg rawsock.IPConfig, group, far, near netip.Addr, ttl int) {
+func exchange(t *testing.T, a namespace, index int, s *Sockets, received <-chan string, cfg rawsock.IPConfig, group, far, near netip.Addr, ttl int) {
 	t.Helper()
 	c, err := a.ListenIP(cfg)
 	must(t, err)
@@ -169,9 +167,63 @@ func exchange(t *testing.T, a namespace, index int, s *sockets, received <-chan 
 		}
 	}
 	for _, dst := range []netip.Addr{group, far} {
-		s.send(core.TxPacket{Interface: "Ethernet1", Source: near, Dest: dst, Packet: []byte("answer")})
+		s.Send(Packet{Interface: "Ethernet1", Source: near, Dest: netip.AddrPortFrom(dst, 0), Payload: []byte("answer")})
 		n, m := read(t, c)
 		if n != "answer" || m.Src.Addr() != near || m.Dst.Addr() != dst || m.TTL != ttl {
+			t.Errorf("to %v: %q, %+v", dst, n, m)
+		}
+	}
+}
+
+// TestKernelUDP: the sockets over those of the kernel, with a port of UDP. Bursts of
+// multicasts arrive, at a pace, and the router's packets to the group, to all, and to a
+// host.
+func TestKernelUDP(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: makes network namespaces")
+	}
+	const port, burst, all = 520, 32, 400
+	a, b := newNamespace(t), newNamespace(t)
+	received := make(chan uint16, all)
+	ctx, cancel := context.WithCancel(context.Background())
+	cfg := config(b, func(ifname string, m rawsock.Meta, octets []byte) {
+		if ifname == "Ethernet1" && m.Src == netip.AddrPortFrom(hostB, port) && len(octets) == 504 {
+			received <- binary.BigEndian.Uint16(octets)
+		}
+	}, func(_, text string) { t.Error(text) })
+	cfg.IPv4 = rawsock.IPConfig{Port: port, TTL: 1, ReceiveBuffer: 1 << 20}
+	s := New(ctx, cfg)
+	defer s.Close()
+	defer cancel()
+	s.Listen(listen)
+	far, near := wire(t, a, b)
+	s.InterfaceChanged(rib.Interface{Name: "Ethernet1", KernelName: "Ethernet1", Index: near, Up: true})
+	c, err := a.ListenIP(rawsock.IPConfig{Port: port})
+	must(t, err)
+	defer c.Close()
+	must(t, c.Join(group4, far))
+	for i := range uint16(all) {
+		if i > 0 && i%burst == 0 {
+			time.Sleep(5 * time.Millisecond) // the pace of ripd's core, no waiting
+		}
+		octets := make([]byte, 504)
+		binary.BigEndian.PutUint16(octets, i)
+		must(t, c.WriteTo(octets, rawsock.Meta{Dst: netip.AddrPortFrom(group4, port), Index: far}))
+	}
+	for i := range uint16(all) {
+		select {
+		case got := <-received:
+			if got != i {
+				t.Fatalf("packet %d came for %d", got, i)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("packet %d did not come within 10 s", i)
+		}
+	}
+	for _, dst := range []netip.Addr{group4, netip.MustParseAddr("255.255.255.255"), hostB} {
+		s.Send(Packet{Interface: "Ethernet1", Source: hostA, Dest: netip.AddrPortFrom(dst, port), Payload: []byte("answer")})
+		n, m := read(t, c)
+		if n != "answer" || m.Src != netip.AddrPortFrom(hostA, port) || m.Dst.Addr() != dst || m.TTL != 1 {
 			t.Errorf("to %v: %q, %+v", dst, n, m)
 		}
 	}
@@ -212,18 +264,18 @@ func TestManyNeighbors(t *testing.T) {
 	const all = 1000
 	received := make(chan uint16, all)
 	ctx, cancel := context.WithCancel(context.Background())
-	s := newSockets(ctx, b, func(_ string, _ rawsock.Meta, octets []byte) {
+	s := New(ctx, config(b, func(_ string, _ rawsock.Meta, octets []byte) {
 		received <- binary.BigEndian.Uint16(octets)
-	}, func(l core.Log) { t.Error(l) })
-	defer s.close()
+	}, func(_, text string) { t.Error(text) }))
+	defer s.Close()
 	defer cancel()
-	s.listen(listen)
+	s.Listen(listen)
 	far, near := wire(t, a, b)
-	s.interfaceChanged(rib.Interface{Name: "Ethernet1", KernelName: "Ethernet1", Index: near, Up: true})
-	c, err := a.ListenIP(rawsock.IPConfig{Protocol: packet.Protocol})
+	s.InterfaceChanged(rib.Interface{Name: "Ethernet1", KernelName: "Ethernet1", Index: near, Up: true})
+	c, err := a.ListenIP(rawsock.IPConfig{Protocol: protocol})
 	must(t, err)
 	defer c.Close()
-	ack := bytes.Repeat([]byte{0}, packet.HeaderLen)
+	ack := bytes.Repeat([]byte{0}, 20)
 	for i := range uint16(all) {
 		binary.BigEndian.PutUint16(ack, i)
 		must(t, c.WriteTo(ack, rawsock.Meta{Dst: netip.AddrPortFrom(hostA, 0), Index: far}))
@@ -235,11 +287,11 @@ func TestManyNeighbors(t *testing.T) {
 			case <-received:
 				seen++
 			default:
-				return seen+int(s.unread()) == all
+				return seen+int(s.Unread()) == all
 			}
 		}
 	})
 	if seen < all {
-		t.Errorf("%d acknowledgments of %d arrived, %d were lost", seen, all, s.unread())
+		t.Errorf("%d acknowledgments of %d arrived, %d were lost", seen, all, s.Unread())
 	}
 }

@@ -1,4 +1,4 @@
-package edge
+package daemon
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 // TestClockWatch: the time of day is compared with the monotonic clock.
 func TestClockWatch(t *testing.T) {
 	start := time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC)
-	c := clockWatch{wall: start, at: start}
+	c := NewClockWatch(start, start)
 	for i, step := range []struct {
 		elapsed, wall time.Duration
 		set           bool
@@ -21,7 +21,7 @@ func TestClockWatch(t *testing.T) {
 		{60 * time.Second, time.Hour, true},        // the machine slept
 		{70 * time.Second, time.Hour + 10*time.Second, false},
 	} {
-		now, set := c.look(start.Add(step.wall), start.Add(step.elapsed))
+		now, set := c.Look(start.Add(step.wall), start.Add(step.elapsed))
 		if set != step.set || now != start.Add(step.wall) {
 			t.Errorf("step %d: %v, %v", i, now, set)
 		}

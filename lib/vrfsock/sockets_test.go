@@ -1,4 +1,4 @@
-package edge
+package vrfsock
 
 import (
 	"context"
@@ -16,8 +16,6 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"github.com/godmvpn/godmvpn/eigrpd/core"
-	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/rawsock"
 	"github.com/godmvpn/godmvpn/lib/rawsock/memnet"
 	"github.com/godmvpn/godmvpn/lib/rib"
@@ -30,6 +28,19 @@ var (
 	local6, far6 = netip.MustParseAddr("fe80::1"), netip.MustParseAddr("fe80::2")
 )
 
+// The tests use the protocol and the groups of EIGRP, and a port of UDP.
+const protocol = 88
+
+var group4, group6 = netip.MustParseAddr("224.0.0.10"), netip.MustParseAddr("ff02::a")
+
+// config is a protocol's.
+func config(n rawsock.Network, receive func(string, rawsock.Meta, []byte), complain func(mnemonic, text string)) Config {
+	const room = 4 << 20
+	return Config{Network: n, MaxPacket: 1500, MaxWaiting: 100, Protocol: "EIGRP", Service: "IP protocol 88", Receive: receive, Complain: complain,
+		IPv4: rawsock.IPConfig{Protocol: protocol, TTL: 2, TOS: Precedence, ReceiveBuffer: room},
+		IPv6: rawsock.IPConfig{Protocol: protocol, TTL: 255, TOS: Precedence, ReceiveBuffer: room}}
+}
+
 // bench is a host with sockets, and another one that sends to it.
 type bench struct {
 	t       *testing.T
@@ -39,12 +50,13 @@ type bench struct {
 	far     *memnet.Host
 	other   rawsock.IPConn
 	network *faulty
-	sockets *sockets
+	sockets *Sockets
 	stop    func()
 
 	mu    sync.Mutex
 	heard []string
 	said  []string
+	rooms []string
 }
 
 // newBench has the host's device "Ethernet1" on a wire under index 5, and the
@@ -56,17 +68,18 @@ func newBench(t *testing.T) *bench {
 	b.far = n.Host()
 	b.far.Add(b.wire, memnet.Spec{Index: 7, Name: "far", Addrs: []netip.Addr{hostB, far6}})
 	var err error
-	if b.other, err = b.far.ListenIP(rawsock.IPConfig{Protocol: packet.Protocol}); err != nil {
+	if b.other, err = b.far.ListenIP(rawsock.IPConfig{Protocol: protocol}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.other.Join(packet.GroupIPv4, 7); err != nil {
+	if err := b.other.Join(group4, 7); err != nil {
 		t.Fatal(err)
 	}
 	b.network = &faulty{Host: host}
 	b.device = host.Add(b.wire, memnet.Spec{Index: 5, Name: "Ethernet1", Addrs: []netip.Addr{hostA, local6}})
 	ctx, cancel := context.WithCancel(context.Background())
-	b.sockets = newSockets(ctx, b.network, b.receive, b.say)
-	b.stop = func() { cancel(); b.sockets.close(); b.other.Close() }
+	b.sockets = New(ctx, config(b.network, b.receive, b.say))
+	b.sockets.cfg.Room = b.room
+	b.stop = func() { cancel(); b.sockets.Close(); b.other.Close() }
 	return b
 }
 
@@ -76,10 +89,16 @@ func (b *bench) receive(ifname string, m rawsock.Meta, octets []byte) {
 	b.heard = append(b.heard, fmt.Sprintf("%s to %v on %s", octets, m.Dst.Addr(), ifname))
 }
 
-func (b *bench) say(l core.Log) {
+func (b *bench) say(mnemonic, text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.said = append(b.said, fmt.Sprintf("%s-%d-%s: %s", l.Facility, l.Severity, l.Mnemonic, l.Text))
+	b.said = append(b.said, mnemonic+": "+text)
+}
+
+func (b *bench) room(ifname string, full bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rooms = append(b.rooms, fmt.Sprint(ifname, " ", full))
 }
 
 // link tells the sockets of an interface of the host.
@@ -123,7 +142,7 @@ func (b *bench) wantSaid(what string, want ...string) {
 // answer has the sockets send, and returns what the other host reads.
 func (b *bench) answer(dst netip.Addr) string {
 	b.t.Helper()
-	b.sockets.send(core.TxPacket{Interface: "Ethernet1", Source: hostA, Dest: dst, Packet: []byte("answer")})
+	b.sockets.Send(Packet{Interface: "Ethernet1", Source: hostA, Dest: netip.AddrPortFrom(dst, 0), Payload: []byte("answer")})
 	buf := make([]byte, 100)
 	n, m, err := b.other.ReadFrom(buf)
 	if err != nil {
@@ -199,7 +218,7 @@ func (c *faultyConn) WriteTo(b []byte, m rawsock.Meta) error {
 	return c.IPConn.WriteTo(b, m)
 }
 
-var listen = core.Listen{Interface: "Ethernet1", Family: rib.IPv4, Group: true}
+var listen = Listen{Interface: "Ethernet1", Family: rib.IPv4, Groups: []netip.Addr{group4}}
 
 // TestListen: packets of an interface are heard from Listen to Unlisten, those of
 // others are not.
@@ -209,16 +228,16 @@ func TestListen(t *testing.T) {
 		defer b.stop()
 		aside := b.net.Wire()
 		b.network.Add(aside, memnet.Spec{Index: 6, Name: "Ethernet2", Addrs: []netip.Addr{netip.MustParseAddr("198.51.100.1")}})
-		b.sockets.interfaceChanged(b.link(5))
-		b.sockets.interfaceChanged(rib.Interface{Name: "Ethernet2", KernelName: "Ethernet2", Index: 6, Up: true})
-		b.transmit("too early", packet.GroupIPv4)
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.InterfaceChanged(rib.Interface{Name: "Ethernet2", KernelName: "Ethernet2", Index: 6, Up: true})
+		b.transmit("too early", group4)
 		b.want("before Listen")
-		b.sockets.listen(listen)
-		for _, to := range []netip.Addr{packet.GroupIPv4, hostA} {
+		b.sockets.Listen(listen)
+		for _, to := range []netip.Addr{group4, hostA} {
 			b.transmit("update", to)
 		}
 		b.want("after Listen", "update to 224.0.0.10 on Ethernet1", "update to 192.0.2.1 on Ethernet1")
-		for _, to := range []netip.Addr{packet.GroupIPv4, hostB} {
+		for _, to := range []netip.Addr{group4, hostB} {
 			if got := b.answer(to); got != "answer from 192.0.2.1 ttl 2" {
 				t.Error(got)
 			}
@@ -230,30 +249,88 @@ func TestListen(t *testing.T) {
 		// Another interface that nobody listens on.
 		third := b.net.Host()
 		third.Add(aside, memnet.Spec{Index: 1, Name: "eth", Addrs: []netip.Addr{netip.MustParseAddr("198.51.100.2")}})
-		c, err := third.ListenIP(rawsock.IPConfig{Protocol: packet.Protocol})
+		c, err := third.ListenIP(rawsock.IPConfig{Protocol: protocol})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		for _, to := range []netip.Addr{packet.GroupIPv4, netip.MustParseAddr("198.51.100.1")} {
-			if err := c.WriteTo([]byte("x"), rawsock.Meta{Dst: netip.AddrPortFrom(to, 0), Index: 1}); err != nil {
-				t.Fatal(err)
+		sendAside := func() {
+			for _, to := range []netip.Addr{group4, netip.MustParseAddr("198.51.100.1")} {
+				if err := c.WriteTo([]byte("x"), rawsock.Meta{Dst: netip.AddrPortFrom(to, 0), Index: 1}); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-		b.want("on another interface", "x to 198.51.100.1 on Ethernet2") // a remote neighbour's may be such
+		sendAside()
+		b.want("on another interface")
+		b.sockets.cfg.AnyInterface = true
+		sendAside()
+		b.want("on any interface", "x to 198.51.100.1 on Ethernet2")
 
-		b.sockets.listen(core.Listen{Interface: "Ethernet1", Family: rib.IPv4})
-		b.transmit("to the group", packet.GroupIPv4)
+		b.sockets.Listen(Listen{Interface: "Ethernet1", Family: rib.IPv4})
+		b.transmit("to the group", group4)
 		b.transmit("to the host", hostA)
 		b.want("without the group", "to the host to 192.0.2.1 on Ethernet1")
-		b.sockets.unlisten(core.Unlisten{Interface: "Ethernet1", Family: rib.IPv4})
+		b.sockets.Unlisten(Listen{Interface: "Ethernet1", Family: rib.IPv4})
 		synctest.Wait()
 		b.transmit("too late", hostA)
 		b.want("after Unlisten")
-		if err := b.network.conns[0].IPConn.Join(packet.GroupIPv4, 5); err == nil {
+		if err := b.network.conns[0].IPConn.Join(group4, 5); err == nil {
 			t.Error("the socket is still open")
 		}
 		b.wantSaid("in all")
+	})
+}
+
+// TestWithoutInterface: each VRF's socket is open as long as anybody listens there.
+func TestWithoutInterface(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.stop()
+		b.sockets.cfg.AnyInterface = true
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.InterfaceChanged(rib.Interface{Name: "RED", KernelName: "vrf-red", Index: 20, Type: rib.TypeVRF, Up: true})
+		b.network.Add(b.net.Wire(), memnet.Spec{Index: 6, Name: "Ethernet2", VRF: "vrf-red", Addrs: []netip.Addr{netip.MustParseAddr("198.51.100.1")}})
+		b.sockets.Listen(Listen{Family: rib.IPv4})
+		b.sockets.Listen(Listen{VRF: "RED", Family: rib.IPv4})
+		b.sockets.Unlisten(Listen{VRF: "RED", Family: rib.IPv4})
+		b.transmit("to the host", hostA)
+		b.transmit("to the group", group4)
+		b.want("without an interface", "to the host to 192.0.2.1 on Ethernet1")
+		b.sockets.Unlisten(Listen{Family: rib.IPv4})
+		synctest.Wait()
+		b.transmit("too late", hostA)
+		b.want("after Unlisten")
+		if len(b.network.conns) != 2 {
+			t.Errorf("%d sockets", len(b.network.conns))
+		}
+	})
+}
+
+// TestGroups: an interface is in the groups that are wanted at the time.
+func TestGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.stop()
+		all, designated := netip.MustParseAddr("224.0.0.5"), netip.MustParseAddr("224.0.0.6")
+		b.sockets.InterfaceChanged(b.link(5))
+		for _, step := range []struct {
+			groups []netip.Addr
+			want   []string
+		}{
+			{[]netip.Addr{all}, []string{"x to 224.0.0.5 on Ethernet1"}},
+			{[]netip.Addr{all, designated}, []string{"x to 224.0.0.5 on Ethernet1", "x to 224.0.0.6 on Ethernet1"}},
+			{[]netip.Addr{designated}, []string{"x to 224.0.0.6 on Ethernet1"}},
+			{nil, nil},
+		} {
+			b.sockets.Listen(Listen{Interface: "Ethernet1", Family: rib.IPv4, Groups: step.groups})
+			b.transmit("x", all)
+			b.transmit("x", designated)
+			b.want(fmt.Sprint("in ", step.groups), step.want...)
+		}
+		if len(b.network.conns) != 1 {
+			t.Errorf("%d sockets", len(b.network.conns))
+		}
 	})
 }
 
@@ -263,34 +340,34 @@ func TestIPv6(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		defer b.stop()
-		other, err := b.far.ListenIP(rawsock.IPConfig{IPv6: true, Protocol: packet.Protocol, TTL: 255})
+		other, err := b.far.ListenIP(rawsock.IPConfig{IPv6: true, Protocol: protocol, TTL: 255})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer other.Close()
-		b.sockets.interfaceChanged(b.link(5))
-		b.sockets.listen(listen)
-		b.sockets.listen(core.Listen{Interface: "Ethernet1", Family: rib.IPv6, Group: true})
-		for _, to := range []netip.Addr{packet.GroupIPv6, local6} {
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.Listen(listen)
+		b.sockets.Listen(Listen{Interface: "Ethernet1", Family: rib.IPv6, Groups: []netip.Addr{group6}})
+		for _, to := range []netip.Addr{group6, local6} {
 			if err := other.WriteTo([]byte("six"), rawsock.Meta{Src: netip.AddrPortFrom(far6, 0), Dst: netip.AddrPortFrom(to, 0), Index: 7}); err != nil {
 				t.Error(err)
 			}
 		}
 		b.want("of IPv6", "six to ff02::a on Ethernet1", "six to fe80::1 on Ethernet1")
-		b.transmit("four", packet.GroupIPv4)
+		b.transmit("four", group4)
 		b.want("of IPv4", "four to 224.0.0.10 on Ethernet1")
-		for ttl, want := range map[uint8]int{0: 255, 7: 7} {
-			b.sockets.send(core.TxPacket{Interface: "Ethernet1", Source: local6, Dest: far6, TTL: ttl, Packet: []byte("answer")})
+		for ttl, want := range map[int]int{0: 255, 7: 7} {
+			b.sockets.Send(Packet{Interface: "Ethernet1", Source: local6, Dest: netip.AddrPortFrom(far6, 0), TTL: ttl, Payload: []byte("answer")})
 			buf := make([]byte, 100)
 			if n, m, err := other.ReadFrom(buf); err != nil || string(buf[:n]) != "answer" || m.Src.Addr() != local6 || m.TTL != want {
 				t.Errorf("%q, %+v, %v", buf[:n], m, err)
 			}
 		}
-		b.sockets.unlisten(core.Unlisten{Interface: "Ethernet1", Family: rib.IPv6})
+		b.sockets.Unlisten(Listen{Interface: "Ethernet1", Family: rib.IPv6})
 		synctest.Wait()
-		b.transmit("four", packet.GroupIPv4)
+		b.transmit("four", group4)
 		b.want("without IPv6", "four to 224.0.0.10 on Ethernet1")
-		if err := b.network.conns[1].IPConn.Join(packet.GroupIPv6, 5); err == nil {
+		if err := b.network.conns[1].IPConn.Join(group6, 5); err == nil {
 			t.Error("the socket of IPv6 is still open")
 		}
 	})
@@ -301,21 +378,21 @@ func TestIndexChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		defer b.stop()
-		b.sockets.listen(listen) // before the interface is known
-		b.sockets.interfaceChanged(b.link(5))
-		b.transmit("first", packet.GroupIPv4)
+		b.sockets.Listen(listen) // before the interface is known
+		b.sockets.InterfaceChanged(b.link(5))
+		b.transmit("first", group4)
 		b.device.Remove()
-		b.sockets.interfaceChanged(b.link(0))
+		b.sockets.InterfaceChanged(b.link(0))
 		b.network.Add(b.wire, memnet.Spec{Index: 50, Name: "Ethernet1", Addrs: []netip.Addr{hostA}})
-		b.transmit("nobody knows of the new device", packet.GroupIPv4)
-		b.sockets.interfaceChanged(b.link(50))
-		b.transmit("second", packet.GroupIPv4)
+		b.transmit("nobody knows of the new device", group4)
+		b.sockets.InterfaceChanged(b.link(50))
+		b.transmit("second", group4)
 		b.want("two devices", "first to 224.0.0.10 on Ethernet1", "second to 224.0.0.10 on Ethernet1")
-		if got := b.answer(packet.GroupIPv4); !strings.HasPrefix(got, "answer") {
+		if got := b.answer(group4); !strings.HasPrefix(got, "answer") {
 			t.Error(got)
 		}
-		b.sockets.interfaceGone("Ethernet1")
-		b.transmit("after the end", packet.GroupIPv4)
+		b.sockets.InterfaceGone("Ethernet1")
+		b.transmit("after the end", group4)
 		b.want("none")
 		if len(b.network.conns) != 1 {
 			t.Errorf("%d sockets", len(b.network.conns))
@@ -337,29 +414,29 @@ func TestVRF(t *testing.T) {
 		moved := b.link(5)
 		moved.VRF = "RED"
 		red := rib.Interface{Name: "RED", KernelName: "vrf-red", Index: 20, Type: rib.TypeVRF, Up: true}
-		inRed := core.Listen{Interface: "Ethernet1", VRF: "RED", Family: rib.IPv4, Group: true}
-		b.sockets.interfaceChanged(moved)
-		b.sockets.listen(inRed)
-		b.transmit("too early", packet.GroupIPv4)
-		b.sockets.interfaceChanged(red)
-		b.transmit("in red", packet.GroupIPv4)
+		inRed := Listen{Interface: "Ethernet1", VRF: "RED", Family: rib.IPv4, Groups: []netip.Addr{group4}}
+		b.sockets.InterfaceChanged(moved)
+		b.sockets.Listen(inRed)
+		b.transmit("too early", group4)
+		b.sockets.InterfaceChanged(red)
+		b.transmit("in red", group4)
 		b.want("with the VRF", "in red to 224.0.0.10 on Ethernet1")
 		if c := b.network.cfgs[0]; c.Device != "vrf-red" {
 			t.Errorf("socket: %+v", c)
 		}
-		b.sockets.interfaceGone("RED")
-		b.transmit("no VRF", packet.GroupIPv4)
+		b.sockets.InterfaceGone("RED")
+		b.transmit("no VRF", group4)
 		b.want("without the VRF")
 		red.Index, red.KernelName = 21, "vrf-rot"
 		device.Remove()
 		device = add("vrf-rot", 5)
-		b.sockets.interfaceChanged(red)
-		b.transmit("again", packet.GroupIPv4)
+		b.sockets.InterfaceChanged(red)
+		b.transmit("again", group4)
 		b.want("with another VRF of the name", "again to 224.0.0.10 on Ethernet1")
 
 		red.Index = 22
-		b.sockets.interfaceChanged(red) // made anew, and nobody said that it was gone
-		b.transmit("and again", packet.GroupIPv4)
+		b.sockets.InterfaceChanged(red) // made anew, and nobody said that it was gone
+		b.transmit("and again", group4)
 		b.want("with a third VRF of the name", "and again to 224.0.0.10 on Ethernet1")
 		if len(b.network.conns) != 3 {
 			t.Errorf("%d sockets", len(b.network.conns))
@@ -368,12 +445,12 @@ func TestVRF(t *testing.T) {
 		// The interface moves: until the core follows, nothing is heard.
 		device.Remove()
 		add("", 5)
-		b.sockets.interfaceChanged(b.link(5))
-		b.sockets.listen(core.Listen{Interface: "none", Family: rib.IPv4}) // opens the default VRF's socket
-		b.transmit("not yet", packet.GroupIPv4)
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.Listen(Listen{Interface: "none", Family: rib.IPv4}) // opens the default VRF's socket
+		b.transmit("not yet", group4)
 		b.want("the interface has moved")
-		b.sockets.listen(listen)
-		b.transmit("default", packet.GroupIPv4)
+		b.sockets.Listen(listen)
+		b.transmit("default", group4)
 		b.want("the core has followed", "default to 224.0.0.10 on Ethernet1")
 		b.wantSaid("in all")
 	})
@@ -384,20 +461,20 @@ func TestReopen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		defer b.stop()
-		b.sockets.interfaceChanged(b.link(5))
-		b.sockets.listen(listen)
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.Listen(listen)
 		b.network.fail(rawsock.ErrGone)
 		synctest.Wait()
-		b.sockets.send(core.TxPacket{Interface: "Ethernet1", Source: hostA, Dest: packet.GroupIPv4}) // lost
+		b.sockets.Send(Packet{Interface: "Ethernet1", Source: hostA, Dest: netip.AddrPortFrom(group4, 0)}) // lost
 		time.Sleep(time.Second)
-		b.transmit("after a pause", packet.GroupIPv4)
+		b.transmit("after a pause", group4)
 		b.want("reopened", "after a pause to 224.0.0.10 on Ethernet1")
 		b.wantSaid("quietly")
 		b.network.fail(errors.New("out of luck"))
 		time.Sleep(reopenAfter + time.Second)
-		b.transmit("after trouble", packet.GroupIPv4)
+		b.transmit("after trouble", group4)
 		b.want("reopened again", "after trouble to 224.0.0.10 on Ethernet1")
-		b.wantSaid("trouble", "EIGRP-3-NOSOCKET: EIGRP cannot use IP protocol 88: out of luck")
+		b.wantSaid("trouble", "NOSOCKET: EIGRP cannot use IP protocol 88: out of luck")
 		if len(b.network.conns) != 3 {
 			t.Errorf("%d sockets", len(b.network.conns))
 		}
@@ -410,11 +487,11 @@ func TestPortInUse(t *testing.T) {
 		b := newBench(t)
 		defer b.stop()
 		b.network.open = []error{unix.EADDRINUSE, unix.EADDRINUSE}
-		b.sockets.interfaceChanged(b.link(5))
-		b.sockets.listen(listen)
-		b.wantSaid("the first time", "EIGRP-3-NOSOCKET: EIGRP cannot use IP protocol 88: address already in use")
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.Listen(listen)
+		b.wantSaid("the first time", "NOSOCKET: EIGRP cannot use IP protocol 88: address already in use")
 		time.Sleep(2*reopenAfter + time.Second)
-		b.transmit("at last", packet.GroupIPv4)
+		b.transmit("at last", group4)
 		b.want("in the end", "at last to 224.0.0.10 on Ethernet1")
 		b.wantSaid("within the minute")
 	})
@@ -425,14 +502,14 @@ func TestSendErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		defer b.stop()
-		b.sockets.interfaceChanged(b.link(5))
-		b.sockets.listen(listen)
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.Listen(listen)
 		try := func(errs ...error) {
 			b.network.mu.Lock()
 			b.network.write = slices.Clone(errs)
 			b.network.mu.Unlock()
 			for range errs {
-				b.sockets.send(core.TxPacket{Interface: "Ethernet1", Source: hostA, Dest: packet.GroupIPv4})
+				b.sockets.Send(Packet{Interface: "Ethernet1", Source: hostA, Dest: netip.AddrPortFrom(group4, 0)})
 			}
 		}
 		try(rawsock.ErrGone, rawsock.ErrDown)
@@ -440,25 +517,25 @@ func TestSendErrors(t *testing.T) {
 		busy := fmt.Errorf("%w: %w", rawsock.ErrBusy, unix.EAGAIN)
 		odd := errors.New("odd")
 		try(odd, odd, odd)
-		b.wantSaid("a fault", "EIGRP-3-NOTSENT: a packet for 224.0.0.10 was not sent on Ethernet1: odd")
+		b.wantSaid("a fault", "NOTSENT: a packet for 224.0.0.10 was not sent on Ethernet1: odd")
 		time.Sleep(time.Minute)
 		try(odd)
 		b.wantSaid("a fault a minute later",
-			"EIGRP-3-NOTSENT: a packet for 224.0.0.10 was not sent on Ethernet1: odd (and 2 times before)")
+			"NOTSENT: a packet for 224.0.0.10 was not sent on Ethernet1: odd (and 2 times before)")
 
-		// The farewell waits for room.
+		// Settle waits for room.
 		b.network.mu.Lock()
 		b.network.write = []error{busy, busy, busy}
 		b.network.mu.Unlock()
-		if got := b.answer(packet.GroupIPv4); !strings.HasPrefix(got, "answer") {
+		if got := b.answer(group4); !strings.HasPrefix(got, "answer") {
 			t.Error(got)
 		}
 		try(busy)
-		b.sockets.settle(t.Context())
+		b.sockets.Settle(t.Context())
 		b.sockets.mu.RLock()
 		defer b.sockets.mu.RUnlock()
-		if waits := b.sockets.open[place{"", rib.IPv4}].waiting; waits != nil {
-			t.Errorf("%d packets wait still", len(waits))
+		if n := len(b.sockets.waiting); n > 0 {
+			t.Errorf("packets wait still on %d interfaces", n)
 		}
 	})
 }
@@ -469,13 +546,13 @@ func TestJoinRefused(t *testing.T) {
 		b := newBench(t)
 		defer b.stop()
 		full := &fullHost{faulty: b.network, full: true}
-		b.sockets.network = full
-		b.sockets.interfaceChanged(b.link(5))
-		b.sockets.listen(listen)
-		b.wantSaid("full", "EIGRP-3-NOGROUP: no multicasts are received on Ethernet1: too many groups")
+		b.sockets.cfg.Network = full
+		b.sockets.InterfaceChanged(b.link(5))
+		b.sockets.Listen(listen)
+		b.wantSaid("full", "NOGROUP: no multicasts for 224.0.0.10 are received on Ethernet1: too many groups")
 		full.full = false
-		b.sockets.retry()
-		b.transmit("update", packet.GroupIPv4)
+		b.sockets.Retry()
+		b.transmit("update", group4)
 		b.want("with room", "update to 224.0.0.10 on Ethernet1")
 	})
 }
@@ -505,12 +582,12 @@ func (c fullConn) Join(group netip.Addr, index int) error {
 
 // TestAllocations: what sending costs beside the system call.
 func TestAllocations(t *testing.T) {
-	s := newSockets(t.Context(), nil, nil, nil)
+	s := New(t.Context(), Config{})
 	s.links["Ethernet1"] = rib.Interface{Index: 5}
-	s.wanted[membership{"Ethernet1", rib.IPv4}] = listen
+	s.wanted[listen.key()] = listen
 	s.open[place{"", rib.IPv4}] = &socket{conn: nowhere{}}
-	p := core.TxPacket{Interface: "Ethernet1", Source: hostA, Dest: packet.GroupIPv4, Packet: make([]byte, 504)}
-	if n := testing.AllocsPerRun(100, func() { s.send(p) }); n > 0 {
+	p := Packet{Interface: "Ethernet1", Source: hostA, Dest: netip.AddrPortFrom(group4, 0), Payload: make([]byte, 504)}
+	if n := testing.AllocsPerRun(100, func() { s.Send(p) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
