@@ -1,5 +1,5 @@
-// Package edge puts ipsecd's core into the world: UDP sockets for each VRF and address
-// family, the real clock, files of certificates, and the session with zebra.
+// Package edge puts ipsecd's core into the world: UDP sockets for each address, the real
+// clock, files of certificates, and the session with zebra.
 //
 //	            RxPacket                     PutSA, WatchSAs, topics
 //	networks ──▶ ┌──────────────────────┐ ───────────────▶ session ──▶ zebra ──▶ kernel
@@ -15,12 +15,14 @@
 //
 // # Sockets
 //
-// For each VRF and family in which the core listens there is a socket on port 500 and one
-// on port 4500, from which the kernel takes the ESP that comes in UDP. Datagrams leave
-// from the address and port that the core says, and without DF: what a path does not
-// take is fragmented, should IKE's own fragments be too large for it, or the peer not
-// have them. ESP in UDP is lost while there is no socket: where NATs are, a daemon that
-// is started again costs what comes meanwhile.
+// For each address at which the core listens there is a socket on port 500 and one on port
+// 4500, from which the kernel takes the ESP that comes in UDP. Datagrams leave from the
+// address and port that the core says, and without DF: what a path does not take is
+// fragmented, should IKE's own fragments be too large for it, or the peer not have them.
+//
+// zebra has a socket on port 4500 as well, for all addresses of a VRF
+// (dataplane.ESPinUDP): while this daemon is not there, ESP in UDP goes on to come in.
+// The kernel prefers a socket that has the address of a datagram, so IKE's come here.
 //
 // # Security associations
 //

@@ -33,14 +33,15 @@ const (
 // ports are those of IKE (RFC 7296 section 2.23).
 var ports = []uint16{packet.Port, packet.PortNAT}
 
-// place is where a socket is.
+// place is where a socket is: at an address, so that it goes before the socket that zebra
+// has for all addresses.
 type place struct {
-	vrf  string
-	ipv6 bool
-	port uint16
+	vrf   string
+	local netip.Addr
+	port  uint16
 }
 
-// sockets holds the sockets of each VRF and family that the core listens in.
+// sockets holds the sockets of each address at which the core listens.
 type sockets struct {
 	network rawsock.Network
 	receive func(core.RxPacket)
@@ -106,7 +107,7 @@ func (s *sockets) reconcile() {
 	needed := map[place]bool{}
 	for l := range s.wanted {
 		for _, port := range ports {
-			needed[place{l.VRF, l.Local.Is6(), port}] = true
+			needed[place{l.VRF, l.Local, port}] = true
 		}
 	}
 	for p, sock := range s.open {
@@ -136,7 +137,7 @@ func (s *sockets) start(p place, device rib.Interface) {
 	ctx, cancel := context.WithCancel(s.life)
 	sock := &socket{place: p, device: device.KernelName, index: device.Index, cancel: cancel}
 	s.open[p] = sock
-	cfg := rawsock.IPConfig{IPv6: p.ipv6, Port: p.port, Device: sock.device, TTL: hops, TOS: typeOfService,
+	cfg := rawsock.IPConfig{IPv6: p.local.Is6(), Port: p.port, Local: p.local, Device: sock.device, TTL: hops, TOS: typeOfService,
 		ReceiveBuffer: receiveBuffer, ESPinUDP: p.port == packet.PortNAT, Fragment: true}
 	// The first one is there when this returns: what the core sends as soon as it
 	// listens is not lost.
@@ -160,7 +161,7 @@ func (s *sockets) start(p place, device rib.Interface) {
 func (s *sockets) run(ctx context.Context, sock *socket, open func() (rawsock.IPConn, error)) {
 	for ctx.Err() == nil {
 		if err := rawsock.Keep(ctx, open, func(c rawsock.IPConn) error { return s.serve(sock, c) }); err != nil {
-			s.complain(fmt.Sprint("socket ", sock.place), "NOSOCKET", "cannot use UDP port %d%s: %v", sock.place.port, inVRF(sock.place.vrf), err)
+			s.complain(fmt.Sprint("socket ", sock.place), "NOSOCKET", "cannot use UDP port %d of %v%s: %v", sock.place.port, sock.place.local, inVRF(sock.place.vrf), err)
 		}
 		select {
 		case <-ctx.Done():
@@ -208,7 +209,7 @@ func (s *sockets) forget(sock *socket) {
 func (s *sockets) send(p core.TxPacket) {
 	s.mu.RLock()
 	var c rawsock.IPConn
-	if sock := s.open[place{p.VRF, p.Local.Addr().Is6(), p.Local.Port()}]; sock != nil {
+	if sock := s.open[place{p.VRF, p.Local.Addr(), p.Local.Port()}]; sock != nil {
 		c = sock.conn
 	}
 	s.mu.RUnlock()

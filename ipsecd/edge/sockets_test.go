@@ -36,13 +36,19 @@ type bench struct {
 	network *faulty
 	device  *memnet.Device
 	wire    *memnet.Wire
-	others  map[place]rawsock.IPConn
+	others  map[port]rawsock.IPConn
 	sockets *sockets
 	stop    func()
 
 	mu    sync.Mutex
 	heard []string
 	said  []string
+}
+
+// port is one of UDP, of a family.
+type port struct {
+	number uint16
+	ipv6   bool
 }
 
 // faulty is a network with faults.
@@ -67,11 +73,11 @@ func (f *faulty) ListenIP(cfg rawsock.IPConfig) (rawsock.IPConn, error) {
 
 func newBench(t *testing.T) *bench {
 	n := memnet.New()
-	b := &bench{t: t, wire: n.Wire(), others: map[place]rawsock.IPConn{}, network: &faulty{Host: n.Host()}}
+	b := &bench{t: t, wire: n.Wire(), others: map[port]rawsock.IPConn{}, network: &faulty{Host: n.Host()}}
 	other := n.Host()
 	other.Add(b.wire, memnet.Spec{Index: 7, Name: "far", Addrs: []netip.Addr{far, far6}})
-	for _, p := range []place{{port: 500}, {port: 4500}, {port: 500, ipv6: true}, {port: 4500, ipv6: true}} {
-		c, err := other.ListenIP(rawsock.IPConfig{Port: p.port, IPv6: p.ipv6})
+	for _, p := range []port{{number: 500}, {number: 4500}, {number: 500, ipv6: true}, {number: 4500, ipv6: true}} {
+		c, err := other.ListenIP(rawsock.IPConfig{Port: p.number, IPv6: p.ipv6})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,10 +117,10 @@ func (b *bench) say(l core.Log) {
 }
 
 // transmit has the other host send a text to a port.
-func (b *bench) transmit(text string, port uint16, to netip.Addr) {
+func (b *bench) transmit(text string, number uint16, to netip.Addr) {
 	b.t.Helper()
-	c := b.others[place{port: port, ipv6: to.Is6()}]
-	if err := c.WriteTo([]byte(text), rawsock.Meta{Dst: netip.AddrPortFrom(to, port), Index: 7}); err != nil {
+	c := b.others[port{number: number, ipv6: to.Is6()}]
+	if err := c.WriteTo([]byte(text), rawsock.Meta{Dst: netip.AddrPortFrom(to, number), Index: 7}); err != nil {
 		b.t.Error(err)
 	}
 	synctest.Wait()
@@ -135,28 +141,29 @@ func (b *bench) want(what string, list *[]string, want ...string) {
 // TestListen: datagrams to both ports are heard from Listen to Unlisten, but for what is
 // the kernel's; answers leave from the address and port that the core says.
 func TestListen(t *testing.T) {
-	for _, family := range []struct{ near, far netip.Addr }{{near, far}, {near6, far6}} {
+	for _, family := range []struct{ near, far, spare netip.Addr }{{near, far, spare}, {near6, far6, spare6}} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t)
 			defer b.stop()
 			b.transmit("too early", 500, family.near)
 			b.sockets.listen(core.Listen{Local: family.near})
 			b.transmit("request", 500, family.near)
+			b.transmit("to another address", 500, family.spare)
 			b.transmit("\x00\x00\x00\x00request", 4500, family.near)
 			b.transmit("\x00\x00\x12\x34ESP, of the kernel", 4500, family.near)
 			b.transmit("\xff", 4500, family.near)
 			b.want("heard", &b.heard, fmt.Sprintf(`"request" from %v to %v vrf ""`, netip.AddrPortFrom(family.far, 500), netip.AddrPortFrom(family.near, 500)),
 				fmt.Sprintf(`"\x00\x00\x00\x00request" from %v to %v vrf ""`, netip.AddrPortFrom(family.far, 4500), netip.AddrPortFrom(family.near, 4500)))
-			for _, port := range ports {
-				b.sockets.send(core.TxPacket{Local: netip.AddrPortFrom(family.near, port), Remote: netip.AddrPortFrom(family.far, 500), Packet: []byte("answer")})
+			for _, number := range ports {
+				b.sockets.send(core.TxPacket{Local: netip.AddrPortFrom(family.near, number), Remote: netip.AddrPortFrom(family.far, 500), Packet: []byte("answer")})
 				buf := make([]byte, 100)
-				n, m, err := b.others[place{port: 500, ipv6: family.near.Is6()}].ReadFrom(buf)
-				if err != nil || string(buf[:n]) != "answer" || m.Src != netip.AddrPortFrom(family.near, port) || m.TTL != hops {
+				n, m, err := b.others[port{number: 500, ipv6: family.near.Is6()}].ReadFrom(buf)
+				if err != nil || string(buf[:n]) != "answer" || m.Src != netip.AddrPortFrom(family.near, number) || m.TTL != hops {
 					t.Errorf("%q %+v %v", buf[:n], m, err)
 				}
 			}
 			for _, c := range b.network.cfgs {
-				if c.ESPinUDP != (c.Port == 4500) || !c.Fragment || c.TOS != 0xc0 || c.ReceiveBuffer == 0 {
+				if c.ESPinUDP != (c.Port == 4500) || !c.Fragment || c.TOS != 0xc0 || c.ReceiveBuffer == 0 || c.Local != family.near {
 					t.Errorf("socket: %+v", c)
 				}
 			}

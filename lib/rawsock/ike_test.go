@@ -1,6 +1,7 @@
 package rawsock_test
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -47,6 +48,64 @@ func TestVRFPorts(t *testing.T) {
 				c, err := w.b.ListenIP(rawsock.IPConfig{IPv6: six, Port: 500, Device: device})
 				check(t, err)
 				t.Cleanup(func() { c.Close() })
+			}
+		}
+	})
+}
+
+// TestLocal has a socket for one address beside one for all, whichever came first: it gets
+// what is for its address, and the other one gets that when it is closed.
+func TestLocal(t *testing.T) {
+	bothIPv6(t, func(t *testing.T, w world) {
+		for _, six := range []bool{false, true} {
+			near, far := netip.MustParseAddr("192.0.2.98"), bIP // an address that is not there may be given
+			if six {
+				near, far = netip.MustParseAddr("2001:db8::98"), bLocal
+			}
+			for _, first := range []bool{false, true} {
+				cfg := rawsock.IPConfig{IPv6: six, Port: 4500, ESPinUDP: true, TTL: 64}
+				a, err := w.a.ListenIP(cfg)
+				check(t, err)
+				listen := func(local netip.Addr) rawsock.IPConn {
+					c := cfg
+					if c.Local = local; six && local.IsLinkLocalUnicast() {
+						c.Device = "veth-b"
+					}
+					conn, err := w.b.ListenIP(c)
+					check(t, err)
+					t.Cleanup(func() { conn.Close() })
+					return conn
+				}
+				var one, all rawsock.IPConn
+				if first {
+					all = listen(netip.Addr{})
+				}
+				one = listen(far)
+				if !first {
+					all = listen(netip.Addr{})
+				}
+				none := listen(near)
+				to := rawsock.Meta{Dst: netip.AddrPortFrom(far, 4500), Index: w.ai}
+				const marker = "\x00\x00\x00\x00"
+				for range 20 { // sockets of one group would share them
+					check(t, a.WriteTo([]byte(marker+"IKE"), to))
+					if got, _ := readIP(t, one); got != marker+"IKE" {
+						t.Errorf("read %q", got)
+					}
+				}
+				check(t, one.Close())
+				check(t, a.WriteTo([]byte(marker+"left"), to))
+				if got, _ := readIP(t, all); got != marker+"left" {
+					t.Errorf("the other one read %q", got)
+				}
+				for _, c := range []rawsock.IPConn{a, all, none} {
+					check(t, c.Close())
+				}
+			}
+		}
+		for _, cfg := range []rawsock.IPConfig{{Port: 4500, Local: bLocal}, {Port: 4500, IPv6: true, Local: bIP}, {Protocol: 88, Local: bIP}} {
+			if c, err := w.b.ListenIP(cfg); !errors.Is(err, rawsock.ErrAddress) {
+				t.Errorf("%+v: %v, %v", cfg, c, err)
 			}
 		}
 	})

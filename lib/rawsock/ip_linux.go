@@ -50,6 +50,12 @@ func place(cfg IPConfig) (network, address string, err error) {
 		return "", "", fmt.Errorf("IP protocol %d has no ports here", cfg.Protocol)
 	case cfg.ESPinUDP && cfg.Port == 0:
 		return "", "", errors.New("ESP in UDP needs a port")
+	case cfg.Local.IsValid() && (cfg.Port == 0 || is6(cfg.Local) != cfg.IPv6):
+		return "", "", fmt.Errorf("%w: local address %v", ErrAddress, cfg.Local)
+	case cfg.Local.IsValid() && cfg.IPv6:
+		return "udp6", netip.AddrPortFrom(cfg.Local, cfg.Port).String(), nil
+	case cfg.Local.IsValid():
+		return "udp4", netip.AddrPortFrom(cfg.Local, cfg.Port).String(), nil
 	case cfg.Port != 0 && cfg.IPv6:
 		return "udp6", net.JoinHostPort("::", strconv.Itoa(int(cfg.Port))), nil
 	case cfg.Port != 0:
@@ -71,8 +77,17 @@ func prepare(rc syscall.RawConn, cfg IPConfig) error {
 				failed = err
 			}
 		}
-		if cfg.Port != 0 { // one socket for each VRF
+		switch { // one socket for each VRF
+		case cfg.ESPinUDP: // and that port is not privileged: nobody else may have it
+			set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		case cfg.Port != 0:
 			set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+		}
+		switch {
+		case cfg.Local.IsValid() && cfg.IPv6:
+			set(unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
+		case cfg.Local.IsValid():
+			set(unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
 		}
 		// Multicasts only of the groups that this socket joined, not of those
 		// that any socket did: the default of ip(7) is the latter.

@@ -63,9 +63,13 @@ type IPConfig struct {
 	IPv6     bool   // IPv6 in place of IPv4
 	Protocol int    // IP protocol number; UDP (17) if Port is given
 	Port     uint16 // UDP port to listen on
-	Device   string // kernel name of the VRF or interface to be bound to; "" for the default VRF
-	TTL      int    // of packets sent, unicast and multicast; 0 means 1
-	TOS      int    // of packets sent; routing protocols use 0xc0, precedence 6
+	// Local is the address to which the datagrams of a port come that are wanted, which
+	// this machine need not have yet; the zero Addr wants all. A socket with the address
+	// of a datagram goes before one that wants all.
+	Local  netip.Addr
+	Device string // kernel name of the VRF or interface to be bound to; "" for the default VRF
+	TTL    int    // of packets sent, unicast and multicast; 0 means 1
+	TOS    int    // of packets sent; routing protocols use 0xc0, precedence 6
 
 	// ReceiveBuffer is how many octets may wait to be read; 0 leaves the
 	// kernel's default. Linux counts what it spends on a packet, which is more
@@ -75,6 +79,7 @@ type IPConfig struct {
 
 	// ESPinUDP has the kernel take ESP that comes to a UDP port (RFC 3948 section 2.1),
 	// and keepalives: the socket gets the rest, which begins with four octets of zero.
+	// Other programs of the same user may have the port as well, by SO_REUSEPORT.
 	ESPinUDP bool
 	// Fragment lets what is longer than a path takes be fragmented by whoever is there:
 	// packets go without DF.

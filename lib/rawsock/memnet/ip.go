@@ -40,6 +40,8 @@ func (h *Host) ListenIP(cfg rawsock.IPConfig) (rawsock.IPConn, error) {
 		return nil, errors.New("ESP in UDP needs a port")
 	case cfg.Port != 0 && cfg.Protocol != 17:
 		return nil, fmt.Errorf("IP protocol %d has no ports here", cfg.Protocol)
+	case cfg.Local.IsValid() && (cfg.Port == 0 || cfg.Local.Is4() == cfg.IPv6):
+		return nil, fmt.Errorf("%w: local address %v", rawsock.ErrAddress, cfg.Local)
 	case cfg.Device != "" && !slices.ContainsFunc(h.devices, func(d *Device) bool { return d.bound(cfg.Device) }):
 		return nil, rawsock.ErrGone
 	}
@@ -131,13 +133,24 @@ func (d *Device) receiveIP(sent rawsock.IPConfig, b []byte, src, dst netip.AddrP
 		group := dst.Addr().IsMulticast()
 		switch {
 		case c.cfg.IPv6 != sent.IPv6, c.cfg.Protocol != sent.Protocol, c.cfg.Port != 0 && c.cfg.Port != dst.Port(),
-			!d.bound(c.cfg.Device), c.cfg.ESPinUDP && kernels(b), group && !c.joined[membership{dst.Addr(), d.spec.Index}]:
+			!d.bound(c.cfg.Device), c.cfg.Local != d.taker(dst, sent), c.cfg.ESPinUDP && kernels(b), group && !c.joined[membership{dst.Addr(), d.spec.Index}]:
 			continue
 		}
 		c.queue.put(b, rawsock.Meta{
 			Src: src, Dst: netip.AddrPortFrom(dst.Addr(), 0), Index: d.spec.Index, TTL: sent.TTL,
 		})
 	}
+}
+
+// taker returns the local address of the sockets that get a datagram: its own, if there is
+// one for it, or the zero Addr.
+func (d *Device) taker(dst netip.AddrPort, sent rawsock.IPConfig) (local netip.Addr) {
+	for _, c := range d.host.ips {
+		if c.cfg.Local == dst.Addr() && c.cfg.Port == dst.Port() && c.cfg.Protocol == sent.Protocol && d.bound(c.cfg.Device) {
+			return c.cfg.Local
+		}
+	}
+	return local
 }
 
 // kernels reports whether a datagram to a port for ESP in UDP is a keepalive or ESP,

@@ -29,7 +29,8 @@ func TestVRF(t *testing.T) {
 	p.sealed()
 }
 
-// TestNAT has one router behind a NAT: ESP goes in UDP, and the NAT's mapping stays.
+// TestNAT has one router behind a NAT: ESP goes in UDP, the NAT's mapping stays, and
+// nothing is lost when ipsecd is killed at either end.
 func TestNAT(t *testing.T) {
 	p := &pair{Cloud: cloud.New(t)}
 	p.a = p.Add("a", "192.0.2.1", "172.31.0.1", 10)
@@ -57,7 +58,17 @@ func TestNAT(t *testing.T) {
 		}
 		return nil
 	})
-	p.a.Host.MustPing(p.b.HostIP, 10)
+	// ESP that comes in UDP needs a socket, and there is one while ipsecd is away.
+	for _, s := range p.Sites {
+		old := p.a.ESP()
+		flow := p.a.Host.Flow(p.b.HostIP, 10*time.Millisecond)
+		p.More(flow, 50)
+		p.KillDaemon(s, "ipsecd")
+		p.More(flow, 200)
+		p.Await(p.replaced(old))
+		p.More(flow, 50)
+		p.Lossless(flow, "ipsecd killed at "+s.Name())
+	}
 	for _, s := range p.Sites {
 		if frames := s.WAN.Frames(harness.IsGRE); len(frames) > 0 {
 			t.Errorf("%s: %d packets of GRE in clear, the first %v", s.Name(), len(frames), frames[0])
