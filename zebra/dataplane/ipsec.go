@@ -159,15 +159,39 @@ func (p Policy) Check() error {
 
 // Guard returns the Policy that holds back all GRE of an address that is not ESP.
 func Guard(local netip.Addr) Policy {
-	any := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	if local.Is6() {
-		any = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	return Policy{Policy: rib.Policy{Local: local, Peer: everybody(local.Is6())}}
+}
+
+// everybody is all addresses of a family.
+func everybody(ipv6 bool) netip.Prefix {
+	if ipv6 {
+		return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
-	return Policy{Policy: rib.Policy{Local: local, Peer: any}}
+	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 }
 
 // IsGuard reports whether a policy is about everybody, as those of Guard are.
 func (p Policy) IsGuard() bool { return p.Peer.Bits() == 0 }
+
+// PortESPinUDP is the port of UDP to which ESP comes from behind NATs (RFC 3948 section 2.1).
+const PortESPinUDP = 4500
+
+// ESPinUDP has ESP that comes in UDP taken as if it had come without, to any address of a
+// family and a VRF, as long as the provider lives, whether or not there is a daemon for
+// IKE. What else comes is dropped, unless that daemon has a socket with the address to
+// which it comes, and shares the port: that goes before.
+type ESPinUDP struct {
+	IPv6   bool
+	Device string // of the VRF; "" for the default one
+}
+
+// Key implements Object.
+func (e ESPinUDP) Key() Key {
+	return Key{Kind: KindESPinUDP, Name: e.Device, Prefix: everybody(e.IPv6)}
+}
+
+// Equal implements Object.
+func (e ESPinUDP) Equal(other Object) bool { o, ok := other.(ESPinUDP); return ok && e == o }
 
 // Acquire tells of a packet that a Policy held back since there is no SA for it. The
 // kernel tells once in half a minute for each pair of addresses. Such events are
@@ -198,8 +222,9 @@ type MappingChanged struct {
 // Unsure says that events about objects of ours may have been lost: compare with Dump.
 type Unsure struct{}
 
-func (SA) object()     {}
-func (Policy) object() {}
+func (SA) object()       {}
+func (Policy) object()   {}
+func (ESPinUDP) object() {}
 
 func (Acquire) event()        {}
 func (SAExpired) event()      {}

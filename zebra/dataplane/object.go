@@ -27,6 +27,7 @@ const (
 	KindMulticastPeer                 // a MulticastPeer
 	KindShaper                        // a Shaper
 	KindUnmatched                     // an Unmatched
+	KindESPinUDP                      // an ESPinUDP
 	numKinds
 )
 
@@ -34,7 +35,7 @@ var kindNames = [numKinds]string{
 	KindSysctl: "sysctl", KindPolicy: "policy", KindSA: "security association", KindLink: "link", KindTunnel: "tunnel",
 	KindMSSClamp: "MSS clamp", KindAddr: "address", KindRoute: "route", KindNeighbor: "neighbor",
 	KindHairpin: "hairpin detector", KindPeerUse: "watch of peer use", KindMulticast: "multicast replicator", KindMulticastPeer: "multicast peer",
-	KindShaper: "shaper", KindUnmatched: "counter of unmatched GRE",
+	KindShaper: "shaper", KindUnmatched: "counter of unmatched GRE", KindESPinUDP: "ESP in UDP",
 }
 
 // String returns the name of the kind as operators read it.
@@ -61,7 +62,7 @@ type Key struct {
 	Table  uint32       // route; SA: its SPI
 	Metric uint32       // route
 	Name   string       // kernel name of the device; sysctl: path; policy: local address; route, SA: ""
-	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer, shaper: NBMA address with full length; policy: peers; SA: destination with full length
+	Prefix netip.Prefix // route: destination; address: address and length; neighbour: address with full length; multicast peer, shaper: NBMA address with full length; policy: peers; SA: destination with full length; ESP in UDP: all addresses of the family
 }
 
 // Device returns the kernel name of the device without which the object cannot
@@ -70,7 +71,7 @@ func (k Key) Device() string {
 	switch k.Kind {
 	case KindSysctl:
 		return sysctlDevice(k.Name)
-	case KindMSSClamp, KindMulticast, KindHairpin, KindPeerUse, KindAddr, KindNeighbor, KindMulticastPeer, KindShaper, KindUnmatched:
+	case KindMSSClamp, KindMulticast, KindHairpin, KindPeerUse, KindAddr, KindNeighbor, KindMulticastPeer, KindShaper, KindUnmatched, KindESPinUDP:
 		return k.Name
 	}
 	return ""
@@ -93,6 +94,8 @@ func (k Key) String() string {
 		return fmt.Sprintf("policy of GRE between %s and %v", k.Name, k.Prefix)
 	case KindSA:
 		return fmt.Sprintf("SA of SPI %#x to %v", k.Table, k.Prefix.Addr())
+	case KindESPinUDP:
+		return fmt.Sprintf("ESP in UDP to %v port %d in %q", k.Prefix.Addr(), PortESPinUDP, k.Name)
 	case KindNeighbor:
 		return fmt.Sprintf("neighbor %v on %s", k.Prefix.Addr(), k.Name)
 	}
@@ -101,8 +104,8 @@ func (k Key) String() string {
 
 // Object is something that can be in force in the data plane. The set is
 // closed: Sysctl, Policy, SA, Link, Tunnel, MSSClamp, Multicast, Hairpin, PeerUse, Addr, Route,
-// Neighbor, MulticastPeer, Shaper, Unmatched. Objects are values; once handed over they are not
-// changed.
+// Neighbor, MulticastPeer, Shaper, Unmatched, ESPinUDP. Objects are values; once handed over
+// they are not changed.
 type Object interface {
 	Key() Key
 	// Equal reports whether other asks for the same under the same key.

@@ -34,7 +34,7 @@ func (q *queue) pop() *entry {
 
 // The ranks in which objects are put: the kinds in their order, with the sysctls
 // of devices after the devices.
-const numRanks = int(dataplane.KindUnmatched-dataplane.KindSysctl) + 2
+const numRanks = int(dataplane.KindESPinUDP-dataplane.KindSysctl) + 2
 
 func rank(k dataplane.Key) int {
 	switch {

@@ -182,7 +182,7 @@ func (c *Core) wanted() []dataplane.Object {
 	for i := range c.cfg.Interfaces {
 		objects = append(objects, c.wantedOf(&c.cfg.Interfaces[i])...)
 	}
-	return append(objects, c.guards()...)
+	return append(append(objects, c.guards()...), c.espInUDP()...)
 }
 
 func (c *Core) wantedOf(cfg *Interface) []dataplane.Object {

@@ -44,6 +44,21 @@ func (c *Core) guards() []dataplane.Object {
 	return objects
 }
 
+// espInUDP returns what lets ESP of protected tunnels come in UDP, by family and VRF.
+func (c *Core) espInUDP() []dataplane.Object {
+	var objects []dataplane.Object
+	seen := map[dataplane.ESPinUDP]bool{}
+	for i := range c.cfg.Interfaces {
+		t := c.cfg.Interfaces[i].Tunnel
+		o := dataplane.ESPinUDP{IPv6: t.IPv6, Device: c.Kernel(t.VRF)}
+		if IsTunnel(c.cfg.Interfaces[i].Name) && t.Protection != "" && !seen[o] {
+			seen[o] = true
+			objects = append(objects, o)
+		}
+	}
+	return objects
+}
+
 // exits returns the addresses from which a tunnel may send that is to have a source,
 // zero if that is not known.
 func (c *Core) exits(kernel string, source netip.Addr) map[netip.Addr]bool {

@@ -1,6 +1,8 @@
 package iface_test
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -72,6 +74,41 @@ func TestGuard(t *testing.T) {
 	if tun, _ := p.tunnel("Tunnel0"); tun.Guarded {
 		t.Error("the tunnel needs a guard without the line")
 	}
+}
+
+// TestESPinUDP wants one for each family and VRF in which tunnels are protected.
+func TestESPinUDP(t *testing.T) {
+	wanted := func(p *picture, when string, want ...dataplane.ESPinUDP) {
+		t.Helper()
+		var have []dataplane.ESPinUDP
+		for _, o := range p.objects {
+			if e, ok := o.(dataplane.ESPinUDP); ok {
+				have = append(have, e)
+			}
+		}
+		slices.SortFunc(have, func(a, b dataplane.ESPinUDP) int { return cmp.Compare(a.Key().String(), b.Key().String()) })
+		if !slices.Equal(have, want) {
+			t.Errorf("%s: %v, wanted %v", when, have, want)
+		}
+	}
+	cfg := protected()
+	cfg.VRFs = append(cfg.VRFs, iface.VRF{Name: "INET"})
+	for _, change := range []func(*iface.Tunnel){
+		func(t *iface.Tunnel) { t.Key = 7 }, // shares it
+		func(t *iface.Tunnel) { t.VRF = "INET" },
+		func(t *iface.Tunnel) { t.IPv6 = true },
+		func(t *iface.Tunnel) { t.Protection, t.VRF, t.IPv6 = "", "INET", true },
+	} {
+		i := cfg.Interfaces[1]
+		i.Name = fmt.Sprint("Tunnel", len(cfg.Interfaces))
+		change(&i.Tunnel)
+		cfg.Interfaces = append(cfg.Interfaces, i)
+	}
+	p := newPicture(t, cfg)
+	wanted(p, "before there are sources", dataplane.ESPinUDP{}, dataplane.ESPinUDP{Device: "INET"}, dataplane.ESPinUDP{IPv6: true})
+	p.core.SetConfig(hub())
+	p.drain()
+	wanted(p, "without protection")
 }
 
 // TestGuardOutlivesTheInterface takes the interface out of the configuration: its guard

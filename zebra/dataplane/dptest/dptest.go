@@ -69,6 +69,7 @@ func Run(t *testing.T, make func(testing.TB) Env) {
 		{"policy", testPolicy}, {"policy refused", testPolicyRefused}, {"policy gone", testPolicyGone}, {"tunnel and its guard", testGuarded},
 		{"SA", testSA}, {"SA refused", testSARefused}, {"SA that changes", testSAChange}, {"SA kept", testSAKeep},
 		{"SA without keys", testSAKeyless}, {"SA gone", testSAGone}, {"SAs to one address", testSAs},
+		{"ESP in UDP", testESPinUDP}, {"ESP in UDP of a VRF that goes", testESPinUDPDevice},
 		{"shaper", testShaper}, {"shaper refused", testShaperRefused}, {"shaper of a tunnel", testShaperTunnel},
 		{"shaper gone", testShaperGone}, {"shaper of a device that goes", testShaperDevice}, {"shaper and other filters", testShaperOthers},
 	} {

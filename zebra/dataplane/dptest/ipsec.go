@@ -281,3 +281,36 @@ func testGuarded(t *T) {
 	t.wants(down)
 	t.put(mgre()) // that need not
 }
+
+func testESPinUDP(t *T) {
+	t.needESP()
+	four, six := dataplane.ESPinUDP{}, dataplane.ESPinUDP{IPv6: true}
+	t.put(four)
+	t.gone(six.Key())
+	if t.p.Caps().IPv6 {
+		t.put(four, six)
+		t.drop(four)
+		t.wants(six)
+		t.drop(six)
+	}
+	t.drop(four)
+	t.gone(four.Key(), six.Key())
+}
+
+// testESPinUDPDevice has the device of a VRF go, and another one of its name come.
+func testESPinUDPDevice(t *T) {
+	t.needESP()
+	t.need(t.p.Caps().VRF, "VRFs")
+	red := dataplane.Link{Name: "RED", Type: dataplane.LinkVRF, Table: 1001, Attrs: dataplane.Attrs{Admin: dataplane.AdminUp}}
+	in, out := dataplane.ESPinUDP{Device: "RED"}, dataplane.ESPinUDP{}
+	if err := t.apply(dataplane.Put(in))[0]; !errors.Is(err, dataplane.ErrNoDevice) {
+		t.Errorf("without the device: %v", err)
+	}
+	t.put(red, out, in)
+	t.drop(red)
+	t.gone(in.Key())
+	t.wants(out)
+	t.put(red, in)
+	t.drop(red, in, out)
+	t.gone(in.Key(), out.Key())
+}

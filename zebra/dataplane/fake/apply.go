@@ -84,6 +84,8 @@ func (p *Provider) apply(op dataplane.Op) error {
 		if err := p.transport(o.Device, o.NBMA); err != nil {
 			return err
 		}
+	case dataplane.ESPinUDP:
+		return p.putESPinUDP(op, o)
 	case dataplane.Addr, dataplane.Unmatched:
 		if err := p.usable(op.Key.Name, false); err != nil {
 			return err
@@ -164,6 +166,13 @@ func (p *Provider) putSA(op dataplane.Op, s dataplane.SA) error {
 	}
 	s.Keep = false
 	op.Object = s
+	return p.set(op)
+}
+
+func (p *Provider) putESPinUDP(op dataplane.Op, o dataplane.ESPinUDP) error {
+	if err := p.usable(o.Device, false); o.Device != "" && err != nil {
+		return err
+	}
 	return p.set(op)
 }
 

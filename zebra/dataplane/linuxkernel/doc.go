@@ -67,6 +67,9 @@
 // sequence numbers or without (kernels after 6.1 let them be more only so). The
 // direction of an SA is not told: kernels that know it refuse windows of SAs that send.
 //
+// ESP in UDP is taken by sockets for all addresses, from which nothing is read: an IKE
+// daemon that dies takes its own along, and its peers behind NATs are heard all the same.
+//
 // # Listening
 //
 // The kernel stamps notifications with the port of the socket that caused them.

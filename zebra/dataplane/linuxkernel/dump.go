@@ -112,6 +112,8 @@ func (p *Provider) Dump(ctx context.Context, kind dataplane.Kind) iter.Seq2[data
 		return func(yield func(dataplane.Object, error) bool) { p.dumpUse(ctx, yield) }
 	case dataplane.KindUnmatched:
 		return func(yield func(dataplane.Object, error) bool) { p.dumpNomatch(ctx, yield) }
+	case dataplane.KindESPinUDP:
+		return func(yield func(dataplane.Object, error) bool) { p.dumpESPinUDP(ctx, yield) }
 	case dataplane.KindShaper:
 		return func(yield func(dataplane.Object, error) bool) { p.dumpShapers(ctx, yield) }
 	case dataplane.KindAddr:

@@ -71,6 +71,9 @@ type Provider struct {
 
 	addedMu sync.Mutex // guards added, which Dump reads
 
+	espMu sync.Mutex // guards what follows, which Dump reads
+	espIn map[dataplane.Key]espSocket
+
 	x       *writer // of SAs and policies, under applyMu; nil where the kernel has none
 	guardMu sync.Mutex
 	guarded map[dataplane.Key]bool // policies of ours that there are; under guardMu
@@ -113,7 +116,7 @@ func New(opt Options) (*Provider, error) {
 		clamps: map[clampProgram]*ebpf.Program{}, added: map[dataplane.Key]bool{},
 		copiers: map[string]*copier{}, ledger: ledger, shapings: map[string]*shaping{}, shapes: shapes,
 		events: make(chan dataplane.Event, 1024), closed: make(chan struct{}),
-		told: map[int]dataplane.LinkInfo{}, guarded: map[dataplane.Key]bool{},
+		told: map[int]dataplane.LinkInfo{}, guarded: map[dataplane.Key]bool{}, espIn: map[dataplane.Key]espSocket{},
 	}
 	sub, err := p.subscribe() // before anything can happen that we want to hear of
 	if err != nil {
@@ -201,6 +204,7 @@ func (p *Provider) Close() error {
 		p.ledger.close()
 		p.copyMu.Unlock()
 		p.closeShapings()
+		p.closeESPinUDP()
 	})
 	return nil
 }
@@ -262,6 +266,8 @@ func (p *Provider) apply(i int, op dataplane.Op) (done bool, err error) {
 	case dataplane.Unmatched:
 		p.present = nil
 		return true, p.putNomatch(o)
+	case dataplane.ESPinUDP:
+		return true, p.putESPinUDP(o)
 	case dataplane.Addr:
 		return p.putAddr(i, o)
 	case dataplane.Route:
@@ -302,6 +308,8 @@ func (p *Provider) remove(i int, k dataplane.Key) (done bool, err error) {
 	case dataplane.KindUnmatched:
 		p.present = nil
 		return true, p.deleteNomatch(k)
+	case dataplane.KindESPinUDP:
+		return true, p.deleteESPinUDP(k)
 	case dataplane.KindAddr:
 		return true, p.deleteAddr(k)
 	case dataplane.KindRoute:
