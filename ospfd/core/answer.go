@@ -84,6 +84,7 @@ func (i *iface) status(now clock.Instant) InterfaceStatus {
 		}
 		if n.full() {
 			st.Adjacent++
+			st.Adjacencies = append(st.Adjacencies, n.id)
 		}
 		st.Flood += n.flood.List.Len()
 	}

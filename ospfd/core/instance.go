@@ -223,4 +223,6 @@ func (a *area) options() packet.Options {
 	return packet.OptionE
 }
 
-func (in *instance) identity() Identity { return Identity{Key: in.key, RouterID: in.id} }
+func (in *instance) identity() Identity {
+	return Identity{Key: in.key, RouterID: in.id, Dotted: in.cfg.Dotted}
+}

@@ -53,6 +53,7 @@ type InstanceStatus struct {
 	Counters     Counters
 	SPF          SPFStatus
 	Redistribute []RedistributeStatus
+	Summaries    []SummaryStatus
 }
 
 // LSASummary is the number of LSAs and the sum of their checksums.
@@ -114,6 +115,14 @@ type RedistributeStatus struct {
 	Filtered int
 }
 
+// SummaryStatus is a `summary-address` with what it makes of its parts.
+type SummaryStatus struct {
+	SummaryAddress
+	Active bool // it has parts
+	Metric uint32
+	Type1  bool
+}
+
 // Counters count the packets of an instance or an interface and what was dropped.
 type Counters struct {
 	Hello, Description, Request, Update, Ack PacketCounter
@@ -155,7 +164,8 @@ type InterfaceStatus struct {
 	Wait        time.Duration // of the Wait Timer
 	Neighbors   int
 	Adjacent    int
-	Flood       int // LSAs on retransmission lists
+	Adjacencies []packet.ID // router IDs of those that are adjacent
+	Flood       int         // LSAs on retransmission lists
 	Suppress    bool
 	Counters    Counters
 	AuthKeys    []uint8 // IDs of keys in use: the one that signs first
