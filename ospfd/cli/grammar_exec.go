@@ -74,7 +74,7 @@ func databaseCommands(about cli.Help) []cli.Command {
 	const by = " [{self-originate|adv-router adv:A.B.C.D}]"
 	return []cli.Command{
 		{ID: ExecDatabase, Mode: cli.ModeExec, Pattern: of + by, Help: help},
-		{ID: ExecDatabase, Mode: cli.ModeExec, Pattern: of + " database-summary", Help: help},
+		{ID: ExecDatabase, Mode: cli.ModeExec, Pattern: of + " view:{database-summary}", Help: help},
 		{ID: ExecDatabase, Mode: cli.ModeExec, Pattern: of + " type:{router|network|summary|asbr-summary|external|nssa-external|opaque-link|opaque-area|opaque-as} [lsid:A.B.C.D]" + by, Help: help},
 	}
 }
