@@ -1,64 +1,270 @@
 package core
 
 import (
+	"net/netip"
+	"reflect"
+	"slices"
+
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/ospfd/core/fsm"
 	"github.com/godmvpn/godmvpn/ospfd/core/lsdb"
+	"github.com/godmvpn/godmvpn/ospfd/core/route"
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
 
-// routesState is what the routes of an instance are computed from, and what was stated.
-type routesState struct{}
+// routesState is what the routes of an instance are computed from, what was stated of them,
+// and what this router says in LSAs of its own. What it has to say is computed from the
+// state of interfaces, the routing table and redistributed routes, compared with what it
+// said last, and what differs goes through the throttles: nothing is originated because of
+// an event.
+type routesState struct {
+	table *route.Table
+	cfg   route.Config // of table
+
+	own       map[*scope]map[ownName]*ownLSA
+	throttled clock.Heap[ownName]
+	told      map[toldKey]*told
+	former    []formerLSA // of a former life, to be originated anew or flushed
+
+	links       map[packet.ID]bool // areas whose router-LSA and network-LSAs are to be compared
+	summaries   bool               // summary-LSAs are
+	external    externals
+	spf         spfState
+	virtuals    bool // virtual links are to be looked at
+	translators bool // who translates type-7 LSAs is
+
+	border    bool // area border router
+	connected bool // … with an active connection to the backbone
+	boundary  bool // AS boundary router
+
+	installed map[netip.Prefix]rib.Route
+	maximized bool // max-metric router-lsa is in force
+	again     bool // all routes are to be compared with what was installed
+}
+
+// formerLSA is an LSA of a former life.
+type formerLSA struct {
+	scope *scope
+	lsa   packet.LSA
+}
 
 // What adjacencies tell the routes. Nothing of it may come back at once: what follows is
 // done in routesSettle.
 
 // routesBegin: the instance runs, with a router ID, and no interface yet.
-func (in *instance) routesBegin(now clock.Instant) {}
+func (in *instance) routesBegin(now clock.Instant) {
+	in.routes = routesState{
+		table: route.New(), own: make(map[*scope]map[ownName]*ownLSA), told: make(map[toldKey]*told),
+		links: make(map[packet.ID]bool), installed: make(map[netip.Prefix]rib.Route),
+	}
+	in.routes.external.begin(now, in)
+	in.syncTable(now)
+}
 
 // routesEnd: the instance ends; its own LSAs were flushed, routes are to be taken back. Of
 // a restart nothing comes here.
-func (in *instance) routesEnd(now clock.Instant) {}
+func (in *instance) routesEnd(now clock.Instant) {
+	r := &in.routes
+	var all []netip.Prefix
+	for p := range r.installed {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, comparePrefixes)
+	for _, p := range all {
+		in.uninstall(p)
+	}
+	in.endSources()
+}
 
 // routesChanged: an LSA of a database came, changed or went, an own one too.
-func (in *instance) routesChanged(now clock.Instant, s *scope, c lsdb.Change) {}
+func (in *instance) routesChanged(now clock.Instant, s *scope, c lsdb.Change) {
+	if c.Part == lsdb.PartNone || c.Part == lsdb.PartOpaque || s.iface != nil {
+		return
+	}
+	var id packet.ID
+	if s.area != nil {
+		id = s.area.id
+	}
+	in.syncTable(now)
+	r := &in.routes
+	if c.Kind == lsdb.Removed {
+		r.table.Remove(id, c.LSA.LSAKey)
+	} else {
+		r.table.Put(id, c.LSA)
+	}
+	in.schedule(now, c.Part == lsdb.PartTree, c.LSA.Type)
+}
 
 // routesInterface: something about an interface or its neighbours changed that an own LSA
 // may depend on: state, cost, designated router, address, neighbours that are full.
-func (in *instance) routesInterface(now clock.Instant, i *iface) {}
+func (in *instance) routesInterface(now clock.Instant, i *iface) {
+	r := &in.routes
+	r.links[i.area.id] = true
+	r.virtuals = true
+	r.external.all = true // forwarding addresses, and what OSPF has itself
+	in.syncTable(now)
+}
 
 // routesSelf: an LSA of this router of a former life came, and is in the database (RFC
 // 2328 section 13.4): it is to be originated anew or flushed.
-func (in *instance) routesSelf(now clock.Instant, s *scope, lsa packet.LSA) {}
+func (in *instance) routesSelf(_ clock.Instant, s *scope, lsa packet.LSA) {
+	in.routes.former = append(in.routes.former, formerLSA{s, lsa})
+}
 
-// routesConfigured: the configuration of the instance or what a policy says changed.
-func (in *instance) routesConfigured(now clock.Instant) {}
+// routesConfigured: the configuration of the instance or what a policy says changed, or a
+// graceful restart of this router is over.
+func (in *instance) routesConfigured(now clock.Instant) {
+	r := &in.routes
+	for _, a := range in.order {
+		r.links[a.id] = true
+	}
+	r.summaries, r.virtuals, r.again, r.external.all = true, true, true, true
+	in.configureSources()
+	in.syncTable(now)
+}
 
-// routesAttached: a session to zebra opened; all routes are to be stated again.
-func (in *instance) routesAttached(now clock.Instant) {}
+// routesAttached: a session to zebra opened, which has all routes that were stated. Watched
+// routes are told again.
+func (in *instance) routesAttached(clock.Instant) { in.routes.external.attached() }
 
-// routesTick: timerRoutes has come.
-func (in *instance) routesTick(now clock.Instant) {}
-
-// routesRedistribution: a route of another protocol came, changed or went.
-func (in *instance) routesRedistribution(now clock.Instant, r RouteChanged) {}
-
-// routesRedistributionKnown: the routes of a watch are all told.
-func (in *instance) routesRedistributionKnown(now clock.Instant, w rib.Watch) {}
+// routesTick: timerRoutes has come; routesSettle follows.
+func (in *instance) routesTick(clock.Instant) {}
 
 // routesSettle ends each Step: own LSAs are compared with what they should say, and
-// computations are scheduled. It reports whether it originated or flushed anything.
-func (in *instance) routesSettle(now clock.Instant) (again bool) { return false }
+// computations are done that are due. It reports whether it originated or flushed anything.
+func (in *instance) routesSettle(now clock.Instant) (again bool) {
+	r := &in.routes
+	in.pruneScopes()
+	in.syncTable(now)
+	if !in.restarting {
+		in.settleLinks(now)
+	}
+	again = in.compute(now)
+	if !in.restarting {
+		in.settleVirtuals(now)
+		in.settleTranslators(now)
+		in.settleExternals(now)
+		if r.summaries {
+			r.summaries = false
+			in.settleSummaries(now)
+		}
+		if r.again {
+			r.again = false
+			in.installAll(now)
+		}
+		again = in.originateDue(now) || again
+		in.settleFormer(now)
+	}
+	in.armRoutes(now)
+	return again
+}
+
+// settleFormer deals with LSAs of a former life.
+func (in *instance) settleFormer(now clock.Instant) {
+	r := &in.routes
+	former := r.former
+	r.former = nil
+	for _, f := range former {
+		in.restate(now, f.scope, f.lsa)
+	}
+}
+
+// armRoutes arms timerRoutes for the earliest of what waits.
+func (in *instance) armRoutes(now clock.Instant) {
+	r := &in.routes
+	at, ok := r.throttled.Next()
+	for _, d := range [...]deadline{r.spf.due, r.external.due, r.external.translators, in.stubRouterEnd()} {
+		if d.set && (!ok || d.at < at) {
+			at, ok = d.at, true
+		}
+	}
+	in.core.arm(timerKey{kind: timerRoutes, instance: in}, max(at, now+1), ok)
+}
+
+// deadline is an instant, if it is set.
+type deadline struct {
+	at  clock.Instant
+	set bool
+}
+
+// pruneScopes forgets what was said in areas that are no more.
+func (in *instance) pruneScopes() {
+	r := &in.routes
+	for s := range r.own { // unordered: each for itself
+		if s.area != nil && in.areas[s.area.id] != s.area {
+			r.forgetScope(s)
+		}
+	}
+}
+
+// syncTable gives the table its configuration, if it is another: areas and their kinds, and
+// whether this router is a border router (RFC 3509 section 2.1, as IOS: it has interfaces in
+// several areas that are up, the backbone among them).
+func (in *instance) syncTable(now clock.Instant) {
+	r := &in.routes
+	active, backboneUp, connected := 0, false, false
+	cfg := route.Config{Router: in.id, RFC1583: in.cfg.RFC1583, IgnoreDN: in.key.VRF != ""}
+	for _, a := range in.order {
+		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary}
+		for _, g := range a.cfg.Ranges {
+			if !g.NSSA {
+				x.Ranges = append(x.Ranges, route.Range{Prefix: g.Prefix.Masked(), Advertise: !g.NotAdvertise, Cost: g.Cost})
+			}
+		}
+		cfg.Areas = append(cfg.Areas, x)
+		if a.active() {
+			active++
+			backboneUp = backboneUp || a.id == backbone
+		}
+		connected = connected || a.id == backbone && a.adjacent()
+	}
+	for _, i := range in.ifaces {
+		if i.addr.IsValid() && i.virtual == nil {
+			for _, x := range i.link.Addresses {
+				cfg.Addresses = append(cfg.Addresses, x.Prefix.Addr())
+			}
+		}
+	}
+	slices.SortFunc(cfg.Addresses, netip.Addr.Compare)
+	cfg.Border = active > 1 && backboneUp
+	cfg.Backbone = cfg.Border && connected
+	if reflect.DeepEqual(cfg, r.cfg) {
+		return
+	}
+	changed := r.border != cfg.Border
+	r.border, r.connected, r.cfg = cfg.Border, cfg.Backbone, cfg
+	r.table.Configure(cfg)
+	if changed {
+		for _, a := range in.order {
+			r.links[a.id] = true
+		}
+		r.external.all = true
+	}
+	r.summaries = true
+	in.schedule(now, true, packet.RouterLSA)
+}
+
+// active reports whether an interface of the area is up.
+func (a *area) active() bool {
+	return slices.ContainsFunc(a.ifaces, func(i *iface) bool { return i.state != fsm.InterfaceIsDown })
+}
+
+// adjacent reports whether the area has a neighbour that is full.
+func (a *area) adjacent() bool {
+	return slices.ContainsFunc(a.ifaces, func(i *iface) bool { return slices.ContainsFunc(i.neighbors, (*neighbor).full) })
+}
 
 // routesDone reports whether routes are computed of all that the databases say.
-func (in *instance) routesDone() bool { return true }
+func (in *instance) routesDone() bool { return !in.routes.spf.due.set }
 
 // routesCleared: `clear ip ospf redistribution` or `force-spf`.
-func (in *instance) routesCleared(now clock.Instant, kind ClearKind) {}
-
-// routesStatus and routesReport fill in their parts of reports.
-func (in *instance) routesStatus(now clock.Instant, st *InstanceStatus) {}
-
-func (in *instance) routesReport(now clock.Instant) InstanceRoutes {
-	return InstanceRoutes{Identity: in.identity()}
+func (in *instance) routesCleared(now clock.Instant, kind ClearKind) {
+	switch kind {
+	case ClearSPF:
+		in.routes.table.Recompute()
+		in.schedule(now, true, packet.RouterLSA)
+	case ClearRedistribution:
+		in.clearExternals(now)
+	}
 }

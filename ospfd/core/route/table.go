@@ -395,3 +395,25 @@ func (t *Table) Ranges(id packet.ID) []RangeState {
 	}
 	return nil
 }
+
+// Count returns how many routes there are within areas, between areas, and external ones.
+func (t *Table) Count() (intra, inter, external int) {
+	for _, d := range t.dests { // unordered: counted
+		switch {
+		case !d.reached || d.best.Discard:
+		case d.best.Type == Intra:
+			intra++
+		case d.best.Type == Inter:
+			inter++
+		default:
+			external++
+		}
+	}
+	return intra, inter, external
+}
+
+// ASBR returns the preferred entry for an AS boundary router in areas that have
+// AS-external-LSAs (RFC 2328 section 16.4 step 3).
+func (t *Table) ASBR(router packet.ID) (Border, bool) {
+	return t.asbr(&external{place: place{key: packet.LSAKey{Router: router}}})
+}
