@@ -43,6 +43,7 @@ func (t Tree) Routes() []Route {
 	for _, n := range t.area.sorted() {
 		switch {
 		case !n.finished(t.area.run):
+		case n.network && n.mask == 0xffffffff: // its prefix is suppressed (RFC 6860)
 		case n.network:
 			p, ok := prefix(n.id, n.mask)
 			add(Route{Prefix: p, Cost: n.distance, Hops: n.hops, Transit: true, Origin: n.id, By: n.by, Attached: attachedLinks(n.hops)}, ok)
