@@ -68,7 +68,7 @@ func (in *instance) settleExternals(now clock.Instant) {
 	e.ran, e.last, e.due = true, now, deadline{}
 	in.settleBoundary()
 	if e.all {
-		e.mark(in.cfg.SummaryAddresses)
+		in.markExternals()
 	}
 	if d := in.cfg.DefaultOriginate; d != nil && d.RouteMap != "" {
 		e.changed(defaultPrefix)
@@ -97,8 +97,9 @@ func (in *instance) settleExternals(now clock.Instant) {
 	in.settleDiscards(now, again)
 }
 
-// mark marks all networks there are, and all that there may be.
-func (e *externals) mark(summaries []SummaryAddress) {
+// markExternals marks all networks there are, and all that there may be.
+func (in *instance) markExternals() {
+	e := &in.routes.external
 	for p := range e.networks { // unordered: a set
 		e.changed(p)
 	}
@@ -110,8 +111,22 @@ func (e *externals) mark(summaries []SummaryAddress) {
 	for p := range e.discard { // unordered: a set
 		e.changed(p)
 	}
-	for _, s := range summaries {
+	for _, s := range in.cfg.SummaryAddresses {
 		e.changed(s.Prefix.Masked())
+	}
+	for _, a := range in.order {
+		for _, g := range a.cfg.Ranges {
+			if g.NSSA {
+				e.changed(g.Prefix.Masked())
+			}
+		}
+	}
+	if in.hasNSSA() {
+		for _, rt := range in.routes.table.All() {
+			if rt.NSSA {
+				e.changed(rt.Prefix)
+			}
+		}
 	}
 	e.changed(defaultPrefix)
 }

@@ -25,8 +25,9 @@ func (in *instance) settleLinks(now clock.Instant) {
 		body, links := a.routerLSA(now)
 		in.state(now, ownName{a.scope, packet.RouterLSA, in.id},
 			&lsdb.Statement{Type: packet.RouterLSA, ID: in.id, Options: a.options(), Body: body.Append(nil)})
-		r.table.SetRoot(a.id, body, links)
-		in.schedule(now, true, packet.RouterLSA)
+		if r.table.SetRoot(a.id, body, links) {
+			in.schedule(now, true, packet.RouterLSA)
+		}
 		in.settleNetworks(now, a)
 	}
 	clear(r.links)

@@ -19,8 +19,9 @@ import (
 // said last, and what differs goes through the throttles: nothing is originated because of
 // an event.
 type routesState struct {
-	table *route.Table
-	cfg   route.Config // of table
+	table  *route.Table
+	cfg    route.Config // of table
+	synced bool         // … and it is what it should be
 
 	own       map[*scope]map[ownName]*ownLSA
 	throttled clock.Heap[ownName]
@@ -86,8 +87,11 @@ func (in *instance) routesChanged(now clock.Instant, s *scope, c lsdb.Change) {
 	if s.area != nil {
 		id = s.area.id
 	}
-	in.syncTable(now)
 	r := &in.routes
+	if s.area != nil && !slices.ContainsFunc(r.cfg.Areas, func(a route.Area) bool { return a.ID == id }) {
+		r.synced = false // the area is new
+	}
+	in.syncTable(now)
 	if c.Kind == lsdb.Removed {
 		r.table.Remove(id, c.LSA.LSAKey)
 	} else {
@@ -98,12 +102,15 @@ func (in *instance) routesChanged(now clock.Instant, s *scope, c lsdb.Change) {
 
 // routesInterface: something about an interface or its neighbours changed that an own LSA
 // may depend on: state, cost, designated router, address, neighbours that are full.
-func (in *instance) routesInterface(now clock.Instant, i *iface) {
+func (in *instance) routesInterface(_ clock.Instant, i *iface) {
 	r := &in.routes
 	r.links[i.area.id] = true
+	if i.virtual != nil { // the V-bit
+		r.links[i.virtual.transit] = true
+	}
 	r.virtuals = true
 	r.external.all = true // forwarding addresses, and what OSPF has itself
-	in.syncTable(now)
+	r.synced = false
 }
 
 // routesSelf: an LSA of this router of a former life came, and is in the database (RFC
@@ -114,14 +121,14 @@ func (in *instance) routesSelf(_ clock.Instant, s *scope, lsa packet.LSA) {
 
 // routesConfigured: the configuration of the instance or what a policy says changed, or a
 // graceful restart of this router is over.
-func (in *instance) routesConfigured(now clock.Instant) {
+func (in *instance) routesConfigured(clock.Instant) {
 	r := &in.routes
 	for _, a := range in.order {
 		r.links[a.id] = true
 	}
-	r.summaries, r.virtuals, r.again, r.external.all = true, true, true, true
+	r.summaries, r.virtuals, r.translators, r.again, r.external.all = true, true, true, true, true
+	r.synced = false
 	in.configureSources()
-	in.syncTable(now)
 }
 
 // routesAttached: a session to zebra opened, which has all routes that were stated. Watched
@@ -203,6 +210,10 @@ func (in *instance) pruneScopes() {
 // several areas that are up, the backbone among them).
 func (in *instance) syncTable(now clock.Instant) {
 	r := &in.routes
+	if r.synced {
+		return
+	}
+	r.synced = true
 	active, backboneUp, connected := 0, false, false
 	cfg := route.Config{Router: in.id, RFC1583: in.cfg.RFC1583, IgnoreDN: in.key.VRF != ""}
 	for _, a := range in.order {
@@ -236,6 +247,7 @@ func (in *instance) syncTable(now clock.Instant) {
 	r.border, r.connected, r.cfg = cfg.Border, cfg.Backbone, cfg
 	r.table.Configure(cfg)
 	if changed {
+		r.translators = true
 		for _, a := range in.order {
 			r.links[a.id] = true
 		}

@@ -60,9 +60,10 @@ func (in *instance) redistributeStatus() (all []RedistributeStatus) {
 		}
 		x := RedistributeStatus{Redistribute: s.line, Known: s.known}
 		for p := range s.routes { // unordered: counted
-			if e.filtered[p] {
+			switch {
+			case e.filtered[p]:
 				x.Filtered++
-			} else {
+			case tellable(p):
 				x.Routes++
 			}
 		}

@@ -49,11 +49,6 @@ func (in *instance) settleTranslators(now clock.Instant) {
 		}
 		if was != t.on {
 			e.all = true
-			for _, rt := range r.table.All() {
-				if rt.NSSA {
-					e.changed(rt.Prefix)
-				}
-			}
 		}
 	}
 }

@@ -257,16 +257,16 @@ func (t *Table) forget(a *area) {
 func (t *Table) Recompute() { t.all = true }
 
 // SetRoot gives the router's own router-LSA in an area, with what its links are. Put ignores
-// it. It is kept: not to be changed.
-func (t *Table) SetRoot(id packet.ID, body packet.Router, links []Link) {
+// it. It is kept: not to be changed. changed says that there is something to be computed.
+func (t *Table) SetRoot(id packet.ID, body packet.Router, links []Link) (changed bool) {
 	a := t.area(id)
 	if a == nil {
-		return
+		return false
 	}
 	tree := a.graph.SetRouter(t.cfg.Router, body)
 	a.run = a.run || tree
 	if !tree && slices.Equal(a.links, links) && a.root.Flags == body.Flags && slices.Equal(a.root.Links, body.Links) {
-		return
+		return false
 	}
 	a.root, a.links = body, links
 	a.collect, t.trees = true, true
@@ -277,6 +277,7 @@ func (t *Table) SetRoot(id packet.ID, body packet.Router, links []Link) {
 			clear(b.hops)
 		}
 	}
+	return true
 }
 
 func (t *Table) area(id packet.ID) *area {
