@@ -2,7 +2,88 @@
 // interfaces, configuration, routes of other protocols and time go in; packets, routes
 // and reports come out. There is no goroutine, no socket, no clock and no lock here.
 //
-// So far it has the inputs, the effects, the configuration and the reports; the machine
-// between them is in the making, from the packages beneath: core/fsm, core/lsdb,
-// core/flood and core/spf.
+// # Structures
+//
+//	Core ── links, own        interfaces and addresses as zebra tells them
+//	  │  └─ timers            one heap of deadlines, keyed by what they are for
+//	  └─ instance             a process
+//	       ├─ as              scope of the AS: its database, and what is being flushed
+//	       ├─ areas           each with its scope
+//	       │    └─ ifaces     each with the scope of its link, and an outbox
+//	       │         └─ neighbors: state, exchange, retransmission list, outboxes
+//	       └─ routes          what own LSAs say, the routing table, what zebra was given
+//
+// The two halves touch in few places. What concerns adjacencies calls the methods whose
+// names begin with "routes"; routes call originate, flush, virtualUp and virtualDown, and
+// heed restarting.
+//
+// # A packet's way in
+//
+//	Parse ─▶ interface or virtual link ─▶ source ─▶ authentication ─▶ sequence number ─▶ neighbour
+//	Hello                fits? ─▶ events of the neighbour, of the interface   (packages fsm)
+//	Database Description negotiated, described ─▶ request lists
+//	Update               lsdb.Receive ─▶ changed ─▶ flood ─▶ outboxes; acknowledgment
+//
+// A Hello that does not fit is logged, and kept for the status of the interface: the field,
+// its value, and what is configured.
+//
+// # An LSA's way out
+//
+//	changed ─▶ flood, by interface ─▶ retransmission lists ─▶ outbox of the group or of a neighbour
+//
+// An outbox has keys, and takes the LSAs when it sends: what changed meanwhile goes as it
+// is then. What comes in one Step goes in one packet, and packets are the pacing apart.
+// Retransmissions have an outbox of their own, with theirs.
+//
+// A MaxAge LSA goes when no retransmission list has it and no neighbour exchanges databases.
+//
+// # Adjacencies
+//
+// Of a hub with many spokes no more than AdjacencyParallel adjacencies form at a time (RFC
+// 4222 section 2, recommendation 5); the others wait in 2-Way. Spokes are the master or not
+// by router ID, and begin again after RxmtInterval.
+//
+// Where there is no multicast, neighbours are named by `neighbor` lines, or by NHRP
+// (TunnelPeer); one that NHRP loses goes at once, whatever the network. One that is down is
+// polled. Whoever sends a Hello that fits is a neighbour, named or not.
+//
+// # Authentication
+//
+// Several MD5 keys sign, each a copy of the packet, as long as some neighbour has not used
+// the youngest; keys of a chain follow one another by their lifetimes. A key of a chain
+// whose number is above 255 is for RFC 7474, others for RFC 5709. Sequence numbers are the
+// time of day in seconds, which does not go back; those of RFC 7474 a boot count, which is
+// remembered, and a count of packets.
+//
+// # Graceful restart
+//
+// A restart that was announced (Shutdown with Restart), or a crash of which zebra has
+// routes still, is graceful where it is configured: grace-LSAs go out before Hellos, own
+// LSAs of before are left alone, and routes are neither computed nor told. It ends when all
+// adjacencies are there that the own router-LSA of before has, when a neighbour has
+// dropped one, or with the grace period. A neighbour that is helped stays in own LSAs, and
+// remains designated router, whatever its state is.
+//
+// # Decisions the RFC leaves open
+//
+//   - Delayed acknowledgments wait half a second. On an NBMA network they go to all that are
+//     adjacent, since the backup waits for them too, and elsewhere to whom they concern.
+//   - An interface on which area, type, address or being passive changes begins anew.
+//   - An area whose kind changes begins anew, with an empty database.
+//   - A neighbour whose router ID changes, told apart by address, is another one.
+//   - A grace-LSA is sent twice before the end, since nobody hears an acknowledgment then.
+//   - Hellos have no jitter.
+//
+// # How it is tested
+//
+// Scripts for each section of the RFCs (testdata); towns of routers in one process for each
+// feature, with packets lost; a hub of 500 spokes; an exchange of 50,000 LSAs; simulations
+// of random graphs of routers in areas, with loss, partitions and restarts, which end at the
+// shortest paths that another implementation finds and at equal databases; and hostile
+// packets (FuzzReceive).
+//
+// # What it deliberately does not do
+//
+// No demand circuits (RFC 1793) and no flood reduction (RFC 4136); no multicast OSPF, no
+// traffic engineering. BFD may call for KillNbr.
 package core

@@ -43,6 +43,4 @@
 // Whether a message makes sense to its receiver: area, Hello parameters, sequence
 // numbers, LS types. And authentication: nothing in a Message may be believed before
 // Verify said so, where it is configured.
-//
-// Nothing uses this package yet: the rest of ospfd is planned.
 package packet

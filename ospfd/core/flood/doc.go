@@ -43,6 +43,4 @@
 // # What it deliberately does not do
 //
 // It does not pack LSAs into packets, hold back delayed acknowledgments, nor send anything.
-//
-// Nothing uses this package yet: the rest of ospfd is planned.
 package flood

@@ -62,6 +62,4 @@
 //
 // It holds no state, timers or lists. Bringing up adjacencies (sections 10.6 to 10.9) is the
 // core's.
-//
-// Nothing uses this package yet: the rest of ospfd is planned.
 package fsm

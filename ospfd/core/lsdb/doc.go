@@ -78,6 +78,4 @@
 // It does not read bodies but to tell what a change means. It does not spread refreshes that
 // fall due together. It does not know whether a DoNotAge LSA's router is still there (RFC
 // 1793 section 2.3).
-//
-// Nothing uses this package yet: the rest of ospfd is planned.
 package lsdb
