@@ -1,0 +1,348 @@
+package core_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/simnet"
+	"github.com/godmvpn/godmvpn/lib/sm"
+	"github.com/godmvpn/godmvpn/ospfd/core"
+	"github.com/godmvpn/godmvpn/ospfd/core/fsm"
+	"github.com/godmvpn/godmvpn/ospfd/packet"
+)
+
+var (
+	simSeeds   = flag.Int("sim-seeds", 4, "random graphs in the simulation of graphs")
+	simRouters = flag.Int("sim-routers", 24, "routers in each graph")
+)
+
+type (
+	coreNode = simnet.Node[core.Input, core.Effect]
+	coreEnv  = simnet.Env[core.Input, core.Effect]
+)
+
+var simWall = time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC)
+
+const (
+	simLoss = 0.03
+	simLAN  = 7 // cost of a router's own network
+)
+
+// simGraph is a random graph of routers at work, in areas, on wires and LANs that lose
+// packets.
+type simGraph struct {
+	*simnet.Network
+	routers []*simRouter
+	wires   []*simWire
+	areas   int // besides the backbone
+	failure error
+}
+
+// simWire is a network that joins routers.
+type simWire struct {
+	graph  *simGraph
+	number int
+	area   packet.ID
+	link   *simnet.Link
+	on     []*simRouter
+	cost   []uint16 // of each of them
+	down   bool     // its interfaces are down
+}
+
+type simRouter struct {
+	graph  *simGraph
+	id     int
+	home   packet.ID // area of its own network: the backbone if it is a border router
+	node   *coreNode
+	wires  []*simWire // by port
+	names  map[string]int
+	config core.Config
+	routes map[netip.Prefix]simRoute
+	noLAN  bool
+	life   int
+}
+
+type simRoute struct {
+	route rib.Route
+	life  int
+}
+
+func (w *simWire) name() string { return fmt.Sprintf("Eth%d", w.number) }
+
+func (w *simWire) addr(r *simRouter) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 16 + byte(w.number>>8), byte(w.number), byte(slices.Index(w.on, r) + 1)}), 24)
+}
+
+func simStub(k int) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(k >> 8), byte(k), 1}), 32)
+}
+
+// newSimGraph makes a backbone and areas about it, each a ring in random order with chords
+// and a LAN or two, and with two border routers.
+func newSimGraph(seed uint64, n int) *simGraph {
+	g := &simGraph{Network: simnet.New(seed), areas: max(1, n/50)}
+	rng := g.Rand()
+	parts := make([][]int, g.areas+1)
+	for id := range n {
+		area := id % len(parts)
+		parts[area] = append(parts[area], id)
+		r := &simRouter{graph: g, id: id, home: packet.ID(area), routes: map[netip.Prefix]simRoute{}, names: map[string]int{}}
+		r.config.Instances = []core.InstanceConfig{{Key: core.Key{Process: 1}, RouterID: simStub(id).Addr(), RFC1583: true, LogAdjacency: true}}
+		r.config.Interfaces = []core.InterfaceConfig{{Name: "Loopback0", HasArea: true, Process: 1, Area: r.home, Cost: simLAN}}
+		r.node = simnet.Add(g.Network, fmt.Sprintf("r%d", id), r.behavior())
+		g.routers = append(g.routers, r)
+	}
+	for area, ids := range parts {
+		if area > 0 {
+			for _, k := range rng.Perm(len(parts[0]))[:min(2, len(parts[0]))] {
+				ids = append(ids, parts[0][k])
+			}
+		}
+		g.fill(rng, packet.ID(area), ids)
+	}
+	for _, r := range g.routers {
+		r.node.Crash()
+		g.After(time.Duration(rng.Int64N(int64(5*time.Second))), r.boot)
+	}
+	return g
+}
+
+// fill joins the routers of an area.
+func (g *simGraph) fill(rng *rand.Rand, area packet.ID, ids []int) {
+	n := len(ids)
+	rng.Shuffle(n, func(a, b int) { ids[a], ids[b] = ids[b], ids[a] })
+	for k := range n {
+		g.join(rng, area, ids[k], ids[(k+1)%n])
+	}
+	for range n / 2 {
+		if a, b := rng.IntN(n), rng.IntN(n); a != b {
+			g.join(rng, area, ids[a], ids[b])
+		}
+	}
+	for range max(1, n/15) {
+		var some []int
+		for _, k := range rng.Perm(n)[:min(n, 3+rng.IntN(4))] {
+			some = append(some, ids[k])
+		}
+		g.join(rng, area, some...)
+	}
+}
+
+func (g *simGraph) join(rng *rand.Rand, area packet.ID, ids ...int) {
+	w := &simWire{graph: g, number: len(g.wires), area: area, link: g.Link(simnet.Quality{Latency: time.Millisecond, Jitter: 5 * time.Millisecond, Loss: simLoss, Duplicate: 0.01})}
+	w.link.Multicast = true
+	g.wires = append(g.wires, w)
+	typ := fsm.PointToPoint
+	if len(ids) > 2 || rng.IntN(4) == 0 {
+		typ = fsm.Broadcast
+	}
+	for _, id := range ids {
+		r := g.routers[id]
+		w.on = append(w.on, r)
+		w.cost = append(w.cost, uint16(1+rng.IntN(100)))
+		r.config.Interfaces = append(r.config.Interfaces, core.InterfaceConfig{Name: w.name(), HasArea: true, Process: 1, Area: area, Type: typ,
+			Cost: w.cost[len(w.cost)-1], Hello: time.Second, Dead: 4 * time.Second, Retransmit: 2 * time.Second})
+	}
+	for _, r := range w.on {
+		w.link.Attach(r.node, w.addr(r).Addr())
+		r.names[w.name()] = len(r.wires)
+		r.wires = append(r.wires, w)
+	}
+}
+
+func (r *simRouter) behavior() simnet.Behavior[core.Input, core.Effect] {
+	return simnet.Behavior[core.Input, core.Effect]{
+		New: func(seed uint64) sm.Machine[core.Input, core.Effect] {
+			return core.New(core.Options{Source: rand.NewPCG(seed, 3), Wall: simWall})
+		},
+		Tick: core.Tick{},
+		Receive: func(port *simnet.Port, p simnet.Packet) (core.Input, bool) {
+			w := r.wires[slices.IndexFunc(r.wires, func(w *simWire) bool { return w.addr(r).Addr() == port.Addr() })]
+			return core.RxPacket{Interface: w.name(), Source: p.Src.Addr(), Dest: p.Dst.Addr(), Packet: p.Payload}, !w.down
+		},
+		Effect: r.effect,
+	}
+}
+
+func (r *simRouter) effect(e *coreEnv, out core.Effect) {
+	switch out := out.(type) {
+	case core.TxPacket:
+		port, ok := r.names[out.Interface]
+		switch {
+		case !ok:
+			r.graph.failure = fmt.Errorf("%v: router %d sends on %q", r.graph.Now(), r.id, out.Interface)
+			return
+		case r.wires[port].down: // at this instant; it will be told
+			return
+		}
+		e.Send(port, simnet.Packet{Src: simnet.Addr(out.Source), Dst: simnet.Addr(out.Dest), Protocol: packet.Protocol, Payload: out.Packet})
+	case core.PutRoute:
+		e.Note(uint64(out.Route.Metric))
+		r.routes[out.Route.Prefix] = simRoute{out.Route, r.life}
+	case core.DelRoute:
+		e.Note(1)
+		delete(r.routes, out.Key.Prefix)
+	case core.EndOfReplay:
+		for p, x := range r.routes {
+			if x.life != r.life {
+				delete(r.routes, p)
+			}
+		}
+	}
+}
+
+func (r *simRouter) boot() {
+	r.node.Restart()
+	r.life++
+	r.node.Post(core.Attached{Stale: len(r.routes)})
+	r.lan()
+	for _, w := range r.wires {
+		r.wire(w)
+	}
+	r.node.Post(core.InterfacesKnown{})
+	r.node.Post(core.ConfigSet{Config: r.config})
+}
+
+func (r *simRouter) lan() {
+	r.node.Post(core.InterfaceChanged{Interface: rib.Interface{Name: "Loopback0", Type: rib.TypeLoopback, AdminUp: true, Up: !r.noLAN, MTU: 1500,
+		Addresses: []rib.Address{{Prefix: simStub(r.id)}}}})
+}
+
+func (r *simRouter) wire(w *simWire) {
+	r.node.Post(core.InterfaceChanged{Interface: rib.Interface{Name: w.name(), AdminUp: true, Up: !w.down, Multicast: true, MTU: 1500,
+		Addresses: []rib.Address{{Prefix: w.addr(r)}}}})
+}
+
+// set brings a network up or down, and tells the routers that live.
+func (w *simWire) set(down bool) {
+	w.down = down
+	for _, r := range w.on {
+		if r.node.Alive() {
+			r.wire(w)
+		}
+	}
+}
+
+// trouble lets something happen to the graph; last says that it stays so.
+func (g *simGraph) trouble(last bool) {
+	rng := g.Rand()
+	later := func(undo func()) {
+		if !last {
+			g.After(time.Duration(1+rng.Int64N(20))*time.Second, undo)
+		}
+	}
+	r, w := g.routers[rng.IntN(len(g.routers))], g.wires[rng.IntN(len(g.wires))]
+	switch rng.IntN(5) {
+	case 0: // a wire is cut, and the routers see it
+		w.set(true)
+		later(func() { w.set(false) })
+	case 1: // a wire is silent
+		if !last {
+			w.link.Quality.Loss = 1
+			later(func() { w.link.Quality.Loss = simLoss })
+		}
+	case 2: // a LAN is parted
+		if !last && len(w.on) > 2 {
+			w.link.Partition(1, w.on[0].node.Port(w.on[0].names[w.name()]), w.on[1].node.Port(w.on[1].names[w.name()]))
+			later(w.link.Heal)
+		}
+	case 3: // a router's network comes and goes
+		r.noLAN = true
+		if r.node.Alive() {
+			r.lan()
+		}
+		later(func() {
+			if r.noLAN = false; r.node.Alive() {
+				r.lan()
+			}
+		})
+	case 4: // a daemon dies and is started again, soon or late
+		if r.node.Alive() {
+			r.node.Crash()
+			later(r.boot)
+		}
+	}
+}
+
+// settle lets the graph alone until all is right, at most for so long.
+func (g *simGraph) settle(t *testing.T, most time.Duration) time.Duration {
+	t.Helper()
+	at, next := g.Now(), g.Now()
+	err := g.RunUntil(at.Add(most), func() bool {
+		if g.Now() < next {
+			return false
+		}
+		next = g.Now().Add(time.Second)
+		return g.wrong() == ""
+	})
+	if err != nil {
+		t.Fatalf("%v; %s", err, g.wrong())
+	}
+	return g.Now().Sub(at)
+}
+
+// runGraph lets a network start, befalls it with trouble of which some stays, and leaves it
+// alone.
+func runGraph(t *testing.T, seed uint64, n int) uint64 {
+	t.Helper()
+	g := newSimGraph(seed, n)
+	g.Check(1000, func() error { return g.failure })
+	for k := range 25 {
+		for range 1 + n/100 {
+			g.After(time.Duration(20+4*k)*time.Second, func() { g.trouble(k >= 22) })
+		}
+	}
+	began := time.Now()
+	if err := g.RunFor(150 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	took := g.settle(t, time.Minute)
+	if err := g.RunFor(time.Minute); err != nil {
+		t.Error(err)
+	}
+	if w := g.wrong(); w != "" && !t.Failed() {
+		t.Errorf("right after %v, and wrong again: %s", took, w)
+	}
+	t.Logf("seed %d: %d routers, %d areas, %d wires, right %.1f s after the last trouble, %d packets, %.1f s, hash %016x", seed, n, g.areas, len(g.wires), took.Seconds(),
+		g.Stats().Sent, time.Since(began).Seconds(), g.Hash())
+	return g.Hash()
+}
+
+// TestSimCore: random graphs of routers in areas, of which each is a whole core, on networks
+// that lose packets, and with wires, LANs, networks and daemons that fail, end at the
+// shortest paths over what is left, and with equal databases (RFC 2328 sections 13 and 16).
+func TestSimCore(t *testing.T) {
+	for seed := range uint64(*simSeeds) {
+		t.Run(fmt.Sprint(seed+1), func(t *testing.T) { runGraph(t, seed+1, *simRouters) })
+	}
+	n := min(*simRouters, 50)
+	if a, b := runGraph(t, 1, n), runGraph(t, 1, n); a != b {
+		t.Errorf("two runs of one seed differ: %016x, %016x", a, b)
+	}
+}
+
+// database returns what a router knows of an area, but for what is being flushed.
+func (r *simRouter) database(area packet.ID) string {
+	m := r.node.Machine()
+	m.Step(r.graph.Now(), core.Query{ID: 1, Kind: core.ReportDatabase, Database: core.DatabaseFilter{Area: &area}})
+	var all strings.Builder
+	for _, e := range m.Drain(nil) {
+		if a, ok := e.(core.Answer); ok {
+			for _, d := range a.Report.(*core.DatabaseReport).Instances[0].Areas {
+				for _, l := range d.LSAs {
+					if !l.IsMaxAge() {
+						fmt.Fprintf(&all, "%v %d %d\n", l.LSAKey, l.Sequence, l.Checksum)
+					}
+				}
+			}
+		}
+	}
+	return all.String()
+}
