@@ -163,7 +163,7 @@ func TestKeyChain(t *testing.T) {
 			i.Authentication, i.KeyChain = AuthenticationKeyChain, "K"
 		}
 		l.start()
-		l.bothFull(a, b)
+		l.until(90*time.Second, "Full with key "+x.key, func() bool { return a.full() == 1 && b.full() == 1 })
 		l.mustFlood(a, b, "with the first key")
 		l.advance(5 * time.Minute)
 		l.mustFlood(a, b, "with the second key")
