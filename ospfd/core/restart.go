@@ -162,6 +162,9 @@ func (a *area) linkBack(now clock.Instant, l packet.RouterLink) (there, lost boo
 	switch l.Type {
 	case packet.LinkPointToPoint, packet.LinkVirtual:
 		for _, i := range a.ifaces {
+			if packet.IDOf(i.addr.Addr()) != packet.ID(l.Data) && uint32(i.link.Index) != l.Data { // unnumbered: the index
+				continue
+			}
 			for _, n := range i.neighbors {
 				there = there || n.id == l.ID && n.state == fsm.NeighborFull
 			}

@@ -167,9 +167,13 @@ func (in *instance) routesSettle(now clock.Instant) (again bool) {
 	return again
 }
 
-// settleFormer deals with LSAs of a former life.
+// settleFormer deals with LSAs of a former life, as soon as it is known what this one has to
+// say: what depends on routes stays until they are computed (RFC 3623 section 2.3).
 func (in *instance) settleFormer(now clock.Instant) {
 	r := &in.routes
+	if r.spf.due.set {
+		return
+	}
 	former := r.former
 	r.former = nil
 	for _, f := range former {

@@ -142,12 +142,26 @@ func (g *simGraph) distances(to *simRouter, dist map[packet.ID][][]int) []int {
 // each network, by a neighbour that is nearer or of another area, and routers that reach each
 // other within an area know the same of it.
 func (g *simGraph) wrong() string {
+	dist := g.allWithin()
+	if w := g.wrongRoutes(dist); w != "" {
+		return w
+	}
+	return g.wrongDatabases(dist)
+}
+
+// allWithin returns all distances, by area.
+func (g *simGraph) allWithin() map[packet.ID][][]int {
 	dist := map[packet.ID][][]int{}
 	for area := range packet.ID(g.areas + 1) {
 		for _, r := range g.routers {
 			dist[area] = append(dist[area], g.within(area, r))
 		}
 	}
+	return dist
+}
+
+// wrongRoutes compares the tables with the distances.
+func (g *simGraph) wrongRoutes(dist map[packet.ID][][]int) string {
 	for _, to := range g.routers {
 		want := g.distances(to, dist)
 		for _, r := range g.routers {
@@ -163,6 +177,11 @@ func (g *simGraph) wrong() string {
 			}
 		}
 	}
+	return ""
+}
+
+// wrongDatabases compares the databases of routers that reach each other.
+func (g *simGraph) wrongDatabases(dist map[packet.ID][][]int) string {
 	for area := range packet.ID(g.areas + 1) {
 		first := map[int]string{} // by the first router of those that reach each other
 		for _, r := range g.routers {
