@@ -298,7 +298,6 @@ func (c *Core) shutdown(now clock.Instant, restart bool) {
 			continue
 		}
 		in.end(now)
-		c.emit(Forget{Key: in.key})
 	}
 	c.ended, c.timers = true, clock.Heap[timerKey]{}
 }

@@ -72,6 +72,8 @@
 //   - An area whose kind changes begins anew, with an empty database.
 //   - A neighbour whose router ID changes, told apart by address, is another one.
 //   - A grace-LSA is sent twice before the end, since nobody hears an acknowledgment then.
+//   - Packets for the neighbour of a point-to-point network go to it alone where the network is a
+//     multipoint tunnel: there may be several.
 //   - Hellos have no jitter.
 //
 // # How it is tested

@@ -121,7 +121,7 @@ func (i *iface) flood(now clock.Instant, lsa packet.LSA, from *neighbor) (back b
 	if !flood.SendOut(len(told) > 0, arrival, i.state) {
 		return false
 	}
-	if _, ok := flood.Group(i.typ, i.state); ok {
+	if _, ok := i.group(); ok {
 		i.box.put(h.LSAKey)
 	} else {
 		for _, n := range told {
@@ -208,7 +208,7 @@ func (b *outbox) send(now clock.Instant) {
 		i.sendUpdate(now, b.to.addr, all)
 		return
 	}
-	if group, ok := flood.Group(i.typ, i.state); ok {
+	if group, ok := i.group(); ok {
 		i.sendUpdate(now, group, all)
 	}
 }
@@ -217,10 +217,7 @@ const countLen = 4 // octets of the number of LSAs in an update
 
 // sendUpdates sends LSAs to a neighbour, in as many packets as they need.
 func (i *iface) sendUpdates(now clock.Instant, n *neighbor, all []packet.LSA) {
-	to := n.addr
-	if i.typ == fsm.PointToPoint {
-		to = packet.AllSPFRouters
-	}
+	to := n.dest()
 	for len(all) > 0 {
 		room, k := i.room()-countLen, 0
 		for k < len(all) && (k == 0 || int(all[k].Length) <= room) {
@@ -269,7 +266,7 @@ const ackDelay = 500 * time.Millisecond
 // acknowledge has an LSA acknowledged with others.
 func (n *neighbor) acknowledge(now clock.Instant, h packet.LSAHeader) {
 	i := n.iface
-	if i.typ.Elects() || i.typ == fsm.PointToPoint {
+	if _, ok := i.group(); ok || i.typ.Elects() {
 		i.acks = append(i.acks, h)
 	} else {
 		n.acks = append(n.acks, h)
@@ -286,7 +283,7 @@ func (i *iface) sendAcks(now clock.Instant) {
 	i.acking = false
 	acks := i.acks
 	i.acks = nil
-	if group, ok := flood.Group(i.typ, i.state); ok {
+	if group, ok := i.group(); ok {
 		i.sendAckTo(now, group, acks)
 		return
 	}
@@ -301,11 +298,7 @@ func (i *iface) sendAcks(now clock.Instant) {
 
 // sendAcks acknowledges LSAs to the neighbour at once.
 func (n *neighbor) sendAcks(now clock.Instant, acks []packet.LSAHeader) {
-	to := n.addr
-	if n.iface.typ == fsm.PointToPoint {
-		to = packet.AllSPFRouters
-	}
-	n.iface.sendAckTo(now, to, acks)
+	n.iface.sendAckTo(now, n.dest(), acks)
 }
 
 func (i *iface) sendAckTo(now clock.Instant, to netip.Addr, acks []packet.LSAHeader) {

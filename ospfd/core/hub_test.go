@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,6 +80,27 @@ func TestSpokes(t *testing.T) {
 	}
 	if st := l.routers[3].status("Tunnel0"); st.State != fsm.InterfaceDROther || st.DR != addr("10.0.0.2") {
 		t.Errorf("a spoke is %v, designated router %v", st.State, st.DR)
+	}
+}
+
+// TestTwoHubs has a spoke with two hubs, of which it is a point-to-point neighbour by one
+// tunnel: what is for one hub does not confuse the other.
+func TestTwoHubs(t *testing.T) {
+	l := newTown(t)
+	for k := range 3 {
+		r := l.router(fmt.Sprint("r", k)).on("dmvpn", "Tunnel0", fmt.Sprintf("10.0.0.%d/24", k+1))
+		*r.iface("Tunnel0") = InterfaceConfig{Name: "Tunnel0", Type: fsm.PointToMultipoint, Hello: 10 * time.Second}
+	}
+	spoke := l.routers[2]
+	spoke.iface("Tunnel0").Type, spoke.iface("Tunnel0").Spoke = fsm.PointToPoint, true
+	l.pass = func(from, to *router, _ *packet.Message) bool { return from == spoke || to == spoke }
+	l.start()
+	l.until(time.Minute, "Full", func() bool { return spoke.full() == 2 })
+	spoke.opaque(packet.OpaqueAreaLSA, 200<<24, "of the spoke")
+	l.routers[0].opaque(packet.OpaqueAreaLSA, 200<<24, "of a hub")
+	l.advance(time.Minute)
+	if n := spoke.changes(); n != 2 || !slices.Equal(l.routers[0].database(), l.routers[1].database()) {
+		t.Errorf("%d changes; %q", n, spoke.neighbors())
 	}
 }
 

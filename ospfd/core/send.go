@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/ospfd/core/flood"
 	"github.com/godmvpn/godmvpn/ospfd/core/fsm"
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
@@ -47,14 +49,26 @@ func (i *iface) send(now clock.Instant, to netip.Addr, m *packet.Message) {
 	}
 }
 
-// sendTo sends a packet to a neighbour: on point-to-point networks to AllSPFRouters (RFC
-// 2328 section 8.1).
-func (i *iface) sendTo(now clock.Instant, n *neighbor, m *packet.Message) {
-	to := n.addr
-	if i.typ == fsm.PointToPoint {
-		to = packet.AllSPFRouters
+// sendTo sends a packet to a neighbour.
+func (i *iface) sendTo(now clock.Instant, n *neighbor, m *packet.Message) { i.send(now, n.dest(), m) }
+
+// group is the address to which updates and acknowledgments for all neighbours go; ok is
+// false where each is sent its own: also on a multipoint tunnel that is treated as
+// point-to-point, where a group has others in it.
+func (i *iface) group() (to netip.Addr, ok bool) {
+	if i.typ == fsm.PointToPoint && i.link.Tunnel != nil && i.link.Tunnel.Mode == rib.TunnelGREMultipoint {
+		return netip.Addr{}, false
 	}
-	i.send(now, to, m)
+	return flood.Group(i.typ, i.state)
+}
+
+// dest is the address of packets for the neighbour: on point-to-point networks that of the
+// group (RFC 2328 section 8.1).
+func (n *neighbor) dest() netip.Addr {
+	if to, ok := n.iface.group(); ok && n.iface.typ == fsm.PointToPoint {
+		return to
+	}
+	return n.addr
 }
 
 // room is how many octets of body a packet has room for that is not to be fragmented.
