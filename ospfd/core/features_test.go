@@ -282,6 +282,26 @@ func TestFlush(t *testing.T) {
 	}
 }
 
+// TestFlushOfLost lets a MaxAge LSA go when the neighbour that did not acknowledge it is gone.
+func TestFlushOfLost(t *testing.T) {
+	l, a, b := pair(t)
+	l.start()
+	l.bothFull(a, b)
+	l.mustFlood(a, b, "to be flushed")
+	key := packet.LSAKey{Type: packet.OpaqueAreaLSA, ID: 200<<24 | 9, Router: 1}
+	b.crash()
+	a.in().flush(l.now, a.in().order[0].scope, key)
+	a.step(Tick{})
+	l.advance(30 * time.Second)
+	if _, ok := a.in().order[0].scope.db.Get(l.now, key); !ok {
+		t.Error("gone before the neighbour is")
+	}
+	l.advance(15 * time.Second)
+	if _, ok := a.in().order[0].scope.db.Get(l.now, key); ok {
+		t.Error("there still")
+	}
+}
+
 // TestAgeing refreshes own LSAs, and lets those of a router that is gone reach MaxAge
 // (sections 12.4 and 14).
 func TestAgeing(t *testing.T) {

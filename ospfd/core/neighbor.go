@@ -144,7 +144,7 @@ func (n *neighbor) event(now clock.Instant, e fsm.NeighborEvent, why string) {
 		return
 	}
 	if do&fsm.ClearLists != 0 {
-		n.clearLists(now)
+		n.clearLists()
 	}
 	n.setState(now, next, why)
 	n.act(now, do)
@@ -259,7 +259,7 @@ func iosState(s fsm.NeighborState) string {
 }
 
 // clearLists empties the lists of the adjacency.
-func (n *neighbor) clearLists(now clock.Instant) {
+func (n *neighbor) clearLists() {
 	in := n.iface.instance
 	n.flood.List.Clear()
 	clear(n.flood.Requests)
@@ -269,7 +269,6 @@ func (n *neighbor) clearLists(now clock.Instant) {
 		b.keys, b.have = nil, nil
 	}
 	in.core.timers.Clear(timerKey{kind: timerRetransmit, neighbor: n})
-	in.unflushed = true
 }
 
 // isDown ends a neighbour, but for one that is configured: that is polled (section 9.5.1).
