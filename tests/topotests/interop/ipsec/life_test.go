@@ -138,12 +138,13 @@ func (c *cloud) rekeyedBySending(t *testing.T, n, some int, look func()) {
 }
 
 // weAreKilled kills our daemon: the associations go on, until there are others. charon
-// takes the old ones away before it answers who begins anew, so that a little of what is
-// on its way is lost.
+// takes the old ones away before it answers who begins anew, so that what is on its way
+// meanwhile is lost: for half a second, on a busy machine, of the seconds that it takes
+// until our daemon is there again.
 func (c *cloud) weAreKilled(t *testing.T) {
-	const n = 10
+	const n, some = 10, 25
 	before := c.up(t, n)
-	c.steady(t, n, 3, func() {
+	c.steady(t, n, some, func() {
 		for _, pid := range c.ours.Pids("ipsecd") {
 			c.ours.KillPid(pid)
 		}
