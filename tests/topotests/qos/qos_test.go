@@ -278,6 +278,9 @@ func TestKilled(t *testing.T) {
 			if now := c.Hub.Pids("nhrpd"); len(now) != 1 || (name == "zebra") != (now[0] == pids[0]) {
 				return fmt.Errorf("%s killed: nhrpd was %v and is %v", name, pids, now)
 			}
+			if err := c.Hub.ShowJSON("show daemons", `{"daemons": [{"name": "nhrpd", "state": "running"}]}`); err != nil {
+				return err // a zebra that is killed now would have greeted none that the next one finds
+			}
 			return c.Hub.ShowJSON("show policy-map multipoint", `{"shapers": [{"policy": "SLOW", "inForce": true}, {"policy": "FAST", "inForce": true}]}`)
 		})
 		close(stop)
