@@ -74,8 +74,8 @@ func (i *iface) status(now clock.Instant) InterfaceStatus {
 		st.MismatchAgo = now.Sub(i.mismatch.at)
 	}
 	for _, k := range keys {
-		if k != nil && k.Algorithm != packet.SimplePassword && k.ID <= 255 {
-			st.AuthKeys = append(st.AuthKeys, uint8(k.ID))
+		if k != nil && k.Algorithm != packet.SimplePassword {
+			st.AuthKeys = append(st.AuthKeys, k.ID)
 		}
 	}
 	for _, n := range i.neighbors {

@@ -115,14 +115,14 @@ func TestRollover(t *testing.T) {
 	a.iface("Eth0").DigestKeys = digest(t, "1 old", "2 new")
 	a.configure()
 	l.advance(time.Minute)
-	if st := a.status("Eth0"); !st.Rollover || !slices.Equal(st.AuthKeys, []uint8{2, 1}) {
+	if st := a.status("Eth0"); !st.Rollover || !slices.Equal(st.AuthKeys, []uint32{2, 1}) {
 		t.Errorf("rollover %v with keys %v", st.Rollover, st.AuthKeys)
 	}
 	l.mustFlood(a, b, "with both")
 	b.iface("Eth0").DigestKeys = digest(t, "1 old", "2 new")
 	b.configure()
 	l.advance(time.Minute)
-	if st := a.status("Eth0"); st.Rollover || !slices.Equal(st.AuthKeys, []uint8{2}) {
+	if st := a.status("Eth0"); st.Rollover || !slices.Equal(st.AuthKeys, []uint32{2}) {
 		t.Errorf("rollover %v with keys %v", st.Rollover, st.AuthKeys)
 	}
 	for _, r := range l.routers {

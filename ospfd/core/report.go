@@ -168,9 +168,9 @@ type InterfaceStatus struct {
 	Flood       int         // LSAs on retransmission lists
 	Suppress    bool
 	Counters    Counters
-	AuthKeys    []uint8 // IDs of keys in use: the one that signs first
-	Rollover    bool    // several sign, until all neighbours use the youngest
-	Mismatch    string  // the last Hello that did not fit: "hello interval 30 from 10.0.0.2, 10 configured"
+	AuthKeys    []uint32 // IDs of keys in use: the one that signs first
+	Rollover    bool     // several sign, until all neighbours use the youngest
+	Mismatch    string   // the last Hello that did not fit: "hello interval 30 from 10.0.0.2, 10 configured"
 	MismatchAgo time.Duration
 }
 
