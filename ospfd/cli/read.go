@@ -20,7 +20,7 @@ import (
 // contradict themselves are zebra's to refuse.
 func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 	set, _ := policy.Read(tree)
-	r := &reader{set: set}
+	r := &reader{}
 	for _, block := range tree.Nodes {
 		if block.Owner == Owner && block.ID == CmdRouter {
 			r.router(block)
@@ -46,7 +46,6 @@ func Read(tree *conf.Tree) (core.Config, []plugin.LineError) {
 
 // reader collects instances and what is refused.
 type reader struct {
-	set       *policy.Set
 	instances []*instance
 	errs      []plugin.LineError
 }
@@ -104,11 +103,6 @@ func (r *reader) contradictions(in *instance, block *conf.Node) {
 		}
 		if a := in.areas[areaID(n.Args, "area")]; a.Kind != core.AreaNormal {
 			r.refuse("a virtual link goes through an area that is neither stub nor NSSA", block.Key, n.Key)
-		}
-		for _, v := range in.areas[areaID(n.Args, "area")].VirtualLinks {
-			if n.ID == CmdVirtual && v.Router == areaID(n.Args, "router") {
-				r.refuse(r.badChain(v.Interface.KeyChain), block.Key, n.Key)
-			}
 		}
 	}
 }

@@ -35,9 +35,6 @@ func (r *reader) iface(block *conf.Node) (c core.InterfaceConfig, ok bool) {
 				}
 			}
 		}
-		if n.ID == CmdIfAuth {
-			msg = r.badChain(c.KeyChain)
-		}
 		r.refuse(msg, block.Key, n.Key)
 	}
 	if msg := intervals(c); msg != "" {
@@ -143,19 +140,6 @@ func authentication(c *core.InterfaceConfig, n *conf.Node) string {
 		slices.SortFunc(c.DigestKeys, func(a, b core.DigestKey) int { return int(a.ID) - int(b.ID) })
 	}
 	return wrong
-}
-
-// badChain refuses a key chain with a key whose number no packet can have. Whether the
-// chain exists is not asked: without one there is no key, and nothing is accepted.
-func (r *reader) badChain(name string) string {
-	if chain := r.set.KeyChain(name); chain != nil {
-		for _, k := range chain.Keys {
-			if k.ID > 255 {
-				return fmt.Sprintf("key %d of key chain %s: keys of OSPF have numbers up to 255", k.ID, name)
-			}
-		}
-	}
-	return ""
 }
 
 // virtual takes the lines of a virtual link.

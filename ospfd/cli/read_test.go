@@ -200,7 +200,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestReadInterfaces(t *testing.T) {
-	cfg := load(t, fullInterfaces+"key chain K\n key 255\n  key-string x\n  cryptographic-algorithm hmac-sha-256\nrouter ospf 1\n network 10.0.0.0 0.0.0.0 area 7\n")
+	cfg := load(t, fullInterfaces+"key chain K\n key 70000\n  key-string x\n  cryptographic-algorithm hmac-sha-256\nrouter ospf 1\n network 10.0.0.0 0.0.0.0 area 7\n")
 	key := func(n uint8, s string) core.DigestKey { return core.DigestKey{ID: n, Key: policy.NewSecret(s)} }
 	want := []core.InterfaceConfig{
 		{Name: "Loopback0", HasArea: true, Process: 1},

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ type interfaceJSON struct {
 	Adjacencies    []string        `json:"adjacencies"`
 	FloodQueue     int             `json:"floodQueue"`
 	Authentication string          `json:"authentication"` // "none", "simple", "md5", "key-chain"
-	Keys           []int           `json:"authenticationKeys"`
+	Keys           []uint32        `json:"authenticationKeys"`
 	Rollover       bool            `json:"authenticationRollover"`
 	Suppression    bool            `json:"prefixSuppression"`
 	FilterOut      bool            `json:"databaseFilterOut"`
@@ -58,13 +57,10 @@ func interfaceOf(id core.Identity, s *core.InterfaceStatus) interfaceJSON {
 	out := interfaceJSON{Name: s.Name, Up: s.Up, Area: areaText(id, s.Area), NetworkType: networkWord(s), State: stateWord(s), Passive: s.Passive, Cost: s.Cost, MTU: s.MTU, MTUIgnore: s.Config.MTUIgnore,
 		Priority: s.Priority, DR: addrText(s.DR), BDR: addrText(s.BDR), DRID: idText(s.DR.IsValid(), s.DRID), BDRID: idText(s.BDR.IsValid(), s.BDRID), Hello: helloInterval(s).Seconds(), Dead: s.Config.Dead.Seconds(),
 		Retransmit: s.Config.Retransmit.Seconds(), TransmitDelay: s.Config.TransmitDelay.Seconds(), NextHello: s.NextHello.Seconds(), Wait: s.Wait.Seconds(), Neighbors: s.Neighbors, Adjacent: s.Adjacent,
-		Adjacencies: []string{}, FloodQueue: s.Flood, Authentication: authWords[s.Config.Authentication], Keys: []int{}, Rollover: s.Rollover, Suppression: s.Suppress, FilterOut: s.Config.DatabaseFilterOut,
+		Adjacencies: []string{}, FloodQueue: s.Flood, Authentication: authWords[s.Config.Authentication], Keys: append([]uint32{}, s.AuthKeys...), Rollover: s.Rollover, Suppression: s.Suppress, FilterOut: s.Config.DatabaseFilterOut,
 		FloodReduction: s.Config.FloodReduction, Mismatch: s.Mismatch, MismatchAgo: s.MismatchAgo.Seconds(), Counters: counted(&s.Counters)}
 	if s.Addr.IsValid() {
 		out.Address = s.Addr.String()
-	}
-	for _, k := range s.AuthKeys {
-		out.Keys = append(out.Keys, int(k))
 	}
 	for _, n := range s.Adjacencies {
 		out.Adjacencies = append(out.Adjacencies, n.String())
@@ -316,8 +312,7 @@ func authenticationLines(w io.Writer, s *core.InterfaceStatus) {
 	}
 }
 
-func keyList(keys []uint8) string {
-	keys = slices.Clone(keys)
+func keyList(keys []uint32) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
 		words[i] = fmt.Sprint(k)
