@@ -73,7 +73,7 @@ func interfaceReport() *core.InterfaceReport {
 	fast.HelloPerSecond, fast.Authentication, fast.DatabaseFilterOut, fast.FloodReduction = 4, core.AuthenticationSimple, true, true
 	return &core.InterfaceReport{Instances: []core.InstanceInterfaces{{Identity: hub, Interfaces: []core.InterfaceStatus{
 		{Name: "Tunnel0", Up: true, ByNetwork: true, Config: tunnel, Addr: prefix("172.31.0.1/24"), Type: fsm.PointToMultipoint, State: fsm.InterfacePointToPoint, Cost: 1000, MTU: 1400, Priority: 1, NextHello: 12 * time.Second,
-			Neighbors: 2, Adjacent: 1, Adjacencies: []packet.ID{id("10.11.0.1")}, Flood: 1, Counters: counters(), AuthKeys: []uint32{2, 1}, Rollover: true, Mismatch: "hello interval 10 from 172.31.0.13, 30 configured", MismatchAgo: 5 * time.Second},
+			Neighbors: 2, Adjacent: 1, Adjacencies: []packet.ID{id("10.11.0.1")}, Flood: 1, Counters: counters(), AuthKeys: []uint32{2, 1}, Rollover: true, Mismatch: "hello interval 10, 30 configured from 172.31.0.13", MismatchAgo: 5 * time.Second},
 		{Name: "GigabitEthernet1", Up: true, Area: 9, Config: ethernet, Addr: prefix("10.0.9.1/24"), Type: fsm.Broadcast, State: fsm.InterfaceBackup, Cost: 1, MTU: 1500, Priority: 1, DR: addr("10.0.9.2"), BDR: addr("10.0.9.1"),
 			DRID: id("2.2.2.2"), BDRID: id("172.31.0.1"), NextHello: 3 * time.Second, Neighbors: 2, Adjacent: 1, Adjacencies: []packet.ID{id("2.2.2.2")}, Suppress: true, AuthKeys: []uint32{7000}},
 		{Name: "GigabitEthernet2", Up: true, Area: 1, Config: fast, Addr: prefix("10.0.1.1/24"), Type: fsm.NonBroadcast, State: fsm.InterfaceWaiting, Cost: 1, Priority: 1, NextHello: 150 * time.Millisecond, Wait: 500 * time.Millisecond},

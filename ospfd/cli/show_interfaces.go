@@ -223,7 +223,7 @@ func interfaceDetail(w io.Writer, id core.Identity, s *core.InterfaceStatus) {
 	neighborCount(w, s)
 	authenticationLines(w, s)
 	if s.Mismatch != "" {
-		fmt.Fprintf(w, "  Last mismatch of a hello packet %s ago: %s\n", cli.Duration(s.MismatchAgo), s.Mismatch)
+		fmt.Fprintf(w, "  Last mismatch of a packet %s ago: %s\n", cli.Duration(s.MismatchAgo), s.Mismatch)
 	}
 }
 

@@ -170,7 +170,7 @@ type InterfaceStatus struct {
 	Counters    Counters
 	AuthKeys    []uint32 // IDs of keys in use: the one that signs first
 	Rollover    bool     // several sign, until all neighbours use the youngest
-	Mismatch    string   // the last Hello that did not fit: "hello interval 30 from 10.0.0.2, 10 configured"
+	Mismatch    string   // the last packet that did not fit: "hello interval 30, 10 configured from 10.0.0.2"
 	MismatchAgo time.Duration
 }
 
