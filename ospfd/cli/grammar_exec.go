@@ -85,8 +85,7 @@ var queries = map[string]core.ReportKind{ExecStatus: core.ReportStatus, ExecNeig
 	ExecVirtual: core.ReportInterfaces, ExecSummary: core.ReportStatus, ExecMaxMetric: core.ReportStatus, ExecNSF: core.ReportStatus, cli.ShowProtocols: core.ReportStatus}
 
 // About returns the Query that a command needs answered, but for its ID; ok is false if
-// the command shows no report. ExecTraffic without interface also shows what Show is
-// given of ReportStatus.
+// the command shows no report.
 func About(id string, a cli.Args) (q core.Query, ok bool) {
 	q.Kind, ok = queries[id]
 	q.Process = uint16(a.Uint("process"))

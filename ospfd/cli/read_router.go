@@ -9,6 +9,7 @@ import (
 	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ospfd/core"
+	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
 
 // line takes one line of a process; it returns what is wrong with it.
@@ -44,7 +45,7 @@ func (in *instance) line(n *conf.Node) string {
 			c.Passive = append(c.Passive, a.String("ifname"))
 		}
 	case CmdNetwork:
-		c.Networks = append(c.Networks, core.Network{Addresses: wildcard(a.Addr("addr"), a.Addr("wild")), Area: in.note(a)})
+		return in.network(a)
 	case CmdNeighbor:
 		return in.neighbor(a)
 	default:
@@ -66,6 +67,21 @@ func maxMetric(a cli.Args) *core.MaxMetric {
 		m.Summary = uint32(a.UintOr("summary", defaultMaxMetric))
 	}
 	return m
+}
+
+// network reads a `network`. A netmask in the place of wildcard bits is taken for its
+// inverse, as on IOS.
+func (in *instance) network(a cli.Args) string {
+	w := wildcard(a.Addr("addr"), a.Addr("wild"))
+	if bits := w.Bits; bits != ^uint32(0) && bits&(1<<31) != 0 && -bits&(-bits-1) == 0 {
+		w.Bits = ^bits
+		w.Addr = uint32(packet.IDOf(a.Addr("addr"))) &^ w.Bits
+	}
+	if in.twice(CmdNetwork, w) {
+		return otherNotation
+	}
+	in.cfg.Networks = append(in.cfg.Networks, core.Network{Addresses: w, Area: in.note(a)})
+	return ""
 }
 
 func (in *instance) neighbor(a cli.Args) string {

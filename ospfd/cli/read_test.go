@@ -94,7 +94,7 @@ const fullRouter = `router ospf 1
  no passive-interface Tunnel0
  network 10.0.0.0 0.255.255.255 area 3
  network 172.31.0.0 0.0.0.255 area 0
- network 10.9.0.0 0.0.255.255 area 0.0.0.9
+ network 10.9.0.0 255.255.0.0 area 0.0.0.9
  neighbor 172.31.0.11 priority 5 poll-interval 60
  neighbor 172.31.0.12 cost 10 database-filter all
  default-information originate always metric 10 metric-type 1 route-map D

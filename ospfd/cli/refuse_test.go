@@ -39,6 +39,7 @@ func TestContradictions(t *testing.T) {
 		{router + "area 1 range 224.0.0.0/8\n", "ospf.area-range/1/", "not a network of routers"},
 		{router + "summary-address 10.0.0.0 255.0.0.0\n summary-address 10.0.0.0/8 tag 5\n", "ospf.summary-address/", "another notation"},
 		{router + "redistribute ospf 1 subnets\n", "ospf.redistribute/ospf/1", "its own routes"},
+		{router + "network 10.0.0.0 0.0.0.255 area 0\n network 10.0.0.1 0.0.0.255 area 1\n", "ospf.network/10.0.0.1/0.0.0.255", "another notation"},
 		{router + "neighbor 224.0.0.5\n", "ospf.neighbor/224.0.0.5", "not the address of a router"},
 		{router + "neighbor 10.0.0.1 priority 1 cost 5\n", "ospf.neighbor/10.0.0.1", "cost is for point-to-multipoint"},
 		{router + "timers throttle spf 100 10 50\n", "ospf.timers-throttle-spf", "longest wait"},
