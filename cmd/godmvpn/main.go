@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"github.com/godmvpn/godmvpn/bgpd"
 	"github.com/godmvpn/godmvpn/eigrpd"
 	"github.com/godmvpn/godmvpn/ipsecd"
 	"github.com/godmvpn/godmvpn/lib/cli"
@@ -28,6 +29,7 @@ var daemons = []struct {
 	main    func(build string) int
 }{
 	{nhrpd.Name, nhrpd.Grammar, nhrpd.Main},
+	{bgpd.Name, bgpd.Grammar, bgpd.Main},
 	{eigrpd.Name, eigrpd.Grammar, eigrpd.Main},
 	{ipsecd.Name, ipsecd.Grammar, ipsecd.Main},
 	{ripd.Name, ripd.Grammar, ripd.Main},

@@ -1,0 +1,123 @@
+package bgpd_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/godmvpn/godmvpn/bgpd"
+	"github.com/godmvpn/godmvpn/lib/cli"
+)
+
+const (
+	hubConfig = `router bgp 65000
+ neighbor 127.0.0.3 remote-as 65001
+ network 10.2.0.0 mask 255.255.255.0
+`
+	spokeConfig = `router bgp 65001
+ bgp log-neighbor-changes
+ neighbor 127.0.0.2 remote-as 65000
+ address-family ipv4
+  neighbor 127.0.0.2 activate
+  redistribute connected metric 5
+`
+	atHub   = "10.3.0.0/24 via 127.0.0.3 [20/5]"
+	atSpoke = "10.2.0.0/24 via 127.0.0.2 [20/0]"
+)
+
+// pair is a hub and a spoke that have exchanged their routes.
+func pair(t *testing.T) (hub, spoke *router) {
+	hub, spoke = newRouter(t, 2), newRouter(t, 3)
+	know(hub, spoke)
+	hub.start(hubConfig)
+	spoke.start(spokeConfig)
+	hub.has(atHub)
+	spoke.has(atSpoke)
+	return hub, spoke
+}
+
+// TestExchange: two daemons become neighbours through TCP, learn each other's networks,
+// and tell zebra.
+func TestExchange(t *testing.T) {
+	hub, spoke := pair(t)
+	if got := hub.logged(); !strings.Contains(got, "%BGP-5-ADJCHANGE: neighbor 127.0.0.3 Up") {
+		t.Errorf("logs: %s", got)
+	}
+	// Own routes follow the routing table.
+	lan := connected("10.2.0.0/24", "GigabitEthernet2")
+	hub.zebra.change(lan, true)
+	spoke.has("")
+	hub.zebra.change(lan, false)
+	spoke.has(atSpoke)
+	// And the configuration.
+	hub.configure(strings.Replace(hubConfig, " network 10.2.0.0 mask 255.255.255.0\n", "", 1))
+	spoke.has("")
+	spoke.configure(strings.Replace(spokeConfig, "metric 5", "metric 7", 1))
+	hub.has("10.3.0.0/24 via 127.0.0.3 [20/7]")
+	// A farewell takes the routes along.
+	if err := spoke.daemon.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	hub.has("")
+}
+
+// TestCommands runs every exec command of the grammar, for people and for programs.
+func TestCommands(t *testing.T) {
+	hub, spoke := pair(t)
+	lines := map[string]string{ // what they must say
+		"show ip bgp":                                       " *>  10.3.0.0/24      127.0.0.3                5             0 65001 ?",
+		"show ip bgp 10.3.0.0/24":                           "127.0.0.3 from 127.0.0.3 (10.3.0.1)",
+		"show ip bgp 10.3.0.7":                              "10.3.0.0/24",
+		"show ip bgp 10.0.0.0 255.0.0.0 longer-prefixes":    "10.2.0.0/24",
+		"show bgp ipv4 unicast 10.4.0.0/24":                 "% Network not in table",
+		"show ip bgp summary":                               "127.0.0.3       4        65001",
+		"show ip bgp vrf RED summary":                       "% BGP is not active in VRF RED",
+		"show bgp ipv6 unicast summary":                     "BGP router identifier",
+		"show ip bgp neighbors":                             "BGP neighbor is 127.0.0.3,  remote AS 65001, external link",
+		"show ip bgp neighbors 127.0.0.3":                   "BGP state = Established, up for",
+		"show ip bgp neighbors 127.0.0.9":                   "% No such neighbor",
+		"show ip bgp neighbors 127.0.0.3 advertised-routes": "10.2.0.0/24",
+		"show ip bgp neighbors 127.0.0.3 routes":            "10.3.0.0/24",
+		"show ip bgp neighbors 127.0.0.3 received-routes":   "10.3.0.0/24",
+		"show ip bgp peer-group":                            "",
+		"show ip bgp nexthops":                              "127.0.0.3       by 127.0.0.0/24, metric 0",
+		"show ip protocols":                                 `Routing Protocol is "bgp 65000"`,
+		"clear ip bgp * soft":                               "",
+		"clear ip bgp 127.0.0.3 soft in":                    "",
+		"clear ip bgp 65001 out":                            "",
+		"clear ip bgp peer-group SPOKES":                    "",
+		"debug ip bgp updates":                              "BGP updates debugging is on",
+		"show debugging":                                    "BGP updates debugging is on",
+		"undebug ip bgp updates":                            "BGP updates debugging is off",
+		"undebug all":                                       "",
+		"no debug all":                                      "",
+	}
+	seen := map[string]bool{}
+	for line, want := range lines {
+		if line == "show debugging" {
+			hub.exec("debug ip bgp updates", false)
+		}
+		if out := hub.exec(line, false); !strings.Contains(out, want) {
+			t.Errorf("%s: %q, want %q", line, out, want)
+		}
+		if out := hub.exec(line, true); out != "" && !json.Valid([]byte(out)) {
+			t.Errorf("%s: no JSON: %s", line, out)
+		}
+		m, _ := grammar.Parse([]string{cli.ModeEnable}, line)
+		seen[m.Command.ID] = true
+	}
+	for _, c := range bgpd.Grammar().Commands {
+		if (c.Mode == cli.ModeExec || c.Mode == cli.ModeEnable) && !seen[c.ID] && !strings.Contains(c.ID, "debug") {
+			t.Errorf("command %s (%s) was not tried", c.ID, c.Pattern)
+		}
+	}
+	hub.exec("clear ip bgp 127.0.0.3", false)
+	hub.eventually(func() string {
+		if !strings.Contains(hub.logged(), "127.0.0.3 Down") {
+			return "no session was reset: " + hub.logged()
+		}
+		return ""
+	})
+	spoke.has(atSpoke)
+}

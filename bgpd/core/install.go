@@ -1,0 +1,57 @@
+package core
+
+import (
+	"net/netip"
+
+	"github.com/godmvpn/godmvpn/lib/rib"
+)
+
+// best takes in the best paths of a prefix.
+func (i *instance) best(r Route) {
+	route, ok := i.route(r)
+	if !ok {
+		i.remove(r.Prefix)
+		return
+	}
+	i.routes[r.Prefix] = struct{}{}
+	i.core.emit(PutRoute{route})
+}
+
+// remove takes a route back.
+func (i *instance) remove(p netip.Prefix) {
+	if _, ok := i.routes[p]; ok {
+		delete(i.routes, p)
+		i.core.emit(DelRoute{rib.Key{Kind: rib.KindRoute, VRF: i.cfg.VRF, Prefix: p, Protocol: rib.BGP, Instance: i.cfg.AS}})
+	}
+}
+
+// route makes the route of zebra; ok is false if there is none: the prefix is gone, or
+// an own route, which the routing table has by itself.
+func (i *instance) route(r Route) (out rib.Route, ok bool) {
+	if len(r.Paths) == 0 {
+		return out, false
+	}
+	best := &r.Paths[0]
+	distance := i.cfg.family(rib.FamilyOf(r.Prefix.Addr())).Distance.Or()
+	out = rib.Route{VRF: i.cfg.VRF, Prefix: r.Prefix, Protocol: rib.BGP, Instance: i.cfg.AS, Metric: best.MED, Tag: best.AS}
+	switch {
+	case best.Aggregate:
+		out.Distance, out.NextHops = distance.Local, []rib.NextHop{{Discard: true}}
+		return out, true
+	case best.Own:
+		return out, false
+	case best.External:
+		out.Distance, out.Type = distance.External, rib.TypeEBGP
+	default:
+		out.Distance, out.Type = distance.Internal, rib.TypeIBGP
+	}
+	for _, p := range r.Paths {
+		if !p.Own && p.NextHop.IsValid() && len(out.NextHops) < maxNextHops {
+			out.NextHops = append(out.NextHops, rib.NextHop{Addr: p.NextHop})
+		}
+	}
+	return out, len(out.NextHops) > 0
+}
+
+// maxNextHops bounds the next hops of a route (the limit of lib/session is 256).
+const maxNextHops = 64

@@ -1,0 +1,39 @@
+package core
+
+import (
+	"slices"
+
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
+	"github.com/godmvpn/godmvpn/lib/policy"
+)
+
+// Apply evaluates a route-map for path attributes. r says what is known of the route
+// beside them; Apply fills in what they say. It returns a itself if nothing changed.
+func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.Attributes, bool) {
+	r.Metric, r.LocalPref, r.Communities = a.MED, a.Preference(), a.Communities
+	if !r.NextHop.IsValid() {
+		r.NextHop = a.NextHop
+	}
+	was := r.NextHop
+	out, permit := m.Apply(r)
+	if !permit {
+		return nil, false
+	}
+	b := *a
+	if out.MetricSet {
+		b.MED, b.HasMED = out.Metric, true
+	}
+	if out.LocalPrefSet {
+		b.LocalPref, b.HasLocalPref = out.LocalPref, true
+	}
+	if out.CommunitiesSet && !slices.Equal(out.Communities, a.Communities) {
+		b.Communities = out.Communities
+	}
+	if out.NextHop != was {
+		b.NextHop = out.NextHop
+	}
+	if b.Equal(a) {
+		return a, true
+	}
+	return &b, true
+}

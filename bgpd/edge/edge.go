@@ -1,0 +1,195 @@
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/godmvpn/godmvpn/bgpd/cli"
+	"github.com/godmvpn/godmvpn/bgpd/core"
+	"github.com/godmvpn/godmvpn/bgpd/speaker"
+	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/plugin"
+	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
+	"github.com/godmvpn/godmvpn/lib/sm"
+	"github.com/godmvpn/godmvpn/lib/telemetry"
+)
+
+// World is what an edge stands in.
+type World struct {
+	// Adjust changes the configuration of a speaker before it is used, for tests: ports,
+	// addresses to listen on.
+	Adjust func(*speaker.Config)
+}
+
+// Machine is the world of a daemon on a machine.
+func Machine() World { return World{Adjust: func(*speaker.Config) {}} }
+
+// Edge runs a core and the speakers. Make it by New, then Run it.
+type Edge struct {
+	log    *slog.Logger
+	world  World
+	client *session.Client
+	driver *sm.Driver[core.Input, core.Effect]
+	debug  *telemetry.Debug
+	wake   chan struct{} // for the keeper; capacity 1
+
+	inquiries sm.Inquiries[core.Report]
+	installs  installs
+
+	mu       sync.Mutex // guards what follows
+	config   *cli.Config
+	policies cli.Policies
+	links    map[string]rib.Interface
+	unseen   map[string]bool // interfaces that a restarted zebra did not tell again yet
+	known    bool            // all interfaces were told once
+	again    bool            // the kernel has routes of an earlier life
+	attached bool
+	ending   bool               // no speaker is made any more
+	runners  map[string]*runner // by VRF
+}
+
+// New returns an edge in a world.
+func New(log *slog.Logger, w World) *Edge {
+	e := &Edge{log: log, world: w, wake: make(chan struct{}, 1), links: map[string]rib.Interface{}, runners: map[string]*runner{}}
+	e.client = session.NewClient(e.event)
+	e.debug = plugin.NewDebug(cli.Facilities, e.client, nil)
+	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{Machine: core.New(), Tick: core.Tick{}, Handle: e.handle})
+	return e
+}
+
+// Run drives the core and the speakers until ctx ends. Speakers that run then end as
+// before a restart.
+func (e *Edge) Run(ctx context.Context) {
+	var keeper sync.WaitGroup
+	keeper.Go(func() { e.keep(ctx) })
+	e.driver.Run(ctx)
+	keeper.Wait()
+	end, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	e.stopAll(end, speaker.Restart)
+}
+
+// patience is how long the end of a speaker may take.
+const patience = 5 * time.Second
+
+// Attach serves one attachment of zebra.
+func (e *Edge) Attach(ctx context.Context, s session.Stream) error { return e.client.Run(ctx, s) }
+
+// Debug returns what is being debugged.
+func (e *Edge) Debug() *telemetry.Debug { return e.debug }
+
+// event takes in what zebra tells.
+func (e *Edge) event(ev rib.Event) {
+	switch ev := ev.(type) {
+	case rib.Attached:
+		e.nowAttached(ev.Stale)
+		e.driver.Post(core.Attached{Stale: ev.Stale})
+	case rib.InterfaceChanged:
+		e.linkChanged(ev.Interface)
+	case rib.InterfaceGone:
+		e.linkGone(ev.Name)
+	case rib.InterfacesKnown:
+		e.linksKnown()
+	case rib.RouteChanged:
+		e.driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
+	case rib.RoutesKnown:
+		e.driver.Post(core.RoutesKnown{Watch: ev.Watch})
+	case rib.NextHopChanged:
+		e.driver.Post(core.NextHopChanged{NextHopChanged: ev})
+	case rib.Ack:
+		e.acknowledged(ev)
+	}
+}
+
+// handle carries out effects. It runs on the core's goroutine.
+func (e *Edge) handle(effects []core.Effect) {
+	for _, eff := range effects {
+		switch eff := eff.(type) {
+		case core.Originate:
+			e.debug.Printf(cli.DebugUpdates, "BGP(%s): %v originated", vrfName(eff.VRF), eff.Prefix)
+			e.tell(eff.VRF, func(r *runner) { r.originate(eff.Prefix, eff.Attributes) })
+		case core.Withdraw:
+			e.debug.Printf(cli.DebugUpdates, "BGP(%s): %v no longer originated", vrfName(eff.VRF), eff.Prefix)
+			e.tell(eff.VRF, func(r *runner) { r.originate(eff.Prefix, nil) })
+		case core.SetNextHop:
+			e.debug.Printf(cli.DebugNexthop, "BGP(%s): next hop %v reachable %t, metric %d", vrfName(eff.VRF), eff.Addr, eff.Reachable, eff.Metric)
+			e.tell(eff.VRF, func(r *runner) { r.nextHop(eff) })
+		case core.Retell:
+			e.tell(eff.VRF, func(r *runner) { r.retell(eff.Family) })
+		case core.PutRoute:
+			e.putRoute(eff.Route)
+		case core.DelRoute:
+			e.debug.Printf(cli.DebugZebra, "BGP(%s): %v taken from the routing table", vrfName(eff.Key.VRF), eff.Key.Prefix)
+			e.client.Delete(eff.Key)
+		case core.WatchAdd:
+			if err := e.client.Watch(eff.Watch); err != nil {
+				e.log.Error("watch refused", "error", err)
+			}
+		case core.WatchDel:
+			e.client.Unwatch(eff.Watch)
+		case core.EndOfReplay:
+			e.client.EndOfReplay()
+		case core.Answer:
+			e.inquiries.Answer(eff.ID, eff.Report)
+		}
+	}
+}
+
+// vrfName is a VRF in a debug line.
+func vrfName(vrf string) string {
+	if vrf == "" {
+		return "default"
+	}
+	return vrf
+}
+
+// tell hands something to the speaker of a VRF, if there is one: a later one is told all.
+func (e *Edge) tell(vrf string, what func(*runner)) {
+	e.mu.Lock()
+	r := e.runners[vrf]
+	e.mu.Unlock()
+	if r != nil {
+		what(r)
+	}
+}
+
+// Configure checks the configuration or brings it into force.
+func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError {
+	if phase != plugin.Commit {
+		_, errs := cli.Read(tree, &cli.Policies{})
+		return errs
+	}
+	e.mu.Lock()
+	cfg, errs := cli.Read(tree, &e.policies)
+	if len(errs) == 0 {
+		e.config = &cfg
+	}
+	e.mu.Unlock()
+	if len(errs) == 0 {
+		e.driver.Post(core.ConfigSet{Config: cfg.Core})
+		e.wakeKeeper()
+	}
+	return errs
+}
+
+// Ask has the core make a report about a VRF.
+func (e *Edge) Ask(ctx context.Context, vrf string) (core.Report, error) {
+	return e.inquiries.Ask(ctx, func(id uint64) { e.driver.Post(core.Query{ID: id, VRF: vrf}) })
+}
+
+// Alive returns once the core has taken an input that was posted now.
+func (e *Edge) Alive(ctx context.Context) error {
+	_, err := e.Ask(ctx, "")
+	return err
+}
+
+// Goodbye takes leave of the neighbours, and returns once that is done.
+func (e *Edge) Goodbye(ctx context.Context) error {
+	e.mu.Lock()
+	e.ending = true
+	e.mu.Unlock()
+	return e.stopAll(ctx, speaker.Goodbye)
+}
