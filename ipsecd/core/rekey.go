@@ -64,8 +64,8 @@ func (t *rekeyTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.
 		c.again(now, sa, retryRefused)
 		return
 	}
-	choice, err := proposal.Accept(t.offer, answer, t.group)
-	if err != nil || len(choice.SPI) != 8 || spiOf(choice.SPI) == 0 || c.sas[t.spi] != nil {
+	choice, err := proposal.Accept(t.offer, answer, t.group) // with an SPI, as the offer had one
+	if err != nil || c.sas[t.spi] != nil {
 		c.again(now, sa, retryRefused)
 		return
 	}

@@ -90,6 +90,13 @@ func ke(g packet.Group, public []byte) func(*Peer, *Draft) {
 	})
 }
 
+// misnamed changes the group that the KE payload names, and leaves the value.
+func misnamed(g packet.Group) func(*Peer, *Draft) {
+	return edit(packet.TypeKE, func(b []byte) []byte {
+		return append(binary.BigEndian.AppendUint16(nil, uint16(g)), b[2:]...)
+	})
+}
+
 // keyExchanges is F2: public values that are none, or give the secret away.
 func keyExchanges() (out []Fault) {
 	prime, _ := new(big.Int).SetString(modp2048, 16)
@@ -133,6 +140,8 @@ func keyExchanges() (out []Fault) {
 		{"F2", "KE of group 1025", internal, Rekey, false, false, ke(1025, make([]byte, 32)), refused(packet.InvalidKEPayload)},
 		{"F2", "KE of another group", "RFC 7296 section 3.4", AnswerInit, false, false, ke(packet.ECP256, make([]byte, 64)), dropped(Malformed)},
 		{"F2", "KE of another group", "RFC 7296 section 3.4", AnswerRekey, false, false, ke(packet.ECP256, make([]byte, 64)), refused(0)},
+		{"F2", "KE that names another group", "RFC 7296 section 3.4", AnswerInit, false, false, misnamed(1025), dropped(Malformed)},
+		{"F2", "KE that names another group", "RFC 7296 section 3.4", AnswerRekey, false, false, misnamed(1025), refused(0)},
 		{"F2", "ML-KEM key with coefficients beyond q", "FIPS 203 section 7.2", Intermediate, false, true, ke(packet.MLKEM768, bytes.Repeat([]byte{0xff}, 1184)), ended(packet.InvalidSyntax)},
 		{"F2", "ML-KEM key of 1183 octets", "FIPS 203 section 7.2", Intermediate, false, true, ke(packet.MLKEM768, make([]byte, 1183)), ended(packet.InvalidSyntax)},
 		{"F2", "the first group again", "RFC 9370 section 2.2.2", Intermediate, false, true, ke(packet.Curve25519, bytes.Repeat([]byte{9}, 32)), ended(packet.InvalidSyntax)},

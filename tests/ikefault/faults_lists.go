@@ -44,6 +44,10 @@ func conftest() (out []Fault) {
 	add("another SPI of the responder", "RFC 7296 section 2.6", sealed, func(_ *Peer, d *Draft) { d.SPIr ^= 1 }, dropped(UnknownSA))
 	add("SPIs the wrong way", "RFC 7296 section 2.6", sealed, func(_ *Peer, d *Draft) { d.SPIi, d.SPIr = d.SPIr, d.SPIi }, dropped(UnknownSA))
 	add("initiator flag of the other end", "RFC 7296 section 3.1", sealed, func(_ *Peer, d *Draft) { d.Flags ^= byte(packet.FlagInitiator) }, dropped(UnknownSA))
+	add("the roles exchanged", "RFC 7296 section 3.1", sealed, func(_ *Peer, d *Draft) {
+		d.SPIi, d.SPIr = d.SPIr, d.SPIi
+		d.Flags ^= byte(packet.FlagInitiator)
+	}, dropped(UnknownSA))
 	add("a request as an answer", "RFC 7296 section 3.1", onlyRequests, func(_ *Peer, d *Draft) { d.Flags ^= byte(packet.FlagResponse) }, dropped(WrongID))
 	add("an answer as a request", "RFC 7296 section 3.1", []Moment{AnswerAuth}, func(_ *Peer, d *Draft) { d.Flags ^= byte(packet.FlagResponse) }, dropped(WrongID))
 	add("an old Message ID", "RFC 7296 section 2.2", []Moment{Probe, Create}, func(p *Peer, d *Draft) { d.ID = p.Next - 2 }, dropped(WrongID))
