@@ -156,8 +156,12 @@ func (authTask) answered(c *Core, now clock.Instant, sa *ikeSA, ps []packet.Payl
 	p.nego = nil
 	c.recognize(p, peer.who)
 	if why := c.childAnswered(now, sa, n, ps); why != "" {
-		sa.reason = why
-		c.enqueue(now, sa, &deleteIKE{})
+		// One that was refused is asked for again by this IKE SA (RFC 7296 section 1.2);
+		// not where another one goes on, or if the peer has what is not used here.
+		if failure(ps) == nil || len(p.children) > 0 || p.kept() {
+			sa.reason = why
+			c.enqueue(now, sa, &deleteIKE{})
+		}
 		c.failedChild(now, p, why)
 		return
 	}

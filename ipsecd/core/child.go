@@ -216,6 +216,7 @@ func (c *Core) makeChild(now clock.Instant, sa *ikeSA, t *childTerms) *child {
 	c.children[t.spi] = ch
 	sa.children = append(sa.children, ch)
 	ch.peer.children = append(ch.peer.children, ch)
+	c.recognize(ch.peer, sa.peerID) // of those behind one address it is this one now
 	c.placeAlias(ch.peer)
 	c.emit(PutSA{ch.in})
 	if !t.keepOutbound {

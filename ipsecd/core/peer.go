@@ -13,7 +13,8 @@ import (
 // Times of peers.
 const (
 	firstTry    = 2 * time.Second
-	maxTry      = time.Minute
+	maxTry      = 16 * time.Second
+	stalled     = time.Minute     // a CREATE_CHILD_SA that was begun came to nothing
 	acquireLife = time.Minute     // how long a packet that was held back has a peer secured
 	reapDelay   = 5 * time.Second // until one of two IKE SAs that crossed is deleted
 )
@@ -213,7 +214,7 @@ func (c *Core) try(now clock.Instant, p *peer) {
 		return
 	}
 	if sa := c.readySA(p); sa != nil {
-		c.timers.Set(timerKey{kind: timerTry, peer: p}, now.Add(maxTry)) // should it come to nothing
+		c.timers.Set(timerKey{kind: timerTry, peer: p}, now.Add(stalled)) // should it come to nothing
 		c.enqueue(now, sa, &createTask{})
 		return
 	}
