@@ -13,7 +13,8 @@
 // Tunnels with the same source share peers, IKE SAs and child SAs. A peer is there as long
 // as nhrpd wants it (Secure), a packet asked for it a short while ago (Acquire), or a
 // child SA with it exists. While a peer is wanted and has no child SA, it is negotiated
-// with, and tried again ever more slowly.
+// with, and tried again ever more slowly, every maxTry at last: by the IKE SA that there is,
+// if its child SA was refused, or by another one.
 //
 // # An IKE SA
 //
