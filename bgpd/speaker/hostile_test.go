@@ -9,11 +9,12 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 	"github.com/godmvpn/godmvpn/lib/policy"
-	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 // peer is a scripted neighbour: it opens a session by the book, and then sends what
@@ -22,6 +23,9 @@ type peer struct {
 	t    testing.TB
 	conn net.Conn
 	gone chan []byte // the NOTIFICATION, or nil, when the session has ended
+
+	mu      sync.Mutex
+	updates [][]byte // bodies of what it was sent
 }
 
 func message(kind byte, body []byte) []byte {
@@ -35,7 +39,7 @@ func message(kind byte, body []byte) []byte {
 func dial(t testing.TB, n *node, fourOctets bool) *peer {
 	t.Helper()
 	p := &peer{t: t, gone: make(chan []byte, 1)}
-	capabilities := []byte{2, 6, 1, 4, 0, 1, 0, 1}
+	capabilities := []byte{2, 6, 1, 4, 0, 1, 0, 1, 2, 6, 1, 4, 0, 2, 0, 1}
 	if fourOctets {
 		capabilities = append(capabilities, 2, 6, 65, 4, 0, 0, 0xfd, 0xe7)
 	}
@@ -65,6 +69,11 @@ func dial(t testing.TB, n *node, fourOctets bool) *peer {
 			if err != nil || kind == 3 {
 				p.gone <- body
 				return
+			}
+			if kind == 2 {
+				p.mu.Lock()
+				p.updates = append(p.updates, body)
+				p.mu.Unlock()
 			}
 		}
 	}()
@@ -96,6 +105,8 @@ var (
 	as4path = []byte{0xc0, 17, 6, 2, 1, 0, 0, 0xfd, 0xe7}
 	nextHop = []byte{0x40, 3, 4, 127, 0, 0, 200}
 
+	reach6 = []byte{0x80, 14, 26, 0, 2, 1, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 32, 0x20, 1, 0xd, 0xb8}
+
 	victim = []byte{24, 10, 50, 1} // 10.50.1.0/24
 	other  = []byte{24, 10, 50, 2}
 )
@@ -103,10 +114,29 @@ var (
 func hostileNode(t testing.TB) *node {
 	n := newNode(t, 2, 65001)
 	s := settings(64999)
-	s.Passive = true
+	s.Passive, s.IPv6.Active = true, true
 	n.c.Neighbors = []Neighbor{{netip.MustParseAddr("127.0.0.200"), s}}
 	n.start()
 	return n
+}
+
+// bystander is a neighbour of a speaker that a hostile one talks to: it is sent what
+// that one gets through, and its session must not suffer for it.
+func bystander(t testing.TB, n *node) *node {
+	c := newNode(t, 3, 65001)
+	six := func(s *Settings) {
+		s.IPv6 = s.IPv4
+		s.IPv4.NextHop, s.IPv6.NextHop = NextHopSelf, NextHopDefault
+	}
+	c.knows(n, true, six)
+	n.knows(c, false, six)
+	// Both make copies of what they see, so that all of it is written anew.
+	all := policyOf(func(_ locrib.Route, a *locrib.Attributes) bool { a.LocalPref, a.HasLocalPref = 77, true; return true })
+	n.c.Neighbors[0].IPv4.Import, n.c.Neighbors[1].IPv4.Export = all, all
+	n.apply()
+	c.start()
+	c.up(n)
+	return c
 }
 
 // alive proves that the speaker still works with the peer: a route comes through.
@@ -145,6 +175,19 @@ func TestHostileAttributes(t *testing.T) {
 		{"no ORIGIN (3 d)", update(victim, path4, nextHop), withdrawn},
 		{"no NEXT_HOP (3 d)", update(victim, origin, path4), withdrawn},
 		{"AS4_PATH from a speaker of 4 octets (RFC 6793, 6)", update(victim, as4path, origin, path4, nextHop), kept},
+		{"flags of AS_PATH (3 c)", update(victim, origin, []byte{0x80, 2, 6, 2, 1, 0, 0, 0xfd, 0xe7}, nextHop), withdrawn},
+		{"ORIGIN twice (3 g)", update(victim, origin, path4, nextHop, []byte{0x40, 1, 1, 2}), kept},
+		{"MP_REACH_NLRI twice (3 g)", update(nil, origin, path4, reach6, reach6), reset},
+		{"MP_REACH_NLRI with a next hop of 3 octets (7.11)", update(nil, origin, path4, []byte{0x80, 14, 13, 0, 2, 1, 3, 1, 2, 3, 0, 32, 0x20, 1, 0xd, 0xb8}), reset},
+		{"MP_REACH_NLRI cut short (7.11)", update(nil, origin, path4, []byte{0x80, 14, 3, 0, 2, 1}), reset},
+		{"MP_UNREACH_NLRI cut short (7.12)", update(nil, []byte{0x80, 15, 2, 0, 2}), reset},
+		{"ORIGINATOR_ID of an external neighbour (7.9)", update(victim, origin, path4, nextHop, []byte{0x80, 9, 4, 1, 2, 3, 4}), kept},
+		// RFC 7606 has this one discarded. GoBGP does more.
+		{"CLUSTER_LIST of 3 octets of an external neighbour (7.10)", update(victim, origin, path4, nextHop, []byte{0x80, 10, 3, 1, 2, 3}), withdrawn},
+		{"extended communities of 7 octets (7.14)", update(victim, origin, path4, nextHop, []byte{0xc0, 16, 7, 0, 2, 0, 0, 0, 0, 0}), withdrawn},
+		{"large communities of 11 octets (RFC 8092, 6)", update(victim, origin, path4, nextHop, []byte{0xc0, 32, 11, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}), withdrawn},
+		{"LOCAL_PREF of an external neighbour (7.5)", update(victim, origin, path4, nextHop, []byte{0x40, 5, 4, 0, 0, 0, 1}), kept},
+		{"well-known attribute that nobody knows (RFC 4271, 6.3)", update(victim, origin, path4, nextHop, []byte{0x40, 250, 1, 1}), reset},
 		{"unknown optional transitive", update(victim, origin, path4, nextHop, []byte{0xc0, 250, 3, 1, 2, 3}), kept},
 		// RFC 7606 has this treated as withdraw. GoBGP passes over the UPDATE.
 		{"attribute overruns the attributes (4)", update(victim, origin, path4, nextHop, []byte{0xc0, 8, 200, 0}), kept},
@@ -154,6 +197,7 @@ func TestHostileAttributes(t *testing.T) {
 		{"empty", nil, reset},
 	}
 	n := hostileNode(t)
+	c := bystander(t, n)
 	p := dial(t, n, true)
 	outer := t
 	hop := netip.MustParseAddr("127.0.0.200")
@@ -185,6 +229,8 @@ func TestHostileAttributes(t *testing.T) {
 			}
 		})
 	}
+	c.t = outer
+	c.becomes(n, "up")
 }
 
 // TestAS4PathBeforeASPath is CVE-2026-41643: an index panic in GoBGP up to v3.37.0
@@ -213,19 +259,64 @@ func TestTagsOfANeighbor(t *testing.T) {
 	}
 }
 
+// TestTagsDoNotLeave looks for our tags in what is sent, where our own reading would
+// not show them.
+func TestTagsDoNotLeave(t *testing.T) {
+	n := hostileNode(t)
+	c := bystander(t, n)
+	p := dial(t, n, true)
+	c.originate(Local{netip.MustParsePrefix("10.77.0.0/16"), locrib.Attributes{MED: 7, HasMED: true, Communities: []policy.Community{5}}})
+	var got []byte
+	eventually(t, func() string {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, b := range p.updates {
+			if bytes.HasSuffix(b, []byte{16, 10, 77}) {
+				got = b
+				return ""
+			}
+		}
+		return fmt.Sprintf("10.77.0.0/16 is not in %x", p.updates)
+	})
+	if !bytes.Contains(got, []byte{0x80, 4, 4, 0, 0, 0, 0}) { // by a tag
+		t.Errorf("MED is not 0: %x", got)
+	}
+	if !bytes.Contains(got, []byte{0xc0, 8, 4, 0, 0, 0, 5}) {
+		t.Errorf("communities: %x", got)
+	}
+}
+
+// TestTagsOfOwnRoutes has an own route with the tag that denies another one.
+func TestTagsOfOwnRoutes(t *testing.T) {
+	a, b := pair(t)
+	a.c.Neighbors[0].IPv4.Export = policyOf(func(r locrib.Route, _ *locrib.Attributes) bool { return r.Prefix.String() != "10.99.0.0/16" })
+	a.start()
+	b.start()
+	b.up(a)
+	a.originate(local("10.99.0.0/16"))
+	if err := a.flush(); err != nil {
+		t.Fatal(err)
+	}
+	a.originate(Local{netip.MustParsePrefix("10.1.0.0/16"), locrib.Attributes{Communities: []policy.Community{firstTag, firstTag + 1}}})
+	b.via("10.1.0.0/16", a.addr)
+	b.via("10.99.0.0/16")
+}
+
 // TestHostileMutations sends UPDATEs of all attributes with random changes. What
 // they mean is not looked at: the process lives, and takes a session afterwards.
 func TestHostileMutations(t *testing.T) {
 	rest := [][]byte{
 		{0x80, 4, 4, 0, 0, 0, 1}, {0x40, 5, 4, 0, 0, 0, 1}, {0x40, 6, 0}, {0xc0, 7, 8, 0, 0, 0xfd, 0xe7, 1, 2, 3, 4},
 		{0xc0, 8, 8, 0xfd, 0xe7, 0, 1, 0xff, 0xff, 0xff, 1}, {0x80, 9, 4, 1, 2, 3, 4}, {0x80, 10, 8, 1, 2, 3, 4, 5, 6, 7, 8},
-		{0x80, 14, 13, 0, 1, 1, 4, 127, 0, 0, 200, 0, 24, 10, 50, 3}, {0x80, 15, 7, 0, 1, 1, 24, 10, 50, 3},
+		{0x80, 14, 13, 0, 1, 1, 4, 127, 0, 0, 200, 0, 24, 10, 50, 3}, {0x80, 15, 7, 0, 1, 1, 24, 10, 50, 3}, reach6,
+		{0x80, 15, 8, 0, 2, 1, 32, 0x20, 1, 0xd, 0xb8}, {0xc0, 7, 6, 0xfd, 0xe7, 1, 2, 3, 4}, {0x40, 2, 10, 1, 2, 0, 0, 0, 1, 0, 0, 0xfd, 0xe7},
 		{0xc0, 16, 8, 0, 2, 0xfd, 0xe7, 0, 0, 0, 1}, as4path, {0xc0, 18, 8, 0, 0, 0xfd, 0xe7, 1, 2, 3, 4},
 		{0xc0, 22, 9, 0, 6, 0, 0, 1, 1, 2, 3, 4}, {0xc0, 23, 12, 0, 1, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8}, {0x80, 26, 11, 1, 0, 11, 0, 0, 0, 0, 0, 0, 0, 1},
 		{0xc0, 29, 8, 4, 0, 0, 4, 1, 2, 3, 4}, {0xc0, 32, 12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3}, {0xc0, 40, 10, 1, 0, 7, 0, 0, 0, 0, 0, 0, 1},
 		{0xd0, 128, 0, 10, 0, 0, 0xfd, 0xe7, 0x40, 1, 1, 0, 0, 0},
 	}
 	n := hostileNode(t)
+	c := bystander(t, n)
 	rng := rand.New(rand.NewPCG(4, 2))
 	for _, fourOctets := range []bool{true, false} {
 		p := dial(t, n, fourOctets)
@@ -249,10 +340,15 @@ func TestHostileMutations(t *testing.T) {
 		p = dial(t, n, fourOctets)
 		p.alive(n, origin, path, nextHop)
 		p.conn.Close()
-		if _, err := n.List(Table{Family: rib.IPv4}); err != nil {
-			t.Fatal(err)
+		for _, f := range families {
+			for _, to := range []netip.Addr{{}, c.addr} {
+				if _, err := n.List(Table{Family: f, Neighbor: to, View: Sent}); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 	}
+	c.becomes(n, "up")
 }
 
 // mutate changes some octets, mostly behind the lengths, so that much of it gets to

@@ -167,6 +167,7 @@ func TestOwnRestart(t *testing.T) {
 	a.ends = nil
 	a.mu.Unlock()
 	b.c.Process.Restarting, b.c.Process.Deferral = true, 3*time.Second
+	start := time.Now()
 	b.start()
 	a.becomes(b, "up down up")
 	eventually(t, func() string {
@@ -177,6 +178,9 @@ func TestOwnRestart(t *testing.T) {
 		}
 		return ""
 	})
+	if d := time.Since(start); d < b.c.Process.Deferral {
+		t.Errorf("end of RIB after %v", d)
+	}
 	// It was never away.
 	list, err := a.List(Table{Family: rib.IPv4})
 	if err != nil || len(list) != 1 || list[0].Paths[0].Stale {
@@ -372,6 +376,13 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	if st := a.status(b); st.Resets != 1 || st.Reason != "User reset" {
+		t.Errorf("%+v", st)
+	}
+	if err := b.Clear(a.addr); err != nil {
+		t.Fatal(err)
+	}
+	a.becomes(b, "up down up down up")
+	if st := a.status(b); st.Reason != "BGP Notification received" {
 		t.Errorf("%+v", st)
 	}
 }
