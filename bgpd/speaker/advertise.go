@@ -259,7 +259,8 @@ func freeID(had []placed, w *placed, used map[uint32]bool) uint32 {
 
 func (s *Speaker) placing(p netip.Prefix, o *locrib.Path, synthetic bool, b *Batch) (w placed, ok bool) {
 	tags, problem, ok := s.export.tags(p, o, synthetic)
-	if problem != "" {
+	if now := time.Now(); problem != "" && (problem != s.problem || now.Sub(s.problemAt) > time.Minute) {
+		s.problem, s.problemAt = problem, now // one stands for many
 		b.Notices = append(b.Notices, Notice{Kind: NotSent, Prefix: p, Text: problem})
 	}
 	w = placed{neighbor: o.Neighbor, pathID: o.ID, attributes: o.Attributes, tags: tags, med: true}

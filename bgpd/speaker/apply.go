@@ -235,7 +235,7 @@ func (c *applying) putNeighbors() error {
 // policyChanged notes a neighbour that is sent other routes. What changes for the routes
 // that it sends is done already.
 func (c *applying) policyChanged(a netip.Addr, o, n *Settings) {
-	if as := c.new.Process.AS; o.class(as) != n.class(as) {
+	if as := c.new.Process.AS; o.class(as, a) != n.class(as, a) {
 		c.soft[a] = true
 	}
 }

@@ -66,11 +66,14 @@
 // A default route in the table goes to neighbours with default-originate in place of
 // the one that is made for them.
 //
+// IPv6 routes over an IPv4 session, and the other way, need a next hop from an export
+// policy unless they have one that stays.
+//
 // A neighbour beyond the listen limit is removed when its session opens, before it is
 // established.
 //
-// After a restart neighbours of listen ranges are not told of it: GoBGP has no way
-// (Process.Restarting).
+// A path with our own router ID as ORIGINATOR_ID (RFC 4456, section 8) is passed over,
+// and by GoBGP: the path that it replaces stays until the neighbour withdraws it.
 //
 // An UPDATE that is malformed is treated after RFC 7606, with the one exception that
 // hostile_test.go names. A panic of GoBGP on what a peer sends would be in a goroutine

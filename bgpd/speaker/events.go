@@ -63,7 +63,7 @@ const (
 	ListenLimit   NoticeKind = iota + 1 // a dynamic neighbour was refused, Count are there
 	PrefixWarning                       // Neighbor has sent Count prefixes, the threshold
 	PrefixLimit                         // Neighbor has sent Count prefixes, more than the limit
-	NotSent                             // Text says why Prefix is not advertised
+	NotSent                             // Text says why Prefix, and maybe others, are not advertised
 	WrongAS                             // Neighbor is of our own AS: remote-as external
 )
 

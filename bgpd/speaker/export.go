@@ -33,6 +33,7 @@ type outbound struct {
 // classKey tells classes apart: neighbours with equal ones are sent the same.
 type classKey struct {
 	external   bool
+	six        bool // sessions are by IPv6
 	ipv4, ipv6 outbound
 }
 
@@ -48,14 +49,15 @@ type tagged struct {
 	tag    policy.Community
 }
 
-func (s *Settings) class(as uint32) classKey {
+// class returns the class of a neighbour with an address, or of a listen range.
+func (s *Settings) class(as uint32, a netip.Addr) classKey {
 	of := func(f *Family) outbound {
 		if !f.Active {
 			return outbound{}
 		}
 		return outbound{f.Export, f.NextHop, f.ReflectorClient, f.DefaultOriginate, f.SendStandard, f.SendExtended, f.SendLarge}
 	}
-	return classKey{s.external(as), of(&s.IPv4), of(&s.IPv6)}
+	return classKey{s.external(as), a.Is6(), of(&s.IPv4), of(&s.IPv6)}
 }
 
 func (k *classKey) family(p netip.Prefix) *outbound {
@@ -118,8 +120,7 @@ func newExporter(as uint32) *exporter {
 
 // enter makes sure that there are the classes of a configuration.
 func (e *exporter) enter(c *Config) (added bool) {
-	for _, s := range c.settings() {
-		k := s.class(e.as)
+	for _, k := range c.classes() {
 		if e.find(k) == nil {
 			e.classes = append(e.classes, &class{key: k, changes: map[change]*tagged{}})
 			added = true
@@ -137,6 +138,20 @@ func (e *exporter) find(k classKey) *class {
 		return nil
 	}
 	return e.classes[i]
+}
+
+// classes returns those of all neighbours and listen ranges.
+func (c *Config) classes() (out []classKey) {
+	for i := range c.Neighbors {
+		n := &c.Neighbors[i]
+		out = append(out, n.class(c.Process.AS, n.Address))
+	}
+	for i := range c.Groups {
+		for _, r := range c.Groups[i].Ranges {
+			out = append(out, c.Groups[i].class(c.Process.AS, r.Addr()))
+		}
+	}
+	return out
 }
 
 // settings returns those of all neighbours and groups.
@@ -158,7 +173,7 @@ func (e *exporter) leave(c *Config) {
 	at := map[*class]int{}
 	for i := range c.Neighbors {
 		n := &c.Neighbors[i]
-		k := e.find(n.class(e.as))
+		k := e.find(n.class(e.as, n.Address))
 		if _, ok := at[k]; !ok {
 			at[k] = len(blocks)
 			blocks = append(blocks, block{class: k})
@@ -173,7 +188,7 @@ func (e *exporter) leave(c *Config) {
 	var ranges []ranged
 	for i := range c.Groups {
 		for _, r := range c.Groups[i].Ranges {
-			ranges = append(ranges, ranged{r, e.find(c.Groups[i].class(e.as))})
+			ranges = append(ranges, ranged{r, e.find(c.Groups[i].class(e.as, r.Addr()))})
 		}
 	}
 	slices.SortStableFunc(ranges, func(a, b ranged) int { return b.prefix.Bits() - a.prefix.Bits() })
@@ -234,7 +249,8 @@ func (e *exporter) change(k *classKey, p netip.Prefix, o *locrib.Path, synthetic
 	if isDefault(p) && f.defaultOriginate {
 		c = k.base(p)
 		c.self = true
-		return c, ""
+		problem = c.checkSelf(k, p, o.Attributes)
+		return c, problem
 	}
 	if synthetic || !locrib.Reflects(o, p, k.external, f.client) {
 		return change{deny: true}, ""
@@ -267,10 +283,23 @@ func (e *exporter) change(k *classKey, p netip.Prefix, o *locrib.Path, synthetic
 	if problem = c.path(k, e.as, a.ASPath, out.ASPath); problem == "" {
 		problem = c.communities(f, a, out)
 	}
+	if problem == "" {
+		problem = c.checkSelf(k, p, a)
+	}
 	if problem != "" {
 		return change{deny: true}, problem
 	}
 	return c, ""
+}
+
+// checkSelf denies what would have the address of a session as next hop that is of the
+// other family: GoBGP would send 4 octets where there must be 16, or RFC 8950 unasked.
+func (c *change) checkSelf(k *classKey, p netip.Prefix, a *locrib.Attributes) string {
+	if k.six == p.Addr().Is6() || !c.self && (c.hop.IsValid() || !a.NextHop.IsUnspecified()) {
+		return ""
+	}
+	*c = change{deny: true}
+	return "a session by the other address family has no next hop of its own: an export policy has to give one"
 }
 
 // hops sets what becomes of the next hop.

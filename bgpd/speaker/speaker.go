@@ -46,6 +46,8 @@ type Speaker struct {
 	writer     writer
 	export     *exporter
 	renumbered time.Time
+	problem    string // of the last Notice of this kind, and its time
+	problemAt  time.Time
 	placed     map[netip.Prefix][]placed
 	pending    map[netip.Prefix]struct{} // not to be advertised before Installed
 	audience   int                       // neighbours that there may be: none, 1, or 2 for more

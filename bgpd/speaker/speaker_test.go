@@ -522,8 +522,15 @@ func TestIPv6(t *testing.T) {
 	b.start()
 	l := local("2001:db8:1::/48")
 	l.NextHop = netip.MustParseAddr("2001:db8::1")
-	a.originate(l)
+	a.originate(l, local("2001:db8:2::/48"))
 	b.via("2001:db8:1::/48", l.NextHop)
+	// One that would need the address of the session, which is IPv4, is not sent: the
+	// session would end for it.
+	eventually(t, func() string { return a.notice(NotSent) })
+	b.via("2001:db8:2::/48")
+	if e := b.events(a); e != "up" {
+		t.Errorf("sessions %q", e)
+	}
 }
 
 func TestPasswords(t *testing.T) {
