@@ -69,8 +69,8 @@
 // IPv6 routes over an IPv4 session, and the other way, need a next hop from an export
 // policy unless they have one that stays.
 //
-// A neighbour beyond the listen limit is removed when its session opens, before it is
-// established.
+// A neighbour beyond the listen limit is removed as soon as its session opens. GoBGP may
+// be faster, and establish it for a moment; nobody is told, and its routes are not taken.
 //
 // A path with our own router ID as ORIGINATOR_ID (RFC 4456, section 8) is passed over,
 // and by GoBGP: the path that it replaces stays until the neighbour withdraws it.

@@ -66,7 +66,7 @@ func (s *Speaker) learn(paths []*apiutil.Path, at time.Time) {
 	for _, p := range paths {
 		prefix, ok := prefixOf(p.Nlri)
 		n := s.neighbors[p.PeerAddress]
-		if !ok || n == nil {
+		if !ok || n == nil || n.refused {
 			continue
 		}
 		last = n
@@ -147,6 +147,7 @@ func (s *Speaker) session(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) 
 		}
 	}
 	switch up := st.SessionState == bgp.BGP_FSM_ESTABLISHED; {
+	case n.refused: // it is being removed
 	case up && !n.up:
 		s.comeUp(n, e, at)
 	case !up && n.up:
