@@ -301,7 +301,8 @@ func TestTagsRunOut(t *testing.T) {
 	seen(2, 3)
 	a.originate(local("10.4.0.0/16"), local("10.5.0.0/16")) // once
 	eventually(t, func() string { return a.notice(NotSent) })
-	seen(2, 3)
+	a.Withdraw([]netip.Prefix{pfx("10.3.0.0/16")}) // comes after what was wrongly sent
+	seen(2)
 }
 
 // TestImportPolicyAnew changes an import policy: no session is reset, and what the
