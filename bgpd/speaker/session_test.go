@@ -76,7 +76,9 @@ func TestMaximumPrefixWarning(t *testing.T) {
 	b.up(a)
 	a.originate(local("10.1.0.0/16"), local("10.2.0.0/16"), local("10.3.0.0/16"))
 	eventually(t, func() string { return b.notice(PrefixWarning) })
-	a.originate(local("10.4.0.0/16"), local("10.5.0.0/16"))
+	a.originate(local("10.4.0.0/16")) // nothing new
+	b.via("10.4.0.0/16", a.addr)
+	a.originate(local("10.5.0.0/16"))
 	b.via("10.5.0.0/16", a.addr)
 	eventually(t, func() string { return b.notice(PrefixLimit) })
 	if e := b.events(a); e != "up" || len(b.notices) != 2 {
