@@ -82,12 +82,14 @@ fuzz: $(TESTSUM) ## every fuzz target, a minute and a half in all; FUZZTIME=20s:
 	@tools/fuzz.sh $(or $(FUZZTIME),$(FUZZTOTAL)) $(FUZZJOBS) $(RUN)
 
 .PHONY: sim
-sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs and a hub, in simulated time; DUAL in all orders of events; EIGRP's transport on bad networks; EIGRP on graphs, a hub, 100,000 prefixes
+sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs and a hub, in simulated time; DUAL in all orders of events; EIGRP's transport on bad networks; EIGRP on graphs, a hub, 100,000 prefixes; OSPF on graphs of 40 and 1,000 routers in areas
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./nhrpd/core -sim-spokes $(N) -sim-seeds $(SIMSEEDS)
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./ripd/core -sim-seeds $(SIMSEEDS) -sim-routers $(SIMROUTERS) -sim-spokes $(SIMSPOKES)
 	go test -count=1 -v -timeout 3h -run '^Test(Sim|Explore)' ./eigrpd/core/dual -sim-seeds $(DUALSEEDS) -sim-routers 200 -explore-states 3000000 -explore-seeds 3000
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./eigrpd/core/rtp -sim-seeds $(DUALSEEDS) -sim-spokes $(SIMSPOKES)
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./eigrpd/core -sim-seeds 60 -sim-spokes $(SIMSPOKES) -sim-prefixes 100000
+	go test -count=1 -v -timeout 3h -run '^Test(Sim|Hub|ManyLSAs)' ./ospfd/core -sim-seeds $(SIMSEEDS) -sim-routers 40 -hub-spokes 500 -exchange-lsas 50000
+	go test -count=1 -v -timeout 3h -run '^TestSimCore$$' ./ospfd/core -sim-seeds 2 -sim-routers 1000
 
 .PHONY: topo
 topo: $(TESTSUM) build ## topologies of real binaries on a real kernel; BGP sessions over TCP

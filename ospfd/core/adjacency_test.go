@@ -1,6 +1,7 @@
 package core
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -41,18 +42,17 @@ func TestTwoRouters(t *testing.T) {
 	}
 }
 
-// TestManyLSAs exchanges a database of 50,000 LSAs between two routers (RFC 2328 sections
+var exchangeLSAs = flag.Int("exchange-lsas", 3000, "LSAs of a database that is exchanged")
+
+// TestManyLSAs exchanges a large database between two routers (RFC 2328 sections
 // 10.8 and 10.9), with loss.
 func TestManyLSAs(t *testing.T) {
-	n := 50_000
-	if testing.Short() {
-		n = 2000
-	}
+	n := *exchangeLSAs
 	l, a, b := pair(t)
 	drop := 0
 	l.pass = func(_, _ *router, m *packet.Message) bool {
 		drop++
-		return m.Type == packet.Hello || drop%200 != 0
+		return m.Type == packet.Hello || drop%100 != 0
 	}
 	l.start()
 	for k := range n {

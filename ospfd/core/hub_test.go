@@ -1,6 +1,7 @@
 package core
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -24,13 +25,12 @@ func cloud(t testing.TB, spokes int, edit func(*InterfaceConfig)) (l *town, hub 
 	return l, hub
 }
 
-// TestHub brings 500 spokes of a hub to Full: no more than 64 adjacencies form at a time
+var hubSpokes = flag.Int("hub-spokes", 80, "spokes of a hub")
+
+// TestHub brings the spokes of a hub to Full: no more than 64 adjacencies form at a time
 // (RFC 4222 section 2, recommendation 5), also when the hub is restarted.
 func TestHub(t *testing.T) {
-	spokes := 500
-	if testing.Short() {
-		spokes = 100
-	}
+	spokes := *hubSpokes
 	l, hub := cloud(t, spokes, func(*InterfaceConfig) {})
 	l.start()
 	most := 0

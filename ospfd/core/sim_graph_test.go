@@ -19,8 +19,8 @@ import (
 )
 
 var (
-	simSeeds   = flag.Int("sim-seeds", 4, "random graphs in the simulation of graphs")
-	simRouters = flag.Int("sim-routers", 24, "routers in each graph")
+	simSeeds   = flag.Int("sim-seeds", 2, "random graphs in the simulation of graphs")
+	simRouters = flag.Int("sim-routers", 20, "routers in each graph")
 )
 
 type (
@@ -349,7 +349,7 @@ func TestSimCore(t *testing.T) {
 // lost (RFC 3623).
 func TestSimRestart(t *testing.T) {
 	for seed := range uint64(min(*simSeeds, 4)) {
-		g := newSimGraph(seed+1, min(*simRouters, 16))
+		g := newSimGraph(seed+1, min(*simRouters, 14))
 		for _, r := range g.routers {
 			r.config.Instances[0].Restart.Enabled = true
 		}
