@@ -87,6 +87,10 @@ func simStub(k int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(k >> 8), byte(k), 1}), 32)
 }
 
+// stubby reports whether an area is totally stubby: in large graphs, so that not every router
+// knows of every network.
+func (g *simGraph) stubby(area packet.ID) bool { return g.areas > 2 && area > 0 }
+
 // newSimGraph makes a backbone and areas about it, each a ring in random order with chords
 // and a LAN or two, and with two border routers.
 func newSimGraph(seed uint64, n int) *simGraph {
@@ -98,6 +102,11 @@ func newSimGraph(seed uint64, n int) *simGraph {
 		parts[area] = append(parts[area], id)
 		r := &simRouter{graph: g, id: id, home: packet.ID(area), routes: map[netip.Prefix]simRoute{}, names: map[string]int{}, memory: map[core.Key]core.Memory{}}
 		r.config.Instances = []core.InstanceConfig{{Key: core.Key{Process: 1}, RouterID: simStub(id).Addr(), RFC1583: true, LogAdjacency: true}}
+		for area := range packet.ID(g.areas + 1) {
+			if g.stubby(area) {
+				r.config.Instances[0].Areas = append(r.config.Instances[0].Areas, core.AreaConfig{ID: area, Kind: core.AreaStub, NoSummary: true})
+			}
+		}
 		r.config.Interfaces = []core.InterfaceConfig{{Name: "Loopback0", HasArea: true, Process: 1, Area: r.home, Cost: simLAN}}
 		r.node = simnet.Add(g.Network, fmt.Sprintf("r%d", id), r.behavior())
 		g.routers = append(g.routers, r)

@@ -3,6 +3,7 @@ package core_test
 import (
 	"container/heap"
 	"fmt"
+	"net/netip"
 
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
@@ -127,6 +128,7 @@ func (g *simGraph) distances(to *simRouter, dist map[packet.ID][][]int) []int {
 		case inner[r.id] < far || r.border():
 		case r.in(0):
 			byBackbone(r)
+		case g.stubby(r.home): // by the default route
 		default:
 			for _, b := range borders {
 				if d := dist[r.home][r.id][b.id]; d < far && reached[b.id] < far {
@@ -175,6 +177,21 @@ func (g *simGraph) wrongRoutes(dist map[packet.ID][][]int) string {
 			case have && int(x.route.Metric) != want[r.id]+simLAN:
 				return fmt.Sprintf("router %d (area %v) to %v (area %v): metric %d, want %d", r.id, r.home, simStub(to.id), to.home, x.route.Metric, want[r.id]+simLAN)
 			}
+		}
+	}
+	for _, r := range g.routers {
+		if !g.stubby(r.home) || !r.node.Alive() || r.border() {
+			continue
+		}
+		want := far
+		for _, b := range g.routers {
+			if b.border() && b.node.Alive() {
+				want = min(want, dist[r.home][r.id][b.id]+1)
+			}
+		}
+		x, have := r.routes[netip.PrefixFrom(netip.IPv4Unspecified(), 0)]
+		if have != (want < far) || have && int(x.route.Metric) != want {
+			return fmt.Sprintf("router %d (area %v): default route %v, metric %d, want %d", r.id, r.home, have, x.route.Metric, want)
 		}
 	}
 	return ""
