@@ -268,8 +268,9 @@ func readGrace(lsa packet.LSA) (period uint32, reason uint8, ok bool) {
 	return min(period, packet.MaxAge), reason, ok && err == nil
 }
 
-// mayHelp reports whether the neighbour is helped: it is fully adjacent, nothing of the
-// topology waits for it, and this router does not restart itself (section 3.1).
+// mayHelp reports whether the neighbour is helped: it is fully adjacent, this router does not
+// restart itself, and, if LSAs are checked strictly, it has all that concerns the topology
+// (section 3.1).
 func (n *neighbor) mayHelp() bool {
 	in := n.iface.instance
 	switch {
@@ -278,7 +279,7 @@ func (n *neighbor) mayHelp() bool {
 	case n.state != fsm.NeighborFull, in.cfg.Restart.NoHelper, in.cfg.NoOpaque, in.restarting:
 		return false
 	}
-	return true
+	return !in.cfg.Restart.Strict || !n.flood.List.Any(func(key packet.LSAKey) bool { return key.Type < packet.OpaqueLinkLSA })
 }
 
 func (n *neighbor) beginHelp(now clock.Instant, left time.Duration, reason uint8) {

@@ -106,6 +106,20 @@ func TestNoHelp(t *testing.T) {
 	l.advance(41 * time.Second)
 	same(t, "not helping", b.neighbors())
 
+	l, a, b = pair(t, graceful)
+	b.instance().Restart.Strict = true
+	l.start()
+	l.bothFull(a, b)
+	l.advance(20 * time.Second)
+	l.pass = func(_, to *router, m *packet.Message) bool { return to != a || m.Type != packet.LinkStateUpdate }
+	external := lsdb.Statement{Type: packet.ExternalLSA, ID: 10 << 24, Options: packet.OptionE, Body: packet.External{Mask: 0xff000000, Metric: 20}.Append(nil)}
+	b.in().originate(l.now, b.in().as, external)
+	b.step(Tick{})
+	a.step(Shutdown{Restart: true})
+	a.dead = true
+	l.advance(time.Second)
+	same(t, "not helping who does not know all", b.neighbors(), "0.0.0.1 10.0.0.1 Eth0 Full")
+
 	for _, strict := range []bool{false, true} {
 		l, a, b = pair(t, graceful)
 		b.instance().Restart.Strict = strict
@@ -114,8 +128,7 @@ func TestNoHelp(t *testing.T) {
 		a.step(Shutdown{Restart: true})
 		a.dead = true
 		l.advance(50 * time.Second)
-		b.in().originate(l.now, b.in().as, lsdb.Statement{Type: packet.ExternalLSA, ID: 10 << 24, Options: packet.OptionE,
-			Body: packet.External{Mask: 0xff000000, Metric: 20}.Append(nil)})
+		b.in().originate(l.now, b.in().as, external)
 		b.step(Tick{})
 		want := []string{"0.0.0.1 10.0.0.1 Eth0 Full helping"}
 		if strict {

@@ -79,6 +79,16 @@ func (l *List) Clear() { *l = *NewList(l.options) }
 // Has reports whether an LSA is on the list.
 func (l *List) Has(key packet.LSAKey) bool { return l.items[key] != nil }
 
+// Any reports whether the list has an LSA of which f is true.
+func (l *List) Any(f func(packet.LSAKey) bool) bool {
+	for key := range l.items { // unordered: any of them
+		if f(key) {
+			return true
+		}
+	}
+	return false
+}
+
 // Len returns how many LSAs are on the list.
 func (l *List) Len() int { return len(l.items) }
 
