@@ -55,6 +55,24 @@
 // time of day in seconds, which does not go back; those of RFC 7474 a boot count, which is
 // remembered, and a count of packets.
 //
+// # Own LSAs and routes
+//
+//	interfaces, neighbours ─▶ router- and network-LSAs ─┐
+//	routing table ─▶ summary-LSAs, virtual links        ├─▶ state ─▶ throttle ─▶ originate
+//	redistribution, type-7 LSAs ─▶ external LSAs ───────┘
+//	databases ─▶ package route, when the SPF throttle lets it ─▶ install ─▶ zebra
+//
+// Nothing is originated because of an event. At the end of each Step what this router should
+// say is computed of how things are, as far as something changed, and compared with what it
+// said; what differs is originated when the LSA's throttle allows, which is MinLSInterval
+// (section 12.4), and what is not to be said any more is flushed at once. The own router-LSA
+// counts for the routing table as it should be, and not only when it was originated: a lost
+// neighbour is no next hop.
+//
+// A change of the graph waits for the SPF throttle; changes of routes on the same tree are
+// gathered for its first wait only. External networks are compared ten times a second at
+// most.
+//
 // # Graceful restart
 //
 // A restart that was announced (Shutdown with Restart), or a crash of which zebra has
@@ -75,11 +93,18 @@
 //   - Packets for the neighbour of a point-to-point network go to it alone where the network is a
 //     multipoint tunnel: there may be several.
 //   - Hellos have no jitter.
+//   - A router is an area border router as on IOS (RFC 3509 section 2.1), and an AS boundary
+//     router by configuration alone.
+//   - Connected networks where OSPF runs are not redistributed, nor is the default route.
+//   - With a route-map `default-information originate` depends on the default route, the
+//     redistributed routes and those of this process: others are not known here.
+//   - A network that is redistributed and also translated is told as redistributed.
+//   - A `summary-address` has the metric of its nearest part, and is of type 2 if any is.
 //
 // # How it is tested
 //
 // Scripts for each section of the RFCs (testdata); towns of routers in one process for each
-// feature, with packets lost; a hub of 500 spokes; an exchange of 50,000 LSAs; simulations
+// feature, with packets lost; a hub of 500 spokes; simulated DMVPNs of Phases 2 and 3; an exchange of 50,000 LSAs; simulations
 // of random graphs of routers in areas, with loss, partitions and restarts, which end at the
 // shortest paths that another implementation finds and at equal databases; and hostile
 // packets (FuzzReceive).
