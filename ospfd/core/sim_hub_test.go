@@ -14,7 +14,7 @@ import (
 	"github.com/godmvpn/godmvpn/ospfd/core/fsm"
 )
 
-var simSpokes = flag.Int("sim-spokes", 40, "spokes of the hub in the simulation of DMVPNs")
+var simSpokes = flag.Int("sim-spokes", 16, "spokes of the hub in the simulation of DMVPNs")
 
 // simHub is a DMVPN: a hub and its spokes on a multipoint tunnel, of which only the hub
 // hears what others send to a group, and they what the hub sends. Each spoke redistributes a
@@ -206,7 +206,6 @@ func TestSimHub(t *testing.T) {
 			if a, b := runHub(t, 1, typ, *simSpokes), runHub(t, 1, typ, *simSpokes); a != b {
 				t.Errorf("two runs of one seed differ: %016x, %016x", a, b)
 			}
-			runHub(t, 2, typ, *simSpokes/2)
 		})
 	}
 }
