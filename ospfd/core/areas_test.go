@@ -157,10 +157,17 @@ func TestExternal(t *testing.T) {
 	a.configure()
 	b.want(want[0], want[1], "E2 172.16.0.0/12 [110/20] tag 3 via 10.0.0.1 Eth0")
 	same(t, "routes of a", a.routes(), "sum 172.16.0.0/12 [254/0] Null0")
+	if sums := a.query(Query{Kind: ReportStatus}).(*StatusReport).Instances[0].Summaries; !sums[0].Active || sums[0].Metric != 20 || sums[0].Type1 || !sums[1].Active {
+		t.Errorf("%+v", sums)
+	}
 	b.instance().Filters = []Filter{{List: "5", Interface: "Eth0"}}
 	b.cfg.Policy = policyOf(t, "access-list 5 deny 9.0.0.0 0.255.255.255", "access-list 5 permit any")
 	b.configure()
 	b.want(want[1], "E2 172.16.0.0/12 [110/20] tag 3 via 10.0.0.1 Eth0")
+	a.instance().SummaryAddresses = a.instance().SummaryAddresses[1:]
+	a.configure()
+	b.want(want[1:5]...)
+	same(t, "routes of a", a.routes())
 	a.instance().Redistribute = nil
 	a.configure()
 	c.want()

@@ -28,7 +28,8 @@ type externals struct {
 	ran      bool
 	networks map[netip.Prefix]network // what there is, whether told by itself or in a summary
 	filtered map[netip.Prefix]bool    // redistributed routes that policy keeps out
-	discard  map[netip.Prefix]bool    // `summary-address` that are told
+	sums     map[netip.Prefix]network // `summary-address` that have parts
+	discard  map[netip.Prefix]bool    // … and are told
 
 	areas       map[packet.ID]*translator
 	translators deadline // the end of the first TranslatorStabilityInterval
@@ -47,7 +48,7 @@ type network struct {
 func (e *externals) begin(_ clock.Instant, in *instance) {
 	*e = externals{
 		dirty: make(map[netip.Prefix]struct{}), networks: make(map[netip.Prefix]network),
-		filtered: make(map[netip.Prefix]bool), discard: make(map[netip.Prefix]bool), areas: make(map[packet.ID]*translator),
+		filtered: make(map[netip.Prefix]bool), sums: make(map[netip.Prefix]network), discard: make(map[netip.Prefix]bool), areas: make(map[packet.ID]*translator),
 	}
 	in.configureSources()
 }
@@ -89,9 +90,16 @@ func (in *instance) settleExternals(now clock.Instant) {
 		}
 	}
 	for _, p := range dirty {
-		if s := in.summaryOf(p); s == nil || s.Prefix.Masked() != p {
-			n, ok := e.networks[p]
-			in.tellExternal(now, p, n, ok && s == nil)
+		s := in.summaryOf(p)
+		if s != nil && s.Prefix.Masked() == p {
+			continue
+		}
+		n, ok := e.networks[p]
+		in.tellExternal(now, p, n, ok && s == nil)
+		delete(e.sums, p)
+		if e.discard[p] { // it is no summary any more
+			delete(e.discard, p)
+			in.install(p)
 		}
 	}
 	in.settleDiscards(now, again)
@@ -309,6 +317,10 @@ func (in *instance) settleDiscards(now clock.Instant, again map[netip.Prefix]boo
 	}
 	for _, p := range sortedKeys(again) {
 		sum, ok := sums[p]
+		delete(e.sums, p)
+		if ok {
+			e.sums[p] = sum
+		}
 		ok = ok && !in.summaryOf(p).NotAdvertise
 		in.tellExternal(now, p, sum, ok)
 		if ok != e.discard[p] {

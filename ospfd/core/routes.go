@@ -164,7 +164,7 @@ func (in *instance) routesSettle(now clock.Instant) (again bool) {
 		in.settleFormer(now)
 	}
 	in.armRoutes(now)
-	return again
+	return again || len(r.links) > 0 && !in.restarting
 }
 
 // settleFormer deals with LSAs of a former life, as soon as it is known what this one has to

@@ -50,6 +50,10 @@ func (in *instance) routesStatus(now clock.Instant, st *InstanceStatus) {
 		st.SPF.Last = append(st.SPF.Last, run)
 	}
 	st.Redistribute = in.redistributeStatus()
+	for _, x := range in.cfg.SummaryAddresses {
+		sum, active := r.external.sums[x.Prefix.Masked()]
+		st.Summaries = append(st.Summaries, SummaryStatus{SummaryAddress: x, Active: active, Metric: sum.metric, Type1: sum.type1})
+	}
 }
 
 func (in *instance) redistributeStatus() (all []RedistributeStatus) {
