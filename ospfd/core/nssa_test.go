@@ -25,6 +25,16 @@ func TestNSSABorder(t *testing.T) {
 	same(t, "type-7 LSAs", x.lsas(packet.NSSALSA), "0.0.0.1: 172.16.0.0 of 0.0.0.2: 255.255.0.0 E2 20", "0.0.0.1: 172.17.0.0 of 0.0.0.2: 255.255.0.0 E2 20",
 		"0.0.0.1: 172.18.0.0 of 0.0.0.1: 255.255.0.0 E2 20, via 10.1.91.9, P", "0.0.0.1: 172.19.0.0 of 0.0.0.1: 255.255.0.0 E2 20")
 	same(t, "type-5 LSAs", z.lsas(packet.ExternalLSA), "AS: 172.16.0.0 of 0.0.0.2: 255.255.0.0 E2 20", "AS: 172.18.0.0 of 0.0.0.2: 255.255.0.0 E2 20")
+	// Another forwarding address, on the same way.
+	nssa.SuppressFA = false
+	b.instance().Areas = []AreaConfig{nssa}
+	b.configure()
+	x.redistribute(rib.Static, "172.18.0.0/16 10.1.91.11 Eth9")
+	l.advance(time.Minute)
+	same(t, "type-5 LSAs", z.lsas(packet.ExternalLSA), "AS: 172.16.0.0 of 0.0.0.2: 255.255.0.0 E2 20", "AS: 172.18.0.0 of 0.0.0.2: 255.255.0.0 E2 20, via 10.1.91.11")
+	x.redistribute(rib.Static, "172.18.0.0/16 10.1.91.12 Eth9")
+	l.advance(time.Minute)
+	same(t, "type-5 LSAs", z.lsas(packet.ExternalLSA), "AS: 172.16.0.0 of 0.0.0.2: 255.255.0.0 E2 20", "AS: 172.18.0.0 of 0.0.0.2: 255.255.0.0 E2 20, via 10.1.91.12")
 	nssa.NoRedistribution = true
 	b.instance().Areas = []AreaConfig{nssa}
 	b.configure()

@@ -219,7 +219,7 @@ func (in *instance) syncTable(now clock.Instant) {
 	}
 	r.synced = true
 	active, backboneUp, connected := 0, false, false
-	cfg := route.Config{Router: in.id, RFC1583: in.cfg.RFC1583, IgnoreDN: in.key.VRF != ""}
+	cfg := route.Config{Router: in.id, RFC1583: in.cfg.RFC1583}
 	for _, a := range in.order {
 		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary}
 		for _, g := range a.cfg.Ranges {

@@ -12,8 +12,6 @@ import (
 type candidate struct {
 	Route
 	preferred bool // by the rules of RFC 2328 section 16.4.1
-	forward   netip.Addr
-	propagate bool
 }
 
 // outside computes the best external path to a destination (RFC 2328 section 16.4 with RFC
@@ -39,16 +37,16 @@ func (t *Table) outside(d *dest) (Route, bool) {
 // candidate makes a path of an external LSA: steps 1 to 5.
 func (t *Table) candidate(d *dest, e *external) (c candidate, ok bool) {
 	nssa := e.area != nil
-	if t.cfg.IgnoreDN && e.dn || nssa && d.prefix.Bits() == 0 && t.cfg.Border && (!e.propagate || e.area.NoSummary) {
+	if nssa && d.prefix.Bits() == 0 && t.cfg.Border && (!e.propagate || e.area.NoSummary) {
 		return c, false
 	}
 	by, ok := t.asbr(e)
 	if !ok {
 		return c, false
 	}
-	c.Route = Route{Prefix: d.prefix, Type: External1, NSSA: nssa, Cost: by.Cost, Tag: e.Tag, Hops: by.Hops, Router: e.key.Router, LSA: e.key}
+	c.Route = Route{Prefix: d.prefix, Type: External1, NSSA: nssa, Cost: by.Cost, Tag: e.Tag, Hops: by.Hops, Router: e.key.Router, LSA: e.key,
+		Forward: e.Forwarding, Propagate: e.propagate}
 	c.preferred = by.Type == Intra && by.Area != Backbone
-	c.forward, c.propagate = e.Forwarding, e.propagate
 	if nssa {
 		c.Area = e.area.ID
 	}
@@ -172,7 +170,7 @@ func combine(a, b candidate) candidate {
 	if rank(b) > rank(a) || rank(b) == rank(a) && b.Router > a.Router {
 		a, b = b, a
 	}
-	if !a.forward.IsValid() || a.forward != b.forward {
+	if !a.Forward.IsValid() || a.Forward != b.Forward {
 		a.Hops = union(a.Hops, b.Hops)
 	}
 	return a
@@ -180,7 +178,7 @@ func combine(a, b candidate) candidate {
 
 func rank(c candidate) int {
 	switch {
-	case c.NSSA && c.propagate:
+	case c.NSSA && c.Propagate:
 		return 2
 	case !c.NSSA:
 		return 1

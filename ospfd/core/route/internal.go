@@ -161,7 +161,7 @@ func (t *Table) between(d *dest) (best Route, ok bool) {
 
 // counts reports whether a summary-LSA is examined at all (sections 16.2 and RFC 3509).
 func (t *Table) counts(s *summary) bool {
-	return !(t.cfg.IgnoreDN && s.dn) && (!t.cfg.Backbone || s.area.ID == Backbone)
+	return !t.cfg.Backbone || s.area.ID == Backbone
 }
 
 // border returns the entry for the border router that a summary-LSA is from.
@@ -184,7 +184,7 @@ func (t *Table) shortcut(d *dest, r Route) Route {
 
 // transitPath compares a path of the backbone with that by a summary-LSA of a transit area.
 func (t *Table) transitPath(s *summary, cost uint32, hops []NextHop) (uint32, []NextHop) {
-	if s.area.ID == Backbone || !s.area.transit || t.cfg.IgnoreDN && s.dn {
+	if s.area.ID == Backbone || !s.area.transit {
 		return cost, hops
 	}
 	b, ok := t.border(s)

@@ -69,7 +69,7 @@ func (t *Table) putSummary(id packet.ID, lsa packet.LSA) {
 		t.Remove(id, lsa.LSAKey)
 		return
 	}
-	s := summary{place: at, metric: body.Metric, dn: lsa.Options&packet.OptionDN != 0}
+	s := summary{place: at, metric: body.Metric}
 	if lsa.Type == packet.ASBRSummaryLSA {
 		t.setASBR(lsa.ID, insert(t.asbrs[lsa.ID], s, func(s summary) place { return s.place }))
 		return
@@ -103,7 +103,7 @@ func (t *Table) putExternal(id packet.ID, lsa packet.LSA) {
 		return
 	}
 	d := t.move(at, p)
-	e := external{place: at, External: body, propagate: lsa.Options&packet.OptionNP != 0, dn: lsa.Options&packet.OptionDN != 0}
+	e := external{place: at, External: body, propagate: lsa.Options&packet.OptionNP != 0}
 	d.externals = insert(d.externals, e, func(e external) place { return e.place })
 	t.forwarding(d)
 	t.mark(d)

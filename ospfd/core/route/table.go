@@ -27,9 +27,7 @@ const Backbone packet.ID = 0
 type Config struct {
 	Router  packet.ID
 	RFC1583 bool // RFC1583Compatibility (RFC 2328 section 16.4.1)
-	// IgnoreDN leaves out LSAs with the DN bit (RFC 4576 section 4).
-	IgnoreDN bool
-	Border   bool // this router is an area border router
+	Border  bool // this router is an area border router
 	// Backbone: only summary-LSAs of the backbone count. A border router with an active
 	// connection to it (RFC 3509 section 2.2); otherwise those of all areas do.
 	Backbone  bool
@@ -94,6 +92,9 @@ type Route struct {
 	Router  packet.ID // who advertises it: of Intra the router-LSA or network-LSA
 	Discard bool      // an active range: packets that match nothing better are dropped
 	LSA     packet.LSAKey
+	// Of the external LSA: its forwarding address, and whether it has the P-bit.
+	Forward   netip.Addr
+	Propagate bool
 }
 
 // Connected reports whether the router is attached to the network itself.
@@ -105,7 +106,8 @@ func (r Route) Connected() bool {
 func (r Route) Equal(o Route) bool {
 	hops := slices.Equal(r.Hops, o.Hops)
 	return hops && r.Prefix == o.Prefix && r.Type == o.Type && r.Area == o.Area && r.NSSA == o.NSSA && r.Cost == o.Cost &&
-		r.Type2 == o.Type2 && r.Tag == o.Tag && r.Router == o.Router && r.Discard == o.Discard && r.LSA == o.LSA
+		r.Type2 == o.Type2 && r.Tag == o.Tag && r.Router == o.Router && r.Discard == o.Discard && r.LSA == o.LSA &&
+		r.Forward == o.Forward && r.Propagate == o.Propagate
 }
 
 // Border is an entry of the routing table for an area border router or AS boundary router.
@@ -194,14 +196,13 @@ type dest struct {
 type summary struct {
 	place
 	metric uint32
-	dn     bool
 }
 
 // external is an AS-external-LSA or type-7 LSA.
 type external struct {
 	place
 	packet.External
-	propagate, dn bool
+	propagate bool // the P-bit
 }
 
 // New returns an empty table.
