@@ -248,3 +248,29 @@ func TestNSSA(t *testing.T) {
 	tab.external(1, packet.NSSALSA, 6, "10.9.0.0/16", type7, 0) // without the P-bit type 5 goes before
 	tab.expect(t, "10.9.0.0/16", &Route{Type: External1, Cost: 6, Tag: 5, Hops: both})
 }
+
+// TestAllocations: what a change of one external LSA allocates does not grow with the table.
+func TestAllocations(t *testing.T) {
+	tab := build(Area{ID: 0})
+	self(tab, 0, p2p(2, 1))
+	tab.router(0, 2, packet.RouterE, p2p(1, 1))
+	var lsas [2]packet.LSA
+	for k := range 2000 {
+		for metric := range lsas {
+			body := packet.External{Mask: 0xffffff00, Metric: uint32(metric + 1)}.Append(nil)
+			lsas[metric] = newLSA(0, packet.ExternalLSA, packet.ID(0x0c000000+k<<8), 2, 0, body).LSA
+		}
+		tab.Put(0, lsas[0])
+	}
+	tab.Calculate()
+	k := 0
+	if n := testing.AllocsPerRun(100, func() {
+		k++
+		tab.Put(0, lsas[k%2])
+		if o := tab.Calculate(); len(o.Changed) != 1 {
+			t.Fatalf("%+v", o)
+		}
+	}); n > 4 {
+		t.Errorf("%v allocations", n)
+	}
+}
