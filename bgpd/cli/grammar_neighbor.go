@@ -74,8 +74,8 @@ func (l *lines) policy(who string, v int) {
 
 // filters adds the lines that filter what is received from or sent to a neighbour.
 func (l *lines) filters(who string) {
-	help := cli.Help{"prefix-list": "Filter by a prefix-list", "distribute-list": "Filter by an access-list"}
-	for i, f := range []struct{ id, words string }{{CmdDistributeList, "distribute-list list:WORD(63)"}, {CmdPrefixList, "prefix-list list:WORD(63)"},
+	help := cli.Help{"prefix-list": "Filter by a prefix-list", "distribute-list": "Filter by an access-list", "filter-list": "Filter by AS path", "path": "Number of an as-path access-list"}
+	for i, f := range []struct{ id, words string }{{CmdDistributeList, "distribute-list list:WORD(63)"}, {CmdPrefixList, "prefix-list list:WORD(63)"}, {CmdFilterList, "filter-list path:<1-500>"},
 		{CmdRouteMap, "route-map map:WORD(63)"}} {
 		l.add(80+i, f.id, who+f.words+" direction:{in|out}", help, about(who, "direction")...)
 	}

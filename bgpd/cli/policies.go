@@ -32,6 +32,7 @@ type filter struct {
 	distribute *policy.AccessList
 	prefixes   *policy.PrefixList
 	has        filterKey
+	paths      *policy.ASPathList
 	routeMap   *policy.RouteMap
 }
 
@@ -81,7 +82,7 @@ func (p *Policies) filter(lines []attributes, v int, direction string) speaker.P
 		}
 		return ""
 	}
-	k.distribute, k.prefixes, k.paths, k.maps = name(CmdDistributeList, "list"), name(CmdPrefixList, "list"), name(CmdFilterList, "list"), name(CmdRouteMap, "map")
+	k.distribute, k.prefixes, k.paths, k.maps = name(CmdDistributeList, "list"), name(CmdPrefixList, "list"), name(CmdFilterList, "path"), name(CmdRouteMap, "map")
 	if k == (filterKey{family: k.family}) {
 		return nil
 	}
@@ -95,7 +96,7 @@ func (p *Policies) get(k filterKey) *filter {
 	p.used[k] = true
 	f := p.known[k]
 	if f == nil {
-		f = &filter{has: k, distribute: p.set.AccessList(k.distribute), prefixes: p.set.PrefixList(k.prefixes), routeMap: p.set.RouteMap(k.maps)}
+		f = &filter{has: k, distribute: p.set.AccessList(k.distribute), prefixes: p.set.PrefixList(k.prefixes), paths: p.set.ASPathList(k.paths), routeMap: p.set.RouteMap(k.maps)}
 		if k.family == rib.IPv6 {
 			f.prefixes = p.set.PrefixList6(k.prefixes)
 		}
@@ -113,6 +114,11 @@ func (f *filter) Apply(r locrib.Route) (*locrib.Attributes, bool) {
 	}
 	if f.has.distribute != "" {
 		if permit, _ := f.distribute.MatchPrefix(r.Prefix); !permit {
+			return nil, false
+		}
+	}
+	if f.has.paths != "" {
+		if permit, _ := f.paths.Match(r.Attributes.ASPath.String()); !permit {
 			return nil, false
 		}
 	}

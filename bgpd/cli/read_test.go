@@ -209,11 +209,13 @@ func TestRefused(t *testing.T) {
 // TestFilter: what routes have to pass.
 func TestFilter(t *testing.T) {
 	const policies = `ip prefix-list P seq 5 permit 10.0.0.0/8 le 24
+ip as-path access-list 1 permit ^$
+ip as-path access-list 1 permit _65001$
 access-list 10 permit 10.1.0.0 0.0.255.255
 route-map M permit 10
  set local-preference 200
 `
-	c := read(t, "router bgp 65000\n neighbor 10.0.0.1 remote-as 65001\n neighbor 10.0.0.1 prefix-list P in\n neighbor 10.0.0.1 distribute-list 10 in\n neighbor 10.0.0.1 route-map M in\n neighbor 10.0.0.1 route-map NONE out\n"+policies)
+	c := read(t, "router bgp 65000\n neighbor 10.0.0.1 remote-as 65001\n neighbor 10.0.0.1 prefix-list P in\n neighbor 10.0.0.1 distribute-list 10 in\n neighbor 10.0.0.1 filter-list 1 in\n neighbor 10.0.0.1 route-map M in\n neighbor 10.0.0.1 route-map NONE out\n"+policies)
 	f := neighbor(t, c, "10.0.0.1").IPv4
 	a := &locrib.Attributes{}
 	for prefix, want := range map[string]bool{"10.1.0.0/16": true, "10.2.0.0/16": false, "10.1.0.0/25": false, "11.0.0.0/8": false} {
@@ -221,6 +223,10 @@ route-map M permit 10
 		if ok != want || ok && out.LocalPref != 200 {
 			t.Errorf("%s: %t, %+v", prefix, ok, out)
 		}
+	}
+	far := &locrib.Attributes{ASPath: locrib.ASPath{{Type: locrib.Sequence, AS: []uint32{65001, 7}}}}
+	if _, ok := f.Import.Apply(locrib.Route{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Attributes: far}); ok {
+		t.Error("a path that the filter-list does not permit is permitted")
 	}
 	if _, ok := f.Export.Apply(locrib.Route{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Attributes: a}); ok {
 		t.Error("a route-map that is not defined permits")

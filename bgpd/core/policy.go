@@ -10,7 +10,7 @@ import (
 // Apply evaluates a route-map for path attributes. r says what is known of the route
 // beside them; Apply fills in what they say. It returns a itself if nothing changed.
 func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.Attributes, bool) {
-	r.Metric, r.LocalPref, r.Communities = a.MED, a.Preference(), a.Communities
+	r.Metric, r.LocalPref, r.Communities, r.ASPath, r.Weight = a.MED, a.Preference(), a.Communities, a.ASPath, a.Weight
 	if !r.NextHop.IsValid() {
 		r.NextHop = a.NextHop
 	}
@@ -31,6 +31,18 @@ func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.At
 	}
 	if out.NextHop != was {
 		b.NextHop = out.NextHop
+	}
+	for _, as := range slices.Backward(out.Prepend) {
+		b.ASPath = b.ASPath.Prepend(as, 1)
+	}
+	if out.WeightSet {
+		b.Weight = out.Weight
+	}
+	switch out.Origin {
+	case "igp":
+		b.Origin = locrib.IGP
+	case "incomplete":
+		b.Origin = locrib.Incomplete
 	}
 	if b.Equal(a) {
 		return a, true

@@ -301,6 +301,7 @@ func watch(w rib.Watch) string {
 func TestApply(t *testing.T) {
 	w := &world{t: t}
 	w.readPolicy("route-map M permit 10;match ip address prefix-list P;set metric 7;set local-preference 50;set community 65000:1 additive;set ip next-hop 10.0.0.9;ip prefix-list P permit 10.0.0.0/8;" +
+		"route-map BGP permit 10;match as-path 1;set as-path prepend 65000 65009;set weight 7;set origin incomplete;ip as-path access-list 1 permit ^65001$;" +
 		"route-map SAME permit 10")
 	a := &locrib.Attributes{NextHop: netip.MustParseAddr("10.0.0.1"), Communities: []policy.Community{65000<<16 | 2}}
 	r := policy.Route{Prefix: netip.MustParsePrefix("10.0.0.0/8")}
@@ -312,6 +313,10 @@ func TestApply(t *testing.T) {
 		t.Error("the attributes that were given are others now")
 	}
 	if got, ok := core.Apply(w.policy.RouteMap("SAME"), r, a); got != a || !ok {
+		t.Errorf("%+v, %t", got, ok)
+	}
+	b := &locrib.Attributes{ASPath: locrib.ASPath{{Type: locrib.Sequence, AS: []uint32{65001}}}}
+	if got, ok := core.Apply(w.policy.RouteMap("BGP"), r, b); !ok || got.ASPath.String() != "65000 65009 65001" || got.Weight != 7 || got.Origin != locrib.Incomplete || b.ASPath.Len() != 1 {
 		t.Errorf("%+v, %t", got, ok)
 	}
 	r.Prefix = netip.MustParsePrefix("11.0.0.0/8")

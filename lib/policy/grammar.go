@@ -19,6 +19,7 @@ const (
 // interfaces, routers and routes.
 const (
 	weightKeyChain   = 45
+	weightPathList   = 905
 	weightNamed      = 910
 	weightPrefixList = 920
 	weightAccessList = 930
@@ -52,7 +53,7 @@ func Grammar() cli.Tree {
 			"key": "Keys", "chain": "Key chains",
 		},
 	}
-	for _, c := range [][]cli.Command{prefixListCommands(), accessListCommands(), routeMapCommands(), keyChainCommands(), showCommands()} {
+	for _, c := range [][]cli.Command{prefixListCommands(), accessListCommands(), pathListCommands(), routeMapCommands(), keyChainCommands(), showCommands()} {
 		tree.Commands = append(tree.Commands, c...)
 	}
 	return tree
@@ -166,6 +167,8 @@ func showCommands() []cli.Command {
 		show(ShowAccessList, "show access-lists [name:WORD(63)]", lists),
 		show(ShowAccessList, "show ip access-lists [name:WORD(63)]", lists),
 		show(ShowRouteMap, "show route-map [name:WORD(63)]", cli.Help{"route-map": "Route-maps", "name": "Name of the route-map"}),
+		show(ShowASPathList, "show ip as-path-access-list [name:<1-500>]", cli.Help{"as-path-access-list": "Lists of AS paths", "name": "Number of the list"}),
+		show(ShowCommunityList, "show ip community-list [name:WORD(63)]", cli.Help{"community-list": "Lists of communities", "name": "Number or name of the list"}),
 		show(ShowKeyChain, "show key chain [name:WORD(63)]", cli.Help{"chain": "Key chains, without their secrets", "name": "Name of the key chain"}),
 	}
 }

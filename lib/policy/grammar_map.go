@@ -16,7 +16,7 @@ func routeMapCommands() []cli.Command {
 			Help: cli.Help{"call": "Ask another route-map as well", "name": "Name of the route-map"}},
 	}
 	out = append(out, matchCommands()...)
-	return append(out, setCommands()...)
+	return append(append(out, setCommands()...), bgpMapCommands()...)
 }
 
 // matchCommands are lines of which each word is one more value that fits.

@@ -11,6 +11,9 @@ const (
 	CmdExtended        = "policy.access-list-extended"
 	CmdRouteMap        = "policy.route-map"
 	CmdKeyChain        = "policy.key-chain"
+	CmdASPathList      = "policy.as-path-access-list"
+	CmdCommunityList   = "policy.community-list"
+	CmdExpandedList    = "policy.community-list-expanded"
 )
 
 // IDs of the commands inside of blocks.
@@ -18,26 +21,33 @@ const (
 	cmdStdEntry = "acl.standard"
 	cmdExtEntry = "acl.extended"
 
-	cmdMapText       = "map.description"
-	cmdMatchList     = "map.match-address"
-	cmdMatchPrefix   = "map.match-address-prefix-list"
-	cmdMatchPrefix6  = "map.match-address6-prefix-list"
-	cmdMatchHop      = "map.match-next-hop"
-	cmdMatchHopPfx   = "map.match-next-hop-prefix-list"
-	cmdMatchSource   = "map.match-route-source"
-	cmdMatchIface    = "map.match-interface"
-	cmdMatchTag      = "map.match-tag"
-	cmdMatchMetric   = "map.match-metric"
-	cmdMatchProtocol = "map.match-source-protocol"
-	cmdSetMetric     = "map.set-metric"
-	cmdSetTag        = "map.set-tag"
-	cmdSetHop        = "map.set-next-hop"
-	cmdSetHop6       = "map.set-next-hop6"
-	cmdSetType       = "map.set-metric-type"
-	cmdSetPref       = "map.set-local-preference"
-	cmdSetCommunity  = "map.set-community"
-	cmdContinue      = "map.continue"
-	cmdCall          = "map.call"
+	cmdMapText        = "map.description"
+	cmdMatchList      = "map.match-address"
+	cmdMatchPrefix    = "map.match-address-prefix-list"
+	cmdMatchPrefix6   = "map.match-address6-prefix-list"
+	cmdMatchHop       = "map.match-next-hop"
+	cmdMatchHopPfx    = "map.match-next-hop-prefix-list"
+	cmdMatchSource    = "map.match-route-source"
+	cmdMatchIface     = "map.match-interface"
+	cmdMatchTag       = "map.match-tag"
+	cmdMatchMetric    = "map.match-metric"
+	cmdMatchProtocol  = "map.match-source-protocol"
+	cmdSetMetric      = "map.set-metric"
+	cmdSetTag         = "map.set-tag"
+	cmdSetHop         = "map.set-next-hop"
+	cmdSetHop6        = "map.set-next-hop6"
+	cmdSetType        = "map.set-metric-type"
+	cmdSetPref        = "map.set-local-preference"
+	cmdSetCommunity   = "map.set-community"
+	cmdMatchASPath    = "map.match-as-path"
+	cmdMatchCommunity = "map.match-community"
+	cmdMatchPref      = "map.match-local-preference"
+	cmdSetPrepend     = "map.set-as-path-prepend"
+	cmdSetWeight      = "map.set-weight"
+	cmdSetOrigin      = "map.set-origin"
+	cmdSetCommList    = "map.set-comm-list-delete"
+	cmdContinue       = "map.continue"
+	cmdCall           = "map.call"
 
 	cmdKey       = "key-chain.key"
 	cmdKeyString = "key.key-string"
@@ -48,16 +58,19 @@ const (
 
 // IDs of the exec commands that Exec runs.
 const (
-	ShowPrefixList  = "policy.show-prefix-list"
-	ShowPrefixList6 = "policy.show-prefix-list6"
-	ShowAccessList  = "policy.show-access-lists"
-	ShowRouteMap    = "policy.show-route-map"
-	ShowKeyChain    = "policy.show-key-chain"
+	ShowPrefixList    = "policy.show-prefix-list"
+	ShowPrefixList6   = "policy.show-prefix-list6"
+	ShowAccessList    = "policy.show-access-lists"
+	ShowRouteMap      = "policy.show-route-map"
+	ShowKeyChain      = "policy.show-key-chain"
+	ShowASPathList    = "policy.show-as-path-access-list"
+	ShowCommunityList = "policy.show-community-list"
 )
 
 // SharedIDs returns the IDs of the lines that every daemon gets besides its own
 // (conf.Tree.Filter).
 func SharedIDs() []string {
 	return []string{CmdPrefixList, CmdPrefixListText, CmdPrefixList6, CmdPrefixList6Text,
-		CmdAccessList, CmdStandard, CmdExtended, CmdRouteMap, CmdKeyChain}
+		CmdAccessList, CmdStandard, CmdExtended, CmdRouteMap, CmdKeyChain,
+		CmdASPathList, CmdCommunityList, CmdExpandedList}
 }

@@ -188,7 +188,7 @@ func TestGrammarRefuses(t *testing.T) {
 		"route-map M permit 65536":                      "not in",
 		"key chain K\nkey 1\nkey-string geheimnis lang": "Invalid input",
 		"key chain K\nkey 1\naccept-lifetime local 00:00:00 Jan 1 2026 infinite": "Invalid input",
-		"route-map M permit 10\nmatch as-path 1":                                 "Invalid input",
+		"route-map M permit 10\nmatch as-path 501":                               "not in",
 	} {
 		_, errs := conf.Load(g, text, "test")
 		if len(errs) != 1 || !strings.Contains(errs[0].Msg, want) {

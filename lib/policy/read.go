@@ -45,7 +45,8 @@ func (r *reader) inside(block *conf.Node, read func(*conf.Node)) {
 // Set is then without what they say. No error holds a secret.
 func Read(tree *conf.Tree) (*Set, []conf.Refusal) {
 	r := reader{calls: map[*MapEntry]call{}, lists: listNames(tree), set: &Set{prefix4: map[string]*PrefixList{}, prefix6: map[string]*PrefixList{},
-		access: map[string]*AccessList{}, maps: map[string]*RouteMap{}, chains: map[string]*KeyChain{}}}
+		access: map[string]*AccessList{}, maps: map[string]*RouteMap{}, chains: map[string]*KeyChain{},
+		paths: map[string]*ASPathList{}, communities: map[string]*CommunityList{}}}
 	for _, n := range tree.Nodes {
 		switch n.ID {
 		case CmdPrefixList, CmdPrefixListText:
@@ -58,6 +59,8 @@ func Read(tree *conf.Tree) (*Set, []conf.Refusal) {
 			r.named(n)
 		case CmdRouteMap:
 			r.mapEntry(n)
+		case CmdASPathList, CmdCommunityList, CmdExpandedList:
+			r.pathList(n)
 		case CmdKeyChain:
 			r.keyChain(n)
 		}

@@ -74,6 +74,12 @@ func readMatch(m *matches, n *conf.Node) {
 		m.tags = append(m.tags, uint32(a.Uint("value")))
 	case cmdMatchMetric:
 		m.metrics = append(m.metrics, uint32(a.Uint("value")))
+	case cmdMatchASPath:
+		m.paths = append(m.paths, ref[*ASPathList]{name: a.String("path")})
+	case cmdMatchCommunity:
+		m.communities = append(m.communities, communityRef{ref: ref[*CommunityList]{name: a.String("list")}, exact: a.Has("exact-match")})
+	case cmdMatchPref:
+		m.prefs = append(m.prefs, uint32(a.Uint("value")))
 	case cmdMatchProtocol:
 		p, _ := rib.ParseProtocol(a.String("protocol"))
 		m.protocols = append(m.protocols, protocol{p, uint32(a.Uint("instance"))})
@@ -109,6 +115,8 @@ func (r *reader) readSet(c *changes, n *conf.Node) {
 		c.localPref = number("preference")
 	case cmdSetCommunity:
 		r.setCommunity(c, n)
+	default:
+		r.bgpSet(c, n)
 	}
 }
 
@@ -147,6 +155,12 @@ func (r *reader) setCommunity(c *changes, n *conf.Node) {
 	c.community, c.communities, c.additive = true, list, n.Args.Has("additive")
 }
 
+// parseNumber reads a number of 32 bits.
+func parseNumber(word string) (uint32, bool) {
+	v, err := strconv.ParseUint(word, 10, 32)
+	return uint32(v), err == nil
+}
+
 // ParseCommunity reads Cisco's word, aa:nn or a decimal number.
 func ParseCommunity(word string) (Community, bool) {
 	for v, name := range communityNames { // unordered: names are unique
@@ -180,6 +194,13 @@ func (r *reader) link() {
 			resolve(c.nextHop, r.set.access)
 			resolve(c.nextHopPrefix, r.set.prefix4)
 			resolve(c.source, r.set.access)
+			resolve(c.paths, r.set.paths)
+			for i := range c.communities {
+				c.communities[i].list = r.set.communities[c.communities[i].name]
+			}
+			if w := e.set.without; w != nil {
+				w.list = r.set.communities[w.name]
+			}
 		}
 	}
 	depth := map[*RouteMap]int{}

@@ -29,6 +29,12 @@ type Route struct {
 	LocalPrefSet   bool       // a route-map set LocalPref
 	Communities    []Community
 	CommunitiesSet bool // a route-map set Communities
+
+	ASPath    fmt.Stringer // BGP AS_PATH as it is shown; nil: the route is not of BGP
+	Prepend   []uint32     // what a route-map put before it
+	Weight    uint32       // BGP weight
+	WeightSet bool         // a route-map set Weight
+	Origin    string       // that a route-map set: igp or incomplete
 }
 
 // Vector is an EIGRP metric as it is configured.
@@ -92,6 +98,10 @@ type changes struct {
 	communities []Community
 	community   bool // set community was given
 	additive    bool
+	without     *ref[*CommunityList] // set comm-list … delete
+	prepend     []uint32
+	weight      *uint32
+	origin      string
 }
 
 // apply carries the clauses out.
@@ -123,6 +133,23 @@ func (c *changes) apply(r *Route) {
 		all = append(all, c.communities...)
 		slices.Sort(all)
 		r.Communities = slices.Compact(all)
+	}
+	c.applyBGP(r)
+}
+
+// applyBGP carries out what else concerns BGP.
+func (c *changes) applyBGP(r *Route) {
+	if c.without != nil {
+		r.Communities, r.CommunitiesSet = c.without.list.Without(r.Communities), true
+	}
+	if c.prepend != nil {
+		r.Prepend = c.prepend
+	}
+	if c.weight != nil {
+		r.Weight, r.WeightSet = *c.weight, true
+	}
+	if c.origin != "" {
+		r.Origin = c.origin
 	}
 }
 

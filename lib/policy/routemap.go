@@ -44,12 +44,21 @@ type matches struct {
 	tags          []uint32
 	metrics       []uint32
 	protocols     []protocol
+	paths         []ref[*ASPathList]
+	communities   []communityRef
+	prefs         []uint32
 }
 
 // ref is a name and what it stands for.
 type ref[L any] struct {
 	name string
 	list L
+}
+
+// communityRef is a value of match community.
+type communityRef struct {
+	ref[*CommunityList]
+	exact bool
 }
 
 // protocol is a value of match source-protocol; instance 0 is any.
@@ -123,9 +132,30 @@ func (m *matches) fit(r *Route) bool {
 		m.metrics != nil && !slices.Contains(m.metrics, r.Metric):
 		return false
 	}
+	if !m.fitBGP(r) {
+		return false
+	}
 	return m.protocols == nil || slices.ContainsFunc(m.protocols, func(p protocol) bool {
 		return p.protocol == r.Protocol && (p.instance == 0 || p.instance == r.Instance)
 	})
+}
+
+// fitBGP is the part of fit that is about BGP. A route without an AS path, which is not
+// of BGP, fits no list of them.
+func (m *matches) fitBGP(r *Route) bool {
+	if m.paths != nil {
+		if r.ASPath == nil {
+			return false
+		}
+		path := r.ASPath.String()
+		if !slices.ContainsFunc(m.paths, func(l ref[*ASPathList]) bool { return yes(l.list.Match(path)) }) {
+			return false
+		}
+	}
+	if m.communities != nil && !slices.ContainsFunc(m.communities, func(l communityRef) bool { return yes(l.list.Match(r.Communities, l.exact)) }) {
+		return false
+	}
+	return m.prefs == nil || slices.Contains(m.prefs, r.LocalPref)
 }
 
 // yes drops what a verdict rests on.

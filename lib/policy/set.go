@@ -9,6 +9,8 @@ type Set struct {
 	access           map[string]*AccessList
 	maps             map[string]*RouteMap
 	chains           map[string]*KeyChain
+	paths            map[string]*ASPathList
+	communities      map[string]*CommunityList
 }
 
 // PrefixList returns the IPv4 prefix-list of that name, or nil, which permits
@@ -52,6 +54,24 @@ func (s *Set) KeyChain(name string) *KeyChain {
 		return nil
 	}
 	return s.chains[name]
+}
+
+// ASPathList returns the as-path access-list of that number, or nil, which permits
+// everything.
+func (s *Set) ASPathList(name string) *ASPathList {
+	if s == nil {
+		return nil
+	}
+	return s.paths[name]
+}
+
+// CommunityList returns the community-list of that name or number, or nil, which permits
+// everything.
+func (s *Set) CommunityList(name string) *CommunityList {
+	if s == nil {
+		return nil
+	}
+	return s.communities[name]
 }
 
 // sortedNames returns the names of a map in order.

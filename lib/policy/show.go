@@ -24,6 +24,10 @@ func Exec(s *Set, id string, args cli.Args, now time.Time) (out cli.Output, ok b
 		return showAccessLists(pick(s.access, name)), true
 	case ShowRouteMap:
 		return showRouteMaps(pick(s.maps, name)), true
+	case ShowASPathList:
+		return showASPathLists(pick(s.paths, name)), true
+	case ShowCommunityList:
+		return showCommunityLists(pick(s.communities, name)), true
 	case ShowKeyChain:
 		return showKeyChains(pick(s.chains, name), now), true
 	}

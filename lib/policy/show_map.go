@@ -42,6 +42,15 @@ func (m *matches) lines() []string {
 	add("ip address (access-lists):", names(m.address))
 	add("ip address prefix-lists:", names(m.prefix4))
 	add("ipv6 address prefix-lists:", names(m.prefix6))
+	add("as-path (as-path filter):", names(m.paths))
+	for _, c := range m.communities {
+		words := []string{c.name}
+		if c.exact {
+			words = append(words, "exact-match")
+		}
+		add("community (community-list filter):", words)
+	}
+	add("local-preference", texts(m.prefs))
 	add("interface", m.interfaces)
 	add("ip next-hop (access-lists):", names(m.nextHop))
 	add("ip next-hop prefix-lists:", names(m.nextHopPrefix))
@@ -88,6 +97,18 @@ func (c *changes) lines() []string {
 		add("community %s additive", strings.Join(texts(c.communities), " "))
 	case c.community:
 		add("community %s", strings.Join(texts(c.communities), " "))
+	}
+	if c.without != nil {
+		add("comm-list %s delete", c.without.name)
+	}
+	if c.prepend != nil {
+		add("as-path prepend %s", strings.Join(texts(c.prepend), " "))
+	}
+	if c.weight != nil {
+		add("weight %d", *c.weight)
+	}
+	if c.origin != "" {
+		add("origin %s", c.origin)
 	}
 	return out
 }
