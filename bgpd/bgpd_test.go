@@ -3,11 +3,13 @@ package bgpd_test
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/godmvpn/godmvpn/bgpd"
 	"github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
 const (
@@ -120,4 +122,91 @@ func TestCommands(t *testing.T) {
 		return ""
 	})
 	spoke.has(atSpoke)
+}
+
+// TestListenRange: spokes that the hub has no line for come by a listen range, and the
+// hub reflects the routes of one to the other.
+func TestListenRange(t *testing.T) {
+	hub, a, b := newRouter(t, 2), newRouter(t, 3), newRouter(t, 4)
+	know(hub, a, b)
+	hub.start(`router bgp 65000
+ bgp listen range 127.0.0.0/24 peer-group SPOKES
+ neighbor SPOKES peer-group
+ neighbor SPOKES remote-as 65000
+ neighbor SPOKES route-reflector-client
+ neighbor SPOKES default-originate
+`)
+	const spoke = "router bgp 65000\n neighbor 127.0.0.2 remote-as 65000\n redistribute connected\n"
+	a.start(spoke)
+	b.start(spoke)
+	hub.has("10.3.0.0/24 via 127.0.0.3 [200/0]; 10.4.0.0/24 via 127.0.0.4 [200/0]")
+	const viaHub = "0.0.0.0/0 via 127.0.0.2 [200/0]; "
+	a.has(viaHub + "10.4.0.0/24 via 127.0.0.4 [200/0]") // phase 2: the next hop is as it was
+	hub.says("show ip bgp summary", "*127.0.0.3")
+	hub.says("show ip bgp summary", "Dynamically created neighbors: 2, Subnet ranges: 1")
+	hub.says("show ip bgp peer-group", "Listen ranges: 127.0.0.0/24\n  Members: 127.0.0.3, 127.0.0.4")
+	hub.eventually(func() string {
+		if got := hub.logged(); !strings.Contains(got, "%BGP-5-ADJCHANGE: neighbor *127.0.0.3 Up") {
+			return got
+		}
+		return ""
+	})
+	hub.configure(`router bgp 65000
+ bgp listen range 127.0.0.0/24 peer-group SPOKES
+ neighbor SPOKES peer-group
+ neighbor SPOKES remote-as 65000
+ neighbor SPOKES route-reflector-client
+ neighbor SPOKES next-hop-self all
+ neighbor SPOKES prefix-list P out
+ip prefix-list P seq 5 permit 10.0.0.0/8 le 32
+`)
+	a.has("10.4.0.0/24 via 127.0.0.2 [200/0]") // phase 3
+}
+
+// TestNextHops: a path whose next hop is not reachable is not used.
+func TestNextHops(t *testing.T) {
+	hub, spoke := pair(t)
+	_ = spoke
+	hub.zebra.link("Tunnel0", false)
+	hub.has("")
+	hub.says("show ip bgp nexthops", "127.0.0.3       inaccessible")
+	hub.zebra.link("Tunnel0", true)
+	hub.has(atHub)
+}
+
+// TestRestart: routes outlive the daemon, at home and with a neighbour that has graceful
+// restart, and what its next life does not hear again goes once the neighbour has told its
+// table.
+func TestRestart(t *testing.T) {
+	hub, spoke := newRouter(t, 2), newRouter(t, 3)
+	know(hub, spoke)
+	hub.start(hubConfig + " bgp graceful-restart\n")
+	spoke.start("router bgp 65001\n bgp graceful-restart\n neighbor 127.0.0.2 remote-as 65000\n redistribute connected metric 5\n")
+	hub.has(atHub)
+	spoke.has(atSpoke)
+	hub.kill()
+	gone := rib.Route{Prefix: netip.MustParsePrefix("10.99.0.0/24"), Protocol: rib.BGP, Instance: 65000, Distance: 20, NextHops: []rib.NextHop{{Addr: netip.MustParseAddr("127.0.0.99")}}}
+	hub.zebra.mu.Lock()
+	hub.zebra.objects[gone.Key()] = gone // of a neighbour that ended meanwhile
+	hub.zebra.withdrawn = nil
+	ended := hub.zebra.ended
+	hub.zebra.mu.Unlock()
+	spoke.zebra.mu.Lock()
+	spoke.zebra.withdrawn = nil
+	spoke.zebra.mu.Unlock()
+	hub.start(hubConfig + " bgp graceful-restart\n")
+	if got := hub.routes(); got != atHub+"; 10.99.0.0/24 via 127.0.0.99 [20/0]" {
+		t.Errorf("before the end of replay: %s", got)
+	}
+	hub.has(atHub) // after it
+	hub.zebra.mu.Lock()
+	defer hub.zebra.mu.Unlock()
+	if hub.zebra.ended != ended+1 || len(hub.zebra.withdrawn) > 0 {
+		t.Errorf("%d ends of replay, withdrawn: %v", hub.zebra.ended-ended, hub.zebra.withdrawn)
+	}
+	spoke.zebra.mu.Lock()
+	defer spoke.zebra.mu.Unlock()
+	if len(spoke.zebra.withdrawn) > 0 {
+		t.Errorf("the neighbour withdrew %v", spoke.zebra.withdrawn)
+	}
 }
