@@ -10,6 +10,7 @@ import (
 	"github.com/godmvpn/godmvpn/bgpd"
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/lib/session"
 )
 
 const (
@@ -209,4 +210,31 @@ func TestRestart(t *testing.T) {
 	if len(spoke.zebra.withdrawn) > 0 {
 		t.Errorf("the neighbour withdrew %v", spoke.zebra.withdrawn)
 	}
+}
+
+// TestWaitInstall: what the kernel has not taken is not told to others.
+func TestWaitInstall(t *testing.T) {
+	hub, a, b := newRouter(t, 2), newRouter(t, 3), newRouter(t, 4)
+	know(hub, a, b)
+	hub.zebra.busy = true
+	hub.start("router bgp 65000\n bgp update wait-install\n neighbor 127.0.0.3 remote-as 65001\n neighbor 127.0.0.4 remote-as 65002\n network 10.2.0.0 mask 255.255.255.0\n")
+	a.start(spokeConfig)
+	b.start(strings.Replace(spokeConfig, "router bgp 65001", "router bgp 65002", 1))
+	hub.has("10.3.0.0/24 via 127.0.0.3 [20/5]; 10.4.0.0/24 via 127.0.0.4 [20/5]")
+	b.has(atSpoke) // the hub's own
+	hub.says("show ip bgp 10.3.0.0/24", "waits for installation")
+	b.has(atSpoke)
+	failed := rib.Key{Kind: rib.KindRoute, Prefix: netip.MustParsePrefix("10.3.0.0/24"), Protocol: rib.BGP, Instance: 65000}
+	ack := func(f ...rib.Failure) {
+		hub.zebra.mu.Lock()
+		defer hub.zebra.mu.Unlock()
+		if err := hub.zebra.stream.Send([]session.Down{session.Event{Event: rib.Ack{Seq: hub.zebra.seq, Failures: f}}}); err != nil {
+			t.Error(err)
+		}
+	}
+	ack(rib.Failure{Key: failed, Error: "no such device"})
+	a.has(atSpoke + "; 10.4.0.0/24 via 127.0.0.2 [20/0]")
+	b.has(atSpoke)
+	ack(rib.Failure{Key: failed}) // that ended
+	b.has(atSpoke + "; 10.3.0.0/24 via 127.0.0.2 [20/0]")
 }

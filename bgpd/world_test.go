@@ -59,6 +59,8 @@ type zebra struct {
 	logs       []string
 	withdrawn  []rib.Key
 	stream     session.HostStream
+	busy       bool   // nothing is acknowledged
+	seq        uint64 // of the last object
 }
 
 func (z *zebra) serve(s session.HostStream) {
@@ -100,7 +102,9 @@ func (z *zebra) take(up session.Up) (answer []session.Down) {
 	case session.Put:
 		z.objects[up.Object.Key()] = up.Object
 		delete(z.stale, up.Object.Key())
-		tell(rib.Ack{Seq: up.Seq})
+		if z.seq = up.Seq; !z.busy {
+			tell(rib.Ack{Seq: up.Seq})
+		}
 	case session.Delete:
 		delete(z.objects, up.Key)
 		z.withdrawn = append(z.withdrawn, up.Key)
