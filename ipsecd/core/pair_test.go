@@ -175,6 +175,9 @@ func TestNoChild(t *testing.T) {
 	if s := a.states[b.addr.String()]; s.State != SecurityIPsec || s.Reason != "refused: NO_PROPOSAL_CHOSEN" {
 		t.Errorf("%+v", s)
 	}
+	if len(a.order) != 1 {
+		t.Fatal("no IKE SA")
+	}
 	one := a.order[0]
 	r.run(2 * time.Minute)
 	if s := a.exchanges(); strings.Count(s, "AUTH") != 1 || strings.Count(s, "CREATE") < 6 || strings.Count(s, "CREATE") > 12 {

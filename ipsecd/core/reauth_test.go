@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/ipsecd/core/proposal"
 	"github.com/godmvpn/godmvpn/ipsecd/packet"
 )
 
@@ -81,6 +82,25 @@ func TestReauthenticationFails(t *testing.T) {
 	r.one(a, b)
 	if r.ready(a, 1)[0].SPI == first.SPI {
 		t.Error("not tried again")
+	}
+}
+
+// The peer authenticates us anew, and refuses the child SA: the new IKE SA goes again, the
+// old one and its child SA stay.
+func TestReauthenticationWithoutChild(t *testing.T) {
+	r, a, b := establish(t, plain(), plain())
+	first := r.ready(a, 1)[0]
+	other := plain()
+	other.Transforms[0].ESP = proposal.DefaultESP()
+	r.step(b, ConfigSet{other})
+	a.order[0].reauth = true
+	r.rekey(a)
+	if lost := r.traffic(a, b, 5*time.Second); lost > 0 {
+		t.Errorf("%d packets lost", lost)
+	}
+	r.one(a, b)
+	if r.ready(a, 1)[0].SPI != first.SPI || !strings.Contains(a.exchanges(), "AUTH INIT AUTH") {
+		t.Error(a.exchanges())
 	}
 }
 
