@@ -19,9 +19,9 @@ import (
 	"github.com/godmvpn/godmvpn/bgpd/edge"
 	"github.com/godmvpn/godmvpn/bgpd/speaker"
 	libcli "github.com/godmvpn/godmvpn/lib/cli"
+	"github.com/godmvpn/godmvpn/lib/daemon"
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/privilege"
-	"github.com/godmvpn/godmvpn/lib/session"
 )
 
 // Name is the daemon's name.
@@ -41,54 +41,20 @@ func Main(build string) int {
 	if err := privilege.Limit(privilege.NetBindService, privilege.NetRaw); err != nil {
 		log.Warn("the daemon has more privileges than it needs", "error", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	d := New(log, build, edge.Machine())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.Run(ctx)
-	}()
-	status := plugin.Serve(d)
-	cancel()
-	<-done
-	return status
+	return daemon.Serve(New(log, build, edge.Machine()))
 }
 
 // Daemon implements plugin.Daemon.
 type Daemon struct {
-	build string
-	edge  *edge.Edge
+	daemon.Plugin
+	edge *edge.Edge
 }
 
 // New returns the daemon in a world; its edge has to be run.
 func New(log *slog.Logger, build string, world edge.World) *Daemon {
-	return &Daemon{build: build, edge: edge.New(log, world)}
+	e := edge.New(log, world)
+	return &Daemon{daemon.Plugin{Name: Name, Build: build, HoldLimit: holdLimit, Commands: Grammar, Edge: e}, e}
 }
-
-// Run drives the daemon until ctx ends.
-func (d *Daemon) Run(ctx context.Context) { d.edge.Run(ctx) }
-
-// Hello implements plugin.Daemon.
-func (d *Daemon) Hello(context.Context, plugin.Host) (plugin.Identity, error) {
-	return plugin.Identity{Name: Name, Build: d.build, SessionVersion: session.Version, HoldLimit: holdLimit}, nil
-}
-
-// Grammar implements plugin.Daemon.
-func (d *Daemon) Grammar(context.Context) (libcli.Tree, error) { return cli.Grammar(), nil }
-
-// Configure implements plugin.Daemon.
-func (d *Daemon) Configure(_ context.Context, c plugin.Configuration) ([]plugin.LineError, error) {
-	return d.edge.Configure(c.Tree, c.Phase), nil
-}
-
-// Session implements plugin.Daemon.
-func (d *Daemon) Session(ctx context.Context, s session.Stream) error { return d.edge.Attach(ctx, s) }
-
-// Alive implements plugin.Daemon.
-func (d *Daemon) Alive(ctx context.Context) error { return d.edge.Alive(ctx) }
-
-// Shutdown implements plugin.Daemon.
-func (d *Daemon) Shutdown(ctx context.Context) error { return d.edge.Goodbye(ctx) }
 
 // Exec implements plugin.Daemon.
 func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) error {
