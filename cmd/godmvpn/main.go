@@ -14,6 +14,7 @@ import (
 	"github.com/godmvpn/godmvpn/ipsecd"
 	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/nhrpd"
+	"github.com/godmvpn/godmvpn/ospfd"
 	"github.com/godmvpn/godmvpn/ripd"
 	"github.com/godmvpn/godmvpn/vtysh"
 	"github.com/godmvpn/godmvpn/zebra"
@@ -30,6 +31,7 @@ var daemons = []struct {
 }{
 	{nhrpd.Name, nhrpd.Grammar, nhrpd.Main},
 	{bgpd.Name, bgpd.Grammar, bgpd.Main},
+	{ospfd.Name, ospfd.Grammar, ospfd.Main},
 	{eigrpd.Name, eigrpd.Grammar, eigrpd.Main},
 	{ipsecd.Name, ipsecd.Grammar, ipsecd.Main},
 	{ripd.Name, ripd.Grammar, ripd.Main},

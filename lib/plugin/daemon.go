@@ -45,6 +45,13 @@ type Daemon interface {
 	Shutdown(ctx context.Context) error
 }
 
+// Restarter is a Daemon that tells a restart from an end.
+type Restarter interface {
+	// Restart takes leave in place of Shutdown where the daemon will be started again:
+	// peers may be asked to wait for that.
+	Restart(ctx context.Context) error
+}
+
 // Host is what zebra says of itself in Hello.
 type Host struct {
 	Build          string // version of the program

@@ -211,7 +211,8 @@ func DialOptions() []grpc.DialOption {
 		grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage))}
 }
 
-// watchSignals ends the process in order at SIGTERM; at a second one at once.
+// watchSignals ends the process in order at SIGTERM; at a second one at once. Whoever ends
+// a daemon for good has zebra do so: after a signal zebra starts it again.
 func (p *process) watchSignals() {
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, syscall.SIGTERM)
@@ -224,7 +225,11 @@ func (p *process) watchSignals() {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), goodbyeLimit)
 		defer cancel()
-		if err := p.daemon.Shutdown(ctx); err != nil {
+		leave := p.daemon.Shutdown
+		if r, ok := p.daemon.(Restarter); ok {
+			leave = r.Restart
+		}
+		if err := leave(ctx); err != nil {
 			slog.Warn("shutdown", "error", err)
 		}
 		p.stop()

@@ -166,14 +166,19 @@ func (i *instance) end(ctx context.Context, s *Supervisor, polite bool) {
 		}
 		cancel()
 	}
-	if !i.process.wait(0) && i.process.kill(syscall.SIGTERM) == nil {
-		i.process.wait(termLimit)
-	}
+	i.terminate(termLimit)
 	if !i.process.wait(0) && i.process.kill(syscall.SIGKILL) == nil {
 		<-i.process.exited
 	}
 	i.close()
 	i.record.remove(s.dir)
+}
+
+// terminate sends SIGTERM to the process, and waits for its end for at most a time.
+func (i *instance) terminate(limit time.Duration) {
+	if !i.process.wait(0) && i.process.kill(syscall.SIGTERM) == nil {
+		i.process.wait(limit)
+	}
 }
 
 // abort ends a process that does not answer. SIGQUIT makes a Go program write

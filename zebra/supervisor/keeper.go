@@ -187,6 +187,9 @@ func (k *keeper) attend(ctx context.Context, i *instance) error {
 			return nil
 		}
 		k.tell(func(s *Status) { s.State = Stopping })
+		if w == wantRun { // the signal says that it is a restart (plugin.Restarter)
+			i.terminate(k.sup.cfg.ShutdownLimit)
+		}
 		i.end(ctx, k.sup, true)
 		k.tell(func(s *Status) { s.LastExit, s.LastExitAt = "stopped on request", time.Now() })
 		return nil

@@ -111,6 +111,8 @@ func (z *Zebra) answer(w rib.Watch, former map[topicKey][]byte) (answer []sessio
 			}
 		}
 		return append(answer, session.Event{Event: rib.RoutesKnown{Watch: w}})
+	case rib.WatchNextHop:
+		return []session.Down{session.Event{Event: rib.NextHopChanged{Watch: w}}} // not reached
 	case rib.WatchTopic:
 		for _, values := range []map[topicKey][]byte{former, z.others} {
 			for _, k := range slices.SortedFunc(maps.Keys(values), func(a, b topicKey) int { return cmp.Compare(a.key, b.key) }) {

@@ -182,14 +182,7 @@ func (c *Cloud) Await(all ...func() error) { c.T.Helper(); c.Within(Converge, al
 // Within is Await with a limit of its own.
 func (c *Cloud) Within(limit time.Duration, all ...func() error) {
 	c.T.Helper()
-	harness.Eventually(c.T, limit, func() error {
-		for _, f := range all {
-			if err := f(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	harness.Await(c.T, limit, all...)
 }
 
 // Peers are the stations that a kernel knows on a tunnel, with their NBMA addresses.

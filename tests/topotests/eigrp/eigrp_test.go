@@ -2,10 +2,6 @@ package eigrp
 
 import (
 	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -31,30 +27,11 @@ var protocol = harness.ProtocolNumber(rib.EIGRP)
 // start starts all routers at once, each with its configuration, and waits for all.
 func start(t *testing.T, configs map[*harness.Node]string) {
 	t.Helper()
-	zebras := []*harness.Zebra{}
-	for r, config := range configs {
-		if err := os.WriteFile(filepath.Join(r.Rundir(), "godmvpn.conf"), []byte(config), 0o640); err != nil {
-			t.Fatal(err)
-		}
-		zebras = append(zebras, r.LaunchZebra())
-	}
-	for _, z := range zebras {
-		z.WaitReady()
-	}
+	harness.StartZebras(t, configs)
 }
 
 // await waits until all that is said is so.
-func await(t *testing.T, all ...func() error) {
-	t.Helper()
-	harness.Eventually(t, converge, func() error {
-		for _, f := range all {
-			if err := f(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
+func await(t *testing.T, all ...func() error) { t.Helper(); harness.Await(t, converge, all...) }
 
 // routes tells whether a kernel has exactly these routes of EIGRP.
 func routes(n *harness.Node, want ...string) func() error {
@@ -67,17 +44,7 @@ func shows(n *harness.Node, command, want string) func() error {
 }
 
 // logs tells whether the log of a router has these texts.
-func logs(n *harness.Node, texts ...string) func() error {
-	return func() error {
-		out, err := n.Vtysh("show logging")
-		for _, text := range texts {
-			if err == nil && !strings.Contains(out, text) {
-				err = fmt.Errorf("the log of %s does not have %q:\n%s", n.Name(), text, out)
-			}
-		}
-		return err
-	}
-}
+func logs(n *harness.Node, texts ...string) func() error { return n.Logged(texts...) }
 
 // classic is a `router eigrp 100` for everything in 10.0.0.0.
 const classic = "router eigrp 100\n network 10.0.0.0\n"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -89,5 +90,38 @@ func (z *Zebra) WaitReady() {
 	}
 	if !z.Running() {
 		z.t.Fatalf("%s: zebra ended: %v", z.node.name, z.err)
+	}
+}
+
+// StartZebras starts the zebras of several nodes side by side, each with its
+// configuration, and waits for all.
+func StartZebras(t TB, configs map[*Node]string) {
+	t.Helper()
+	var zebras []*Zebra
+	for n, config := range configs {
+		zebras = append(zebras, n.LaunchWith(config))
+	}
+	for _, z := range zebras {
+		z.WaitReady()
+	}
+}
+
+// LaunchWith is LaunchZebra with a configuration in place of the one that there is.
+func (n *Node) LaunchWith(config string) *Zebra {
+	n.t.Helper()
+	n.check("configuration", os.WriteFile(filepath.Join(n.Rundir(), "godmvpn.conf"), []byte(config), 0o640))
+	return n.LaunchZebra()
+}
+
+// Logged tells whether the log of a node's zebra has these texts.
+func (n *Node) Logged(texts ...string) func() error {
+	return func() error {
+		out, err := n.Vtysh("show logging")
+		for _, text := range texts {
+			if err == nil && !strings.Contains(out, text) {
+				err = fmt.Errorf("the log of %s does not have %q:\n%s", n.Name(), text, out)
+			}
+		}
+		return err
 	}
 }

@@ -88,3 +88,16 @@ func (p *program) cleanup() {
 	}
 	p.cleanups = nil
 }
+
+// Await waits until all that is said is so; after the limit the test ends.
+func Await(t TB, limit time.Duration, all ...func() error) {
+	t.Helper()
+	Eventually(t, limit, func() error {
+		for _, f := range all {
+			if err := f(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
