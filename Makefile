@@ -36,11 +36,11 @@ CORES = $$(go list ./... | grep '/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
 RACED = $$(go list ./... | grep -v '/tests/topotests\|/bgpd/speaker$$\|/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
 # Topologies that wait for timers nearly all of the time, outside of a User-Mode Linux where there
 # are veth devices and bridges: they have no place among TOPOJOBS.
-WAITING = ./tests/topotests/interop/ike ./tests/topotests/interop/rip
+WAITING = ./tests/topotests/interop/ike ./tests/topotests/interop/rip ./tests/topotests/ospf
 # The longest first, so that none of them is left alone at the end.
 TOPO = $(addprefix ./tests/topotests/,many ipsecdmvpn dataplane interop/frr ipsec ipsecphase3 faults vtysh phase3 \
-	multicast demo phase2 rip ripdmvpn eigrpdmvpn lab1 interop/ipsec eigrp) \
-	$$(go list ./... | grep /tests/topotests | grep -v '/interop/ike$$\|/interop/rip$$')
+	multicast demo phase2 rip ripdmvpn eigrpdmvpn ospfdmvpn lab1 interop/ipsec eigrp) \
+	$$(go list ./... | grep /tests/topotests | grep -v '/interop/ike$$\|/interop/rip$$\|/topotests/ospf$$')
 TOPOTEST = go test -vet=off -json -count=1 -timeout $(TOPOTIME)
 # Packages whose unit tests want GRE devices, or a build without cgo.
 KERNEL = ./lib/rawsock ./lib/privilege

@@ -229,6 +229,25 @@ func TestTunnelPeer(t *testing.T) {
 		if got := hub.Zebra.TakeLogs(); !strings.Contains(got, "from FULL to DOWN, Neighbor Down: NHRP lost it") {
 			t.Errorf("logs: %s", got)
 		}
+
+		// Both are cut off from each other for a while, of which NHRP takes no notice: they
+		// ask each other again within a dead interval.
+		hub.Publish(tunnelpeer.Topic, at("172.31.0.11"), tunnelpeer.Client.Append(nil))
+		time.Sleep(time.Minute)
+		for _, s := range []*plugintest.Station{hub, spoke} {
+			s.Devices["Tunnel0"].SetUp(false)
+		}
+		time.Sleep(5 * time.Minute)
+		if got := hub.Zebra.Routes(); strings.Contains(got, learned) {
+			t.Errorf("cut off: %s", got)
+		}
+		for _, s := range []*plugintest.Station{hub, spoke} {
+			s.Devices["Tunnel0"].SetUp(true)
+		}
+		time.Sleep(50 * time.Second)
+		if got := hub.Zebra.Routes(); !strings.Contains(got, learned) {
+			t.Errorf("not cut off any more: %s", got)
+		}
 	})
 }
 

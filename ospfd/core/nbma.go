@@ -42,7 +42,7 @@ func (i *iface) named() map[netip.Addr]*StaticNeighbor {
 	if i.polls() {
 		for p := range i.instance.core.peers { // unordered: a map is made of it
 			if p.iface == i.name {
-				all[p.addr] = &StaticNeighbor{Addr: p.addr, Priority: 1}
+				all[p.addr] = &StaticNeighbor{Addr: p.addr, Priority: 1, Poll: i.cfg.Dead} // NHRP reaches it: it may well answer
 			}
 		}
 	}

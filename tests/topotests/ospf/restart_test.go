@@ -28,9 +28,9 @@ func TestRestart(t *testing.T) {
 	tp.Host("h3", r[3], "10.3.0.10/24", "10.3.0.1")
 	process := network("10.0.0.0", 0) + " nsf ietf restart-interval 60\n"
 	configs := map[*harness.Node]string{
-		r[1]: quick("eth0", "") + ospf(1, process+" passive-interface lan-h1\n"),
-		r[2]: quick("eth0", "") + quick("eth1", " ip ospf network point-to-point\n") + ospf(2, process),
-		r[3]: quick("eth0", " ip ospf network point-to-point\n") + ospf(3, process+" passive-interface lan-h3\n"),
+		r[1]: patient("eth0", "") + ospf(1, process+" passive-interface lan-h1\n"),
+		r[2]: patient("eth0", "") + patient("eth1", " ip ospf network point-to-point\n") + ospf(2, process),
+		r[3]: patient("eth0", " ip ospf network point-to-point\n") + ospf(3, process+" passive-interface lan-h3\n"),
 	}
 	var middle *harness.Zebra
 	for n, config := range configs {
@@ -81,6 +81,12 @@ func TestRestart(t *testing.T) {
 			t.Errorf("%s lost its neighbour:\n%s", n.Name(), out)
 		}
 	}
+}
+
+// patient gives a device timers within which a daemon is back, also where the machine is
+// busy; lines are further ones.
+func patient(device, lines string) string {
+	return fmt.Sprintf("interface %s\n ip ospf hello-interval 1\n ip ospf dead-interval 10\n%s", device, lines)
 }
 
 // full is logged for each adjacency.
