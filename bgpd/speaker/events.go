@@ -49,7 +49,7 @@ type Route struct {
 }
 
 // EndOfRIB tells that a neighbour has sent all its routes of a family (RFC 4724,
-// section 2). One without graceful restart may never do so.
+// section 2), and that they have been told of: no route waits when it comes. One without graceful restart may never do so.
 type EndOfRIB struct {
 	Neighbor netip.Addr
 	Family   rib.Family
@@ -166,12 +166,23 @@ func (q *queue) take() (b Batch, err error) {
 		delete(q.routes, p)
 	}
 	if q.order = q.order[n:]; len(q.order) > 0 {
+		q.other.EndOfRIB, b.EndOfRIB = b.EndOfRIB, nil
 		q.signal()
 	} else {
 		q.order = nil
 		q.routes = map[netip.Prefix][]Path{} // a map does not shrink by itself
 	}
 	return b, nil
+}
+
+// Settled tells whether all that has come in has been worked on, and told by Next.
+func (s *Speaker) Settled() bool {
+	s.mu.Lock()
+	marked := s.busy || s.table.Marked() > 0 || len(s.ends) > 0
+	s.mu.Unlock()
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	return !marked && len(s.queue.order) == 0 && s.queue.other.empty()
 }
 
 // Next waits for something to tell. One goroutine may call it at a time.

@@ -124,7 +124,7 @@ func (s *Speaker) endOfRIB(p *apiutil.Path) {
 	}
 	// RFC 4724, section 4.2: what it did not say again is no more.
 	s.forgetStale(n, f)
-	s.queue.add(Batch{EndOfRIB: []EndOfRIB{{n.Address, f}}})
+	s.ends = append(s.ends, EndOfRIB{n.Address, f}) // told behind the routes
 	wake(s.wake)
 }
 

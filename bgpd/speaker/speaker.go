@@ -54,6 +54,8 @@ type Speaker struct {
 	additional [2]int                    // most paths of a prefix that anybody is sent, by family
 	defaults   bool                      // default-originate has changed
 	todo       []func()
+	ends       []EndOfRIB // to be told when nothing is marked
+	busy       bool       // a round has not told yet what it found
 }
 
 // New starts a speaker with its whole configuration: it listens when New returns.

@@ -664,3 +664,21 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestEndOfRIBComesLast has more routes than a batch takes: the end of RIB waits for
+// the last of them.
+func TestEndOfRIBComesLast(t *testing.T) {
+	q := newQueue()
+	var b Batch
+	for i := range maxBatch + 1 {
+		b.Routes = append(b.Routes, Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)})
+	}
+	b.EndOfRIB = []EndOfRIB{{Family: rib.IPv4}}
+	q.add(b)
+	for i, want := range []int{0, 1} {
+		got, err := q.take()
+		if err != nil || len(got.EndOfRIB) != want || len(got.Routes) != []int{maxBatch, 1}[i] {
+			t.Errorf("batch %d: %d ends behind %d routes, %v", i, len(got.EndOfRIB), len(got.Routes), err)
+		}
+	}
+}

@@ -349,6 +349,9 @@ func (t *Table) Changed(n int, now int64) []netip.Prefix {
 	return out
 }
 
+// Marked returns the number of prefixes that are marked as changed.
+func (t *Table) Marked() int { return len(t.dirty) }
+
 // Len returns the number of prefixes.
 func (t *Table) Len() int { return len(t.dests) }
 
