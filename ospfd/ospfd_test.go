@@ -117,6 +117,25 @@ func TestCrash(t *testing.T) {
 	})
 }
 
+// TestRouterID: the router ID that was chosen stays over a crash, though a higher address
+// came meanwhile; without its address it goes.
+func TestRouterID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		hub := newStation(t, n, n.Wire(), "172.31.0.1/24", "10.1.0.1/24")
+		hub.Start(broadcast)
+		hub.Add(n.Wire(), rib.Interface{Name: "GigabitEthernet3", KernelName: "lan3", Index: 3}, "192.168.0.1/24")
+		for _, want := range []string{"172.31.0.1", "192.168.0.1"} {
+			hub.Kill()
+			hub.Start(broadcast)
+			if got := hub.Exec("show ip ospf", false); !strings.Contains(got, "with ID "+want) {
+				t.Errorf("want %s: %s", want, got)
+			}
+			hub.Interfaces = append(hub.Interfaces[:1:1], hub.Interfaces[2:]...) // without the tunnel, the next time
+		}
+	})
+}
+
 // TestPlannedRestart: a daemon that is to be started again asks its neighbours to wait
 // longer than their dead interval.
 func TestPlannedRestart(t *testing.T) {

@@ -35,6 +35,7 @@ type instance struct {
 	boxes      []*outbox   // with something new to be sent
 
 	sequence   sequence
+	begun      bool // it began in this life
 	lived      bool // there was a life of the daemon before this one, with this router ID
 	restart    restart
 	restarting bool // a graceful restart of this router: it originates and installs nothing
@@ -81,12 +82,14 @@ func (in *instance) begin(now clock.Instant) {
 	if id := packet.IDOf(in.cfg.RouterID); id != 0 {
 		in.id = id
 	} else if in.id == 0 {
-		in.id = in.chooseID()
+		if in.id = in.formerID(); in.id == 0 {
+			in.id = in.chooseID()
+		}
 	}
 	if in.id == 0 {
 		return
 	}
-	in.on, in.since = true, now
+	in.on, in.begun, in.since = true, true, now
 	in.as = in.newScope(lsdb.ScopeAS, nil, nil)
 	in.lived = in.core.remembered[in.key].RouterID == in.id
 	in.beginRestart(now)
@@ -152,6 +155,17 @@ func (in *instance) scopes() []*scope {
 		}
 	}
 	return all
+}
+
+// formerID is the router ID that the life of the daemon before this one had, if this router
+// still has it for an address: with another one its neighbours would not know it any more.
+// 0: there is none.
+func (in *instance) formerID() packet.ID {
+	id := in.core.remembered[in.key].RouterID
+	if in.begun || in.core.own[ownAddr{in.key.VRF, id.Addr()}] == 0 || in.taken(id) {
+		return 0
+	}
+	return id
 }
 
 // chooseID chooses a router ID among the addresses of the VRF as IOS does: the highest of

@@ -131,7 +131,7 @@ func TestPhase2(t *testing.T) {
 		routes(d.spoke1, lan(d.hub, d.hub), lan(d.spoke2, d.spoke2)), routes(d.spoke2, lan(d.hub, d.hub), lan(d.spoke1, d.spoke1))}
 	d.Await(whole...)
 	d.Await(d.spoke1.Path(d.spoke2, d.spoke2), d.spoke1.Knows(d.hub, d.spoke2))
-	d.survives(whole, victim{d.spoke1, "ospfd"})
+	d.survives(whole, victim{d.hub, "ospfd"}, victim{d.spoke1, "ospfd"})
 	for s, other := range map[*cloud.Site]*cloud.Site{d.spoke1: d.spoke2, d.spoke2: d.spoke1} {
 		if out := s.MustVtysh("show ip ospf neighbor"); !strings.Contains(out, "FULL/DR") || strings.Contains(out, other.NBMA) {
 			t.Errorf("%s has other neighbours than the hub:\n%s", s.Name(), out)
