@@ -56,6 +56,8 @@ type testDaemon struct {
 
 func daemonMain(name string) int {
 	log := plugin.Init(name)
+	// A daemon outlives its zebra; one whose tests were killed must not stay for ever.
+	time.AfterFunc(10*time.Minute, func() { os.Exit(4) })
 	d := &testDaemon{name: name, desired: map[netip.Prefix]uint32{}, client: session.NewClient(func(rib.Event) {}),
 		detached: make(chan struct{}), printed: make(chan struct{})}
 	log.Info("daemon started")
