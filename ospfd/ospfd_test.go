@@ -47,7 +47,7 @@ func TestDesignated(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		all[0].Configure(strings.Replace(broadcast, "ip ospf hello", "ip ospf cost 7\n ip ospf hello", 1)) // a change, after the election
-		time.Sleep(10 * time.Second)
+		time.Sleep(3 * time.Second)                                                                        // not so long that it is told again, to each by itself
 		same(t, "router 1", all[0].Zebra.Routes(), "10.2.0.0/24 via 172.31.0.2 Tunnel0 [110/1001]; 10.3.0.0/24 via 172.31.0.3 Tunnel0 [110/1001]; 10.4.0.0/24 via 172.31.0.4 Tunnel0 [110/1001]")
 		for _, s := range all[1:3] { // 4 and 3 are elected: 1 has to tell them by AllDRouters
 			if got := s.Zebra.Routes(); !strings.Contains(got, "10.1.0.0/24 via 172.31.0.1 Tunnel0 [110/1007]") {
