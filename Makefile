@@ -26,14 +26,14 @@ ROUTER   ?= hub
 # Packages whose tests wait for real sessions over TCP, for minutes: they run beside the
 # topologies, and without the race detector, since GoBGP keeps its path
 # selection in variables of a package, which each of several speakers in a process sets.
-SESSIONS = ./bgpd/speaker
+SESSIONS = ./bgpd ./bgpd/speaker
 # All packages but those, and those that need a kernel of their own.
-UNIT = $$(go list ./... | grep -v '/tests/topotests\|/bgpd/speaker$$')
+UNIT = $$(go list ./... | grep -v '/tests/topotests\|/bgpd$$\|/bgpd/speaker$$')
 # Of those, the cores: lib/archtest sees that they have no goroutine and nothing to lock, so
 # the race detector, with which they take ten times as long, finds nothing in them. With
 # goroutines around them they run in the tests of their daemons.
 CORES = $$(go list ./... | grep '/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
-RACED = $$(go list ./... | grep -v '/tests/topotests\|/bgpd/speaker$$\|/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
+RACED = $$(go list ./... | grep -v '/tests/topotests\|/bgpd$$\|/bgpd/speaker$$\|/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
 # Topologies that wait for timers nearly all of the time, outside of a User-Mode Linux where there
 # are veth devices and bridges: they have no place among TOPOJOBS.
 WAITING = ./tests/topotests/interop/ike ./tests/topotests/interop/rip ./tests/topotests/ospf
