@@ -2,7 +2,6 @@ package core
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -15,7 +14,6 @@ import (
 
 // Core is the protocol machine: an sm.Machine[Input, Effect]. Make it with New.
 type Core struct {
-	rng    *rand.Rand
 	wall   time.Time     // what time it was
 	wallAt clock.Instant // at this instant
 
@@ -49,11 +47,9 @@ type tunnelPeer struct {
 	addr  netip.Addr
 }
 
-// Options are what a Core is given at birth.
+// Options are what a Core is given at birth. Nothing in it is left to chance: a Core made with
+// the same options and inputs yields the same effects.
 type Options struct {
-	// Source is the only randomness: jitter of timers. A Core made with the same options
-	// and inputs yields the same effects.
-	Source rand.Source
 	// Wall is the time of day at instant zero; see WallClock.
 	Wall time.Time
 }
@@ -61,7 +57,7 @@ type Options struct {
 // New returns a core that knows of no interface and has no configuration.
 func New(o Options) *Core {
 	return &Core{
-		rng: rand.New(o.Source), wall: o.Wall,
+		wall:  o.Wall,
 		links: make(map[string]rib.Interface), own: make(map[ownAddr]int), peers: make(map[tunnelPeer]bool),
 		instances: make(map[Key]*instance), remembered: make(map[Key]Memory), listens: make(map[listenKey]Listen),
 	}
@@ -166,14 +162,6 @@ func (c *Core) emit(e Effect) { c.out = append(c.out, e) }
 
 // wallTime returns the time of day of an instant.
 func (c *Core) wallTime(now clock.Instant) time.Time { return c.wall.Add(now.Sub(c.wallAt)) }
-
-// between returns a random duration from lo to hi.
-func (c *Core) between(lo, hi time.Duration) time.Duration {
-	if hi <= lo {
-		return lo
-	}
-	return lo + time.Duration(c.rng.Int64N(int64(hi-lo)+1))
-}
 
 // tick serves the deadlines that have come.
 func (c *Core) tick(now clock.Instant) {

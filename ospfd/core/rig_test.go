@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -45,7 +44,6 @@ type router struct {
 	ended      int      // EndOfReplay that came
 	out        []Effect // since the last take
 	logs       []string
-	seed       uint64
 	dead       bool
 }
 
@@ -77,17 +75,16 @@ func (l *town) router(name string, edit ...func(*InstanceConfig)) *router {
 	}
 	r := &router{
 		t: l.t, town: l, name: name, cfg: Config{Instances: []InstanceConfig{ic}}, lans: map[string]string{}, link: map[string]rib.Interface{},
-		watch: map[rib.Watch]bool{}, fib: map[rib.Key]rib.Route{}, remembered: map[Key]Memory{}, seed: uint64(n),
+		watch: map[rib.Watch]bool{}, fib: map[rib.Key]rib.Route{}, remembered: map[Key]Memory{},
 	}
 	r.birth()
 	l.routers = append(l.routers, r)
 	return r
 }
 
-// birth makes the core of a life of the daemon; each has another random source.
+// birth makes the core of a life of the daemon.
 func (r *router) birth() {
-	r.seed += 10_000
-	r.core = New(Options{Source: rand.NewPCG(r.seed, 2), Wall: rigWall.Add(time.Duration(r.town.now))})
+	r.core = New(Options{Wall: rigWall.Add(time.Duration(r.town.now))})
 	r.core.wallAt = r.town.now
 	r.heard = map[string]Listen{}
 }

@@ -172,7 +172,7 @@ func (g *simGraph) join(rng *rand.Rand, area packet.ID, ids ...int) {
 func (r *simRouter) behavior() simnet.Behavior[core.Input, core.Effect] {
 	return simnet.Behavior[core.Input, core.Effect]{
 		New: func(seed uint64) sm.Machine[core.Input, core.Effect] {
-			return core.New(core.Options{Source: rand.NewPCG(seed, 3), Wall: simWall})
+			return core.New(core.Options{Wall: simWall})
 		},
 		Tick: core.Tick{},
 		Receive: func(port *simnet.Port, p simnet.Packet) (core.Input, bool) {

@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -36,12 +35,12 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{Stage: &scripttest.Stage[Input, Effect]{Tick: Tick{}}, t: t, links: map[string]rib.Interface{}}
 	w.Effect = w.effect
-	w.birth(1)
+	w.birth()
 	return w
 }
 
-func (w *world) birth(seed uint64) {
-	w.core = New(Options{Source: rand.NewPCG(seed, seed), Wall: rigWall})
+func (w *world) birth() {
+	w.core = New(Options{Wall: rigWall})
 	w.Machine = w.core
 	w.core.Step(w.Now, Tracing{Packets: true, Adjacency: true})
 	w.core.Drain(nil)

@@ -48,7 +48,7 @@ func New(log *slog.Logger, w daemon.World) *Edge {
 	e := &Edge{log: log}
 	e.Edge = daemon.New[core.Input, core.Effect, core.Report](daemon.Config[core.Input, core.Effect]{
 		Log: log, Facility: "OSPF",
-		Machine: core.New(core.Options{Source: w.Random, Wall: w.Wall()}),
+		Machine: core.New(core.Options{Wall: w.Wall()}),
 		Tick:    core.Tick{}, Queue: rxQueue, Ping: ping, Handle: e.handle, Event: e.event,
 		Facilities: cli.Facilities, Tracing: e.tracing,
 		Wall: w.Wall, WallClock: func(now time.Time) core.Input { return core.WallClock{Now: now} },
