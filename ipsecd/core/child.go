@@ -255,6 +255,14 @@ func (c *Core) useOutbound(ch *child) {
 	}
 }
 
+// outboundDue sends by a child SA whose forerunner nobody has deleted, but not by one whose
+// IKE SA the peer is about to delete while there is another.
+func (c *Core) outboundDue(ch *child) {
+	if !ch.sa.spare || !slices.ContainsFunc(ch.peer.children, func(o *child) bool { return o.sending }) {
+		c.useOutbound(ch)
+	}
+}
+
 // limits are the lifetime and the window of a child SA.
 func (c *Core) limits(sa *ikeSA) (time.Duration, rib.Lifetime, uint32) {
 	life, octets, window := c.config.Global.Lifetime, c.config.Global.LifetimeBytes, c.config.Global.ReplayWindow

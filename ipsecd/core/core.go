@@ -209,7 +209,7 @@ func init() {
 	due[timerReap] = func(c *Core, now clock.Instant, k timerKey) { c.reapDue(now, k.sa) }
 	due[timerRekey] = func(c *Core, now clock.Instant, k timerKey) { c.rekeyDue(now, k.child) }
 	due[timerExpire] = func(c *Core, now clock.Instant, k timerKey) { c.withdraw(now, k.child, "lifetime over") }
-	due[timerOutbound] = func(c *Core, now clock.Instant, k timerKey) { c.useOutbound(k.child) }
+	due[timerOutbound] = func(c *Core, now clock.Instant, k timerKey) { c.outboundDue(k.child) }
 	due[timerTry] = func(c *Core, now clock.Instant, k timerKey) { c.try(now, k.peer) }
 	due[timerFollow] = func(c *Core, now clock.Instant, k timerKey) { c.followDue(now, k.sa) }
 	due[timerLeft] = func(c *Core, now clock.Instant, k timerKey) { c.endLeft(now, k.left, "lifetime over") }

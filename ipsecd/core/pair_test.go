@@ -228,6 +228,67 @@ func TestCrossed(t *testing.T) {
 	}
 }
 
+// Both ends begin, and one is late: what the other end is to delete is not sent by, even
+// if that takes it a while.
+func TestCrossedLate(t *testing.T) {
+	spared := 0
+	for seed := range byte(8) {
+		r := newRig(t)
+		a, b := r.add(2*seed, plain()), r.add(2*seed+1, plain())
+		r.bend = func(f *flight) []time.Duration {
+			if f.from == a && f.h.Exchange == packet.IKESAInit && !f.h.Response() {
+				return []time.Duration{time.Second}
+			}
+			return []time.Duration{delay}
+		}
+		r.secure(a, b)
+		r.secure(b, a)
+		r.run(reapDelay) // b's is there before a's
+		if slices.ContainsFunc(b.order, func(sa *ikeSA) bool { return sa.spare }) {
+			spared++
+			r.bend = func(f *flight) []time.Duration {
+				if f.from == a { // its DELETE comes later than b would begin to send
+					return []time.Duration{3 * time.Second}
+				}
+				return []time.Duration{delay}
+			}
+			sending := slices.Clone(b.puts)
+			r.run(2 * time.Second)
+			if !slices.Equal(b.puts, sending) {
+				t.Errorf("seed %d: SAs of b were %v, are %v", seed, sending, b.puts)
+			}
+		}
+		r.bend = nil
+		r.run(time.Minute)
+		r.agree(a, b, 1)
+	}
+	if spared == 0 {
+		t.Error("the late one was never the one to go")
+	}
+}
+
+// The answer to the DELETE of an IKE SA comes when its child SAs are gone: the peer takes
+// nothing by them any more once it has it.
+func TestDeleteAnswered(t *testing.T) {
+	r, a, b := pair(t, plain(), plain())
+	r.secure(a, b)
+	r.run(time.Second)
+	answers := 0
+	r.bend = func(f *flight) []time.Duration {
+		if f.from == b && f.h.Exchange == packet.Informational && f.h.Response() {
+			if answers++; len(b.sas) > 0 {
+				t.Errorf("b has %d SAs yet", len(b.sas))
+			}
+		}
+		return []time.Duration{delay}
+	}
+	r.step(a, Clear{IKE: true, AllVRFs: true})
+	r.run(100 * time.Millisecond)
+	if answers == 0 {
+		t.Error("b did not answer")
+	}
+}
+
 // Section 2.4: an end that began anew says so, and the other forgets what it had.
 func TestInitialContact(t *testing.T) {
 	r, a, b := pair(t, plain(), plain())

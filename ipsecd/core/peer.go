@@ -299,7 +299,8 @@ func (c *Core) farewell(now clock.Instant, sa *ikeSA, reason string) {
 
 // crossed settles which of two IKE SAs stays where both ends began one at once: the one
 // with the higher SPI of its initiator. Who began the other deletes it, late, so that
-// packets that are on their way still arrive.
+// packets that are on their way still arrive; meanwhile the peer does not begin to send
+// by it.
 func (c *Core) crossed(now clock.Instant, ch *child) {
 	for _, o := range ch.peer.children {
 		a, b := ch.sa, o.sa
@@ -309,6 +310,7 @@ func (c *Core) crossed(now clock.Instant, ch *child) {
 		if a.nonces.SPIi > b.nonces.SPIi {
 			a = b
 		}
+		a.spare = !a.initiator
 		if a.initiator {
 			a.reason = "another was begun by the peer"
 			c.timers.Set(timerKey{kind: timerReap, sa: a}, now.Add(reapDelay))

@@ -177,13 +177,14 @@ func (c *Core) takeRequest(now clock.Instant, in RxPacket, sa *ikeSA, m *packet.
 		c.fail(now, sa, "message cannot be written")
 		return
 	}
+	if out.end != "" { // the SAs first: once the peer has the answer it takes nothing by them any more
+		c.fail(now, sa, out.end)
+		c.transmit(sa, sa.answer)
+		return
+	}
 	c.transmit(sa, sa.answer)
 	if out.after != nil {
 		out.after(now)
-	}
-	if out.end != "" {
-		c.fail(now, sa, out.end)
-		return
 	}
 	c.pump(now, sa)
 }

@@ -25,6 +25,7 @@ type ikeSA struct {
 	number        int
 	state         State
 	initiator     bool
+	spare         bool // another stays where both ends began one: the peer deletes this one
 	vrf           string
 	local, remote netip.AddrPort
 	spi, peerSPI  packet.SPI
