@@ -149,7 +149,8 @@ func variants(pattern []string) [][]string {
 // TestEveryShow runs every show command as text and as JSON, on a hub that runs
 // every daemon.
 func TestEveryShow(t *testing.T) {
-	n, _ := router(t, labs.Crypto()+lab1.Config("hub")+"router rip\n version 2\n network 172.31.0.0\nrouter eigrp 100\n network 172.31.0.0\n")
+	n, _ := router(t, labs.Crypto()+lab1.Config("hub")+"router rip\n version 2\n network 172.31.0.0\nrouter eigrp 100\n network 172.31.0.0\n"+
+		"router ospf 1\n network 172.31.0.0 0.0.0.255 area 0\nrouter bgp 65000\n neighbor 172.31.0.11 remote-as 65000\n")
 	c, err := client.Dial(n.Rundir())
 	if err != nil {
 		t.Fatal(err)
