@@ -54,6 +54,7 @@ func newNatted(t *testing.T) *natted {
 	m := mgre
 	m.Local, m.Underlay = ip(natHub), ""
 	put(t, n.a.P, dataplane.Guard(ip(natHub)), m, dataplane.Addr{Device: "Tunnel0", Prefix: pfx("172.31.0.1/24")})
+	n.words(n.a, "sysctl -qw net.ipv6.conf.Tunnel0.disable_ipv6=1") // it speaks to groups of itself
 	n.takesESP(n.a)
 	n.listens(n.a, ip("172.31.0.1"))
 	for i := range n.spokes {
