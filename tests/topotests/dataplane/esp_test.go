@@ -438,7 +438,8 @@ func TestLifetime(t *testing.T) {
 	if r := p.a.P.Apply(t.Context(), []dataplane.Op{dataplane.Put(kept)}); !errors.Is(r[0].Err, dataplane.ErrGone) {
 		t.Errorf("kept when it was gone: %v", r[0].Err)
 	}
-	soon, _ := between(func(s *dataplane.SA) { s.Lifetime = rib.Lifetime{SoftTime: 1, HardTime: 2} })
+	// A kernel that looks later than HardTime tells of that alone.
+	soon, _ := between(func(s *dataplane.SA) { s.Lifetime = rib.Lifetime{SoftTime: 1, HardTime: 6} })
 	put(t, p.a.P, soon)
 	await(t, p.a.P, "soft time", func(ev dataplane.Event) bool { return ev == dataplane.SAExpired{Key: soon.Key()} })
 	await(t, p.a.P, "hard time", func(ev dataplane.Event) bool { return ev == dataplane.SAExpired{Key: soon.Key(), Hard: true} })
