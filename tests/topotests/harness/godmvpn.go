@@ -13,8 +13,8 @@ import (
 // the repository's bin.
 const BinaryVariable = "GODMVPN_BIN"
 
-// readyLimit is how long zebra may take to be ready.
-const readyLimit = 60 * time.Second
+// readyLimit is how long zebra may take to be ready, where twenty start side by side.
+const readyLimit = 150 * time.Second
 
 // Binary is the path of a built program.
 func Binary(name string) (string, error) {
