@@ -33,7 +33,7 @@ func statusReport() *core.StatusReport {
 		SummaryAddresses: []core.SummaryAddress{{Prefix: prefix("10.0.0.0/8"), Tag: 7}, {Prefix: prefix("172.16.0.0/12"), NotAdvertise: true, NSSAOnly: true}},
 	}
 	return &core.StatusReport{Instances: []core.InstanceStatus{{Identity: hub, Config: config, Uptime: 3*time.Hour + 25*time.Millisecond, AreaBorder: true, ASBoundary: true, StubRouter: true, StubLeft: 90 * time.Second,
-		External: core.LSASummary{Count: 2, Checksum: 0x1a2e8}, Counters: counters(), LastRestart: "all adjacencies are back",
+		External: core.LSASummary{Count: 2, Checksum: 0x1a2e8}, Demand: core.DemandSummary{DoNotAge: 1}, Counters: counters(), LastRestart: "all adjacencies are back",
 		SPF: core.SPFStatus{Runs: 12, Partial: 5, Pending: true, In: 150 * time.Millisecond, HoldTime: 400 * time.Millisecond, Last: []core.SPFRun{
 			{Ago: 12 * time.Second, Full: true, Areas: []packet.ID{0, 9}, Reason: "R, N", Intra: 5, Inter: 3, Ext: 2, Changed: 1}, {Ago: 26 * time.Hour, Reason: "X", Intra: 5, Inter: 3, Ext: 1, Changed: 1}}},
 		Redistribute: []core.RedistributeStatus{{Redistribute: core.Redistribute{Protocol: rib.Static, Classful: true}, Known: true, Routes: 3},
@@ -46,7 +46,7 @@ func statusReport() *core.StatusReport {
 					{Range: core.Range{Prefix: prefix("10.5.0.0/16"), Cost: ptr(uint32(5))}, Active: true, Metric: 5}}},
 			{Config: core.AreaConfig{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple}, Interfaces: 1, Transit: true},
 			{Config: core.AreaConfig{ID: 9, Kind: core.AreaNSSA, NSSADefault: &core.DefaultOriginate{}, SuppressFA: true, NoRedistribution: true, Ranges: []core.Range{{Prefix: prefix("10.9.0.0/16"), NSSA: true}}},
-				Translator: true, Elected: true, Opaque: core.LSASummary{Count: 1, Checksum: 0x1234}, Flood: 2},
+				Translator: true, Elected: true, Opaque: core.LSASummary{Count: 1, Checksum: 0x1234}, Flood: 2, Demand: core.DemandSummary{DoNotAge: 4, DCClear: 3, Indication: 1}},
 		}}, {Identity: red, Config: core.InstanceConfig{Key: red.Key, MaximumPaths: 16, Distance: core.Distances{Intra: 110, Inter: 110, External: 110}}}}}
 }
 

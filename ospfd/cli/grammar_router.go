@@ -29,6 +29,7 @@ func (l *lines) identity() {
 	lite := l.add(3, CmdVRFLite, "capability vrf-lite", capability)
 	lite.Ignored = "this router is no PE: the checks of a PE are never made"
 	l.add(4, CmdPrefixSuppression, "prefix-suppression", cli.Help{"prefix-suppression": "Tell nothing of the networks between routers, but those of loopbacks and passive interfaces"})
+	l.add(4, CmdFloodReduction, "flood-reduction", cli.Help{"flood-reduction": "LSAs that go out do not age, and are not sent again while nothing changes"})
 	maxMetric := cli.Help{"max-metric": "Tell links with the largest metric", "router-lsa": "Be no transit while another way is left", "external-lsa": "External LSAs as well",
 		"summary-lsa": "Summary LSAs as well", "include-stub": "Stub links as well", "on-startup": "For a while after a start", "external": "Metric", "summary": "Metric", "seconds": "Seconds"}
 	l.add(6, CmdMaxMetric, "max-metric router-lsa [external-lsa [external:<1-16777215>]] [include-stub] [on-startup seconds:<5-86400>] [summary-lsa [summary:<1-16777215>]]", maxMetric)

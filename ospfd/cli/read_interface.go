@@ -85,6 +85,8 @@ func ifaceLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.MTUIgnore = true
 	case CmdIfFilter:
 		c.DatabaseFilterOut = true
+	case CmdIfReduction:
+		c.FloodReduction = true
 	case CmdIfSuppression:
 		on := !a.Has("disable")
 		c.PrefixSuppression = &on

@@ -25,6 +25,8 @@ func (in *instance) line(n *conf.Node) string {
 		c.NoOpaque = n.No
 	case CmdPrefixSuppression:
 		c.PrefixSuppression = true
+	case CmdFloodReduction:
+		c.FloodReduction = true
 	case CmdMaxMetric:
 		c.MaxMetric = maxMetric(a)
 	case CmdLogChanges:

@@ -26,10 +26,18 @@ type areaJSON struct {
 	LSAs           summaryJSON            `json:"lsas"`
 	Opaque         summaryJSON            `json:"opaqueLsas"`
 	Types          map[string]summaryJSON `json:"lsasByType"`
+	Demand         demandJSON             `json:"demandCircuits"`
 	Flood          int                    `json:"floodList"`
 	Borders        int                    `json:"areaBorderRouters"`
 	ASBRs          int                    `json:"asBoundaryRouters"`
 	Ranges         []rangeJSON            `json:"ranges"`
+}
+
+// demandJSON is what keeps an area from having LSAs that do not age, and how many it has.
+type demandJSON struct {
+	DoNotAge   int `json:"doNotAge"`
+	DCClear    int `json:"dcBitClear"`
+	Indication int `json:"indications"`
 }
 
 type rangeJSON struct {
@@ -47,7 +55,7 @@ func areaOf(id core.Identity, s *core.AreaStatus) areaJSON {
 	c := &s.Config
 	out := areaJSON{Area: areaText(id, c.ID), Kind: kindWords[c.Kind], NoSummary: c.NoSummary, DefaultCost: cmp.Or(c.DefaultCost, core.DefaultAreaCost), Authentication: authWords[c.Authentication],
 		Interfaces: s.Interfaces, Loopbacks: s.Loopbacks, Transit: s.Transit, Translator: s.Translator, Elected: s.Elected, SPFRuns: s.SPFRuns, LastSPF: s.LastSPF.Seconds(), LSAs: summaryJSON(s.LSAs),
-		Opaque: summaryJSON(s.Opaque), Types: map[string]summaryJSON{}, Flood: s.Flood, Borders: s.BorderCount, ASBRs: s.ASBRCount, Ranges: []rangeJSON{}}
+		Opaque: summaryJSON(s.Opaque), Types: map[string]summaryJSON{}, Demand: demandJSON(s.Demand), Flood: s.Flood, Borders: s.BorderCount, ASBRs: s.ASBRCount, Ranges: []rangeJSON{}}
 	for t, n := range s.Types { // unordered: into a map
 		out.Types[typeWord(t)] = summaryJSON(n)
 	}
@@ -114,6 +122,9 @@ func areaParagraph(w io.Writer, id core.Identity, s *core.AreaStatus) {
 	line("Number of LSA %d. Checksum Sum 0x%06X", s.LSAs.Count, s.LSAs.Checksum)
 	line("Number of opaque link LSA %d. Checksum Sum 0x%06X", s.Opaque.Count, s.Opaque.Checksum)
 	line("Number of area border routers is %d, of AS boundary routers %d", s.BorderCount, s.ASBRCount)
+	line("Number of DCbitless LSA %d", s.Demand.DCClear)
+	line("Number of indication LSA %d", s.Demand.Indication)
+	line("Number of DoNotAge LSA %d", s.Demand.DoNotAge)
 	line("Flood list length %d", s.Flood)
 }
 

@@ -34,6 +34,7 @@ type statusJSON struct {
 	SPF          spfJSON         `json:"spf"`
 	External     summaryJSON     `json:"externalLsas"`
 	OpaqueAS     summaryJSON     `json:"opaqueAsLsas"`
+	Demand       demandJSON      `json:"demandCircuits"`
 	Areas        []areaJSON      `json:"areas"`
 	Redistribute []redistJSON    `json:"redistribute"`
 	Counters     countersSummary `json:"counters"`
@@ -67,7 +68,7 @@ func statusOf(in *core.InstanceStatus) statusJSON {
 	out := statusJSON{identityJSON: identityOf(in.Identity), Uptime: in.Uptime.Seconds(), AreaBorder: in.AreaBorder, ASBoundary: in.ASBoundary, MaxMetric: in.StubRouter, MaxMetricFor: in.StubLeft.Seconds(),
 		Reference: in.Config.Reference, Restart: in.Config.Restart.Enabled, Helper: !in.Config.Restart.NoHelper, Restarting: in.Restarting, RestartLeft: in.RestartLeft.Seconds(), LastRestart: in.LastRestart,
 		SPF:      spfJSON{in.SPF.Runs, in.SPF.Partial, in.SPF.Pending, in.SPF.In.Seconds(), t.Start.Seconds(), t.Hold.Seconds(), t.Maximum.Seconds()},
-		External: summaryJSON(in.External), OpaqueAS: summaryJSON(in.OpaqueAS), Areas: []areaJSON{}, Redistribute: []redistJSON{}, Counters: counted(&in.Counters)}
+		External: summaryJSON(in.External), OpaqueAS: summaryJSON(in.OpaqueAS), Demand: demandJSON(in.Demand), Areas: []areaJSON{}, Redistribute: []redistJSON{}, Counters: counted(&in.Counters)}
 	for i := range in.Areas {
 		out.Areas = append(out.Areas, areaOf(in.Identity, &in.Areas[i]))
 	}
@@ -149,6 +150,8 @@ func processLines(w io.Writer, in *core.InstanceStatus) {
 	line("EXCHANGE/LOADING adjacency limit: process maximum %d", c.AdjacencyParallel)
 	line("Number of external LSA %d. Checksum Sum 0x%06X", in.External.Count, in.External.Checksum)
 	line("Number of opaque AS LSA %d. Checksum Sum 0x%06X", in.OpaqueAS.Count, in.OpaqueAS.Checksum)
+	line("Number of DCbitless external and opaque AS LSA %d", in.Demand.DCClear)
+	line("Number of DoNotAge external and opaque AS LSA %d", in.Demand.DoNotAge)
 	areaNumbers(w, " ", in)
 	transit := 0
 	for i := range in.Areas {

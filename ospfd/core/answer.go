@@ -169,6 +169,7 @@ func (in *instance) statusReport(now clock.Instant) InstanceStatus {
 		st.RestartLeft = in.restart.until.Sub(now)
 	}
 	st.External, st.OpaqueAS, _ = in.as.sums(now)
+	st.Demand = in.as.demand(now)
 	for _, a := range in.order {
 		as := AreaStatus{Config: a.cfg}
 		for _, i := range a.ifaces {
@@ -184,6 +185,7 @@ func (in *instance) statusReport(now clock.Instant) InstanceStatus {
 			}
 		}
 		as.LSAs, as.Opaque, as.Types = a.scope.sums(now)
+		as.Demand = a.scope.demand(now)
 		st.Areas = append(st.Areas, as)
 	}
 	in.routesStatus(now, &st)

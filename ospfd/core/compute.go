@@ -57,6 +57,7 @@ func (in *instance) compute(now clock.Instant) bool {
 	}
 	o := r.table.Calculate()
 	in.recordRun(now, o)
+	in.foundAgain()
 	s.due, s.tree, s.reasons = deadline{}, false, 0
 	if len(o.Trees) > 0 || o.Borders {
 		r.virtuals, r.translators = true, true

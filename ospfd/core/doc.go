@@ -73,6 +73,15 @@
 // gathered for its first wait only. External networks are compared ten times a second at
 // most.
 //
+// # Flood reduction
+//
+// All own LSAs have the DC-bit: LSAs that do not age are taken (RFC 1793 section 2.1). What goes
+// out by an interface with flood-reduction does not age, and is not sent again while it says the
+// same; with the router itself its own LSAs age and are refreshed (RFC 4136). That is so only
+// while all routers take it, which a scope's LSAs with the DC-bit clear tell (unable); border
+// routers tell of them across areas. A neighbour is spared only what it was told as not ageing
+// (kept). LSAs of routers that are not reached for MaxAge are looked for once a minute.
+//
 // # Graceful restart
 //
 // A restart that was announced (Shutdown with Restart), or a crash of which zebra has
@@ -111,6 +120,6 @@
 //
 // # What it deliberately does not do
 //
-// No demand circuits (RFC 1793) and no flood reduction (RFC 4136); no multicast OSPF, no
-// traffic engineering. BFD may call for KillNbr.
+// No demand circuits (RFC 1793 sections 3.1 and 3.2: Hellos are always sent), no forced-flooding
+// interval (RFC 4136); no multicast OSPF, no traffic engineering. BFD may call for KillNbr.
 package core

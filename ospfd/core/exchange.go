@@ -326,5 +326,8 @@ func (n *neighbor) requested(now clock.Instant, m *packet.Message) DropReason {
 		all = append(all, lsa)
 	}
 	n.iface.sendUpdates(now, n, all)
+	for _, lsa := range all {
+		n.keeps(lsa.LSAKey, !lsa.IsMaxAge() && n.iface.reduces(lsa.Type))
+	}
 	return 0
 }

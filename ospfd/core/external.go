@@ -339,7 +339,7 @@ func (in *instance) tellExternal(now clock.Instant, p netip.Prefix, n network, o
 	ok = ok && n.metric < packet.LSInfinity
 	var five *lsdb.Statement
 	if ok && !n.nssaOnly && in.hasExternal() {
-		five = &lsdb.Statement{Options: packet.OptionE, Body: n.body(p, n.forward)}
+		five = &lsdb.Statement{Options: packet.OptionE | packet.OptionDC, Body: n.body(p, n.forward)}
 	}
 	in.tell(now, in.as, packet.ExternalLSA, p, five)
 	for _, a := range in.order {
@@ -365,11 +365,11 @@ func (in *instance) sevenOf(a *area, p netip.Prefix, n network, ok bool) *lsdb.S
 	} else if !ok || n.translated || border && a.cfg.NoRedistribution {
 		return nil
 	}
-	var options packet.Options
+	options := packet.OptionDC
 	forward := n.forward
 	if !border && !n.nssaOnly {
 		if forward = a.forwarding(forward); forward.IsValid() { // section 2.4: it must not be zero with the P-bit
-			options = packet.OptionNP
+			options |= packet.OptionNP
 		}
 	}
 	return &lsdb.Statement{Options: options, Body: n.body(p, forward)}

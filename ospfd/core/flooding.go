@@ -69,8 +69,10 @@ func (in *instance) changed(now clock.Instant, s *scope, c lsdb.Change, from *ne
 	default:
 		delete(s.flushing, key)
 	}
+	in.noteCapable(s, c)
+	in.noteKept(now, s, c.LSA)
 	if c.Flood() {
-		back = in.flood(now, s, c.LSA, from)
+		back = in.flood(now, s, c, from)
 	}
 	in.routesChanged(now, s, c)
 	in.endHelpOnChange(now, s, c)
@@ -78,19 +80,19 @@ func (in *instance) changed(now clock.Instant, s *scope, c lsdb.Change, from *ne
 }
 
 // flood has an LSA sent to whom it concerns (section 13.3).
-func (in *instance) flood(now clock.Instant, s *scope, lsa packet.LSA, from *neighbor) (back bool) {
+func (in *instance) flood(now clock.Instant, s *scope, c lsdb.Change, from *neighbor) (back bool) {
 	switch {
 	case s.iface != nil:
-		return s.iface.flood(now, lsa, from)
+		return s.iface.flood(now, c, from)
 	case s.area != nil:
 		for _, i := range s.area.ifaces {
-			back = i.flood(now, lsa, from) || back
+			back = i.flood(now, c, from) || back
 		}
 		return back
 	}
 	for _, i := range in.ifaces {
 		if i.area.external() && i.virtual == nil {
-			back = i.flood(now, lsa, from) || back
+			back = i.flood(now, c, from) || back
 		}
 	}
 	return back
@@ -98,21 +100,27 @@ func (in *instance) flood(now clock.Instant, s *scope, lsa packet.LSA, from *nei
 
 // flood has an LSA sent by the interface. back says that this is the interface that it
 // came by.
-func (i *iface) flood(now clock.Instant, lsa packet.LSA, from *neighbor) (back bool) {
+func (i *iface) flood(now clock.Instant, c lsdb.Change, from *neighbor) (back bool) {
 	if len(i.neighbors) == 0 {
 		return false
 	}
-	h := lsa.LSAHeader
+	h := c.LSA.LSAHeader
 	arrival := flood.Arrival{}
 	if from != nil && from.iface == i {
 		arrival = flood.Arrival{Here: true, FromDesignated: i.typ.Elects() && from.addr == i.dr, FromBackup: i.typ.Elects() && from.addr == i.bdr}
 	}
 	var told []*neighbor
+	keep := i.reduces(h.Type) && !h.IsMaxAge()
 	for _, n := range i.neighbors {
+		if n != from && n.spared(c) {
+			continue
+		}
+		n.keeps(h.LSAKey, false)
 		n.flood.List.Remove(h.LSAKey)
 		if !n.takes(h.Type) || n.filtered() || !n.flood.Offer(now, h, n == from) {
 			continue
 		}
+		n.keeps(h.LSAKey, keep)
 		n.armRetransmit(now)
 		if !arrival.Here || !i.cfg.DelayReflood || i.typ != fsm.PointToMultipoint {
 			told = append(told, n)
@@ -233,7 +241,7 @@ func (i *iface) sendUpdates(now clock.Instant, n *neighbor, all []packet.LSA) {
 func (i *iface) sendUpdate(now clock.Instant, to netip.Addr, all []packet.LSA) {
 	out := make([]packet.LSA, len(all))
 	for k, lsa := range all {
-		out[k] = lsdb.Delayed(lsa, uint16(i.cfg.TransmitDelay/time.Second))
+		out[k] = lsdb.Delayed(i.reduced(lsa), uint16(i.cfg.TransmitDelay/time.Second))
 	}
 	i.send(now, to, &packet.Message{Type: packet.LinkStateUpdate, Updates: out})
 }

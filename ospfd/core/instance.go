@@ -43,7 +43,8 @@ type instance struct {
 	counters   Counters
 	logs       quiet
 
-	routes routesState
+	routes    routesState
+	reduction reduction
 }
 
 // scope is a database with what is flooded alike: an area's, that of the AS, or a link's.
@@ -53,6 +54,9 @@ type scope struct {
 	iface    *iface // of a link's, else nil
 	db       *lsdb.Database
 	flushing map[packet.LSAKey]bool // MaxAge LSAs, until all neighbours have them
+	unable   map[packet.LSAKey]bool // LSAs with the DC-bit clear
+	ages     bool                   // there may be no LSA that does not age
+	kept     bool                   // there may be one
 }
 
 // area is an area that the router has interfaces in.
@@ -69,7 +73,7 @@ func newInstance(c *Core, k Key) *instance {
 }
 
 func (in *instance) newScope(kind lsdb.Scope, a *area, i *iface) *scope {
-	return &scope{instance: in, area: a, iface: i, flushing: make(map[packet.LSAKey]bool), db: lsdb.New(lsdb.Options{
+	return &scope{instance: in, area: a, iface: i, flushing: make(map[packet.LSAKey]bool), unable: make(map[packet.LSAKey]bool), db: lsdb.New(lsdb.Options{
 		Router: in.id, Scope: kind, MinArrival: in.cfg.Timers.Arrival, MaxLSAs: in.cfg.MaxLSA, MaxOctets: MaxLSAOctets,
 	})}
 }
@@ -120,7 +124,7 @@ func (in *instance) end(now clock.Instant) {
 		c.timers.Clear(timerKey{kind: k, instance: in})
 	}
 	c.timers.Clear(timerKey{kind: timerScope, scope: in.as})
-	in.on, in.id, in.as, in.restarting, in.routes = false, 0, nil, false, routesState{}
+	in.on, in.id, in.as, in.restarting, in.routes, in.reduction = false, 0, nil, false, routesState{}, reduction{}
 	in.boxes, in.waiting = nil, nil
 }
 
@@ -130,7 +134,8 @@ func (in *instance) settle(now clock.Instant) {
 		return
 	}
 	for more := true; more; {
-		more = in.routesSettle(now)
+		more = in.settleReduction(now)
+		more = in.routesSettle(now) || more
 		more = in.removeFlushed(now) || more
 	}
 	for len(in.boxes) > 0 {
@@ -206,6 +211,7 @@ func (in *instance) areaFor(id packet.ID) *area {
 	a := &area{instance: in, id: id, cfg: in.areaConfig(id)}
 	a.scope = in.newScope(lsdb.ScopeArea, a, nil)
 	in.areas[id] = a
+	in.reduction.changed = true
 	at, _ := slices.BinarySearchFunc(in.order, id, func(a *area, id packet.ID) int { return cmp.Compare(a.id, id) })
 	in.order = slices.Insert(in.order, at, a)
 	return a
@@ -218,6 +224,7 @@ func (in *instance) dropArea(now clock.Instant, a *area) {
 	}
 	in.core.timers.Clear(timerKey{kind: timerScope, scope: a.scope})
 	delete(in.areas, a.id)
+	in.reduction.changed = true
 	in.order = slices.DeleteFunc(in.order, func(o *area) bool { return o == a })
 }
 
@@ -225,7 +232,11 @@ func (in *instance) dropArea(now clock.Instant, a *area) {
 // 3.6, RFC 3101 section 2.2).
 func (a *area) external() bool { return a.cfg.Kind == AreaNormal }
 
-// options are what Hellos and own LSAs of the area say (RFC 2328 section 12.1.2, RFC 3101
+// lsaOptions are what own LSAs of the area say: those of its Hellos, and that LSAs that do not
+// age are taken (RFC 1793 section 2.1).
+func (a *area) lsaOptions() packet.Options { return a.options() | packet.OptionDC }
+
+// options are what Hellos of the area say (RFC 2328 section 12.1.2, RFC 3101
 // section 2.1).
 func (a *area) options() packet.Options {
 	switch a.cfg.Kind {

@@ -31,6 +31,7 @@ type neighbor struct {
 	box      *outbox        // LSAs for this neighbour alone
 	resend   *outbox        // LSAs that it did not acknowledge
 	acks     []packet.LSAHeader
+	kept     map[packet.LSAKey]bool // LSAs that it was told as such that do not age
 	help     help
 
 	keyID uint32 // key of the last packet
@@ -262,6 +263,7 @@ func iosState(s fsm.NeighborState) string {
 func (n *neighbor) clearLists() {
 	in := n.iface.instance
 	n.flood.List.Clear()
+	n.kept = nil
 	clear(n.flood.Requests)
 	n.exchange.clear()
 	n.acks = nil

@@ -24,7 +24,7 @@ func (in *instance) settleLinks(now clock.Instant) {
 		}
 		body, links := a.routerLSA(now)
 		in.state(now, ownName{a.scope, packet.RouterLSA, in.id},
-			&lsdb.Statement{Type: packet.RouterLSA, ID: in.id, Options: a.options(), Body: body.Append(nil)})
+			&lsdb.Statement{Type: packet.RouterLSA, ID: in.id, Options: a.lsaOptions(), Body: body.Append(nil)})
 		if r.table.SetRoot(a.id, body, links) {
 			in.schedule(now, true, packet.RouterLSA)
 		}
@@ -52,7 +52,7 @@ func (in *instance) settleNetworks(now clock.Instant, a *area) {
 		}
 		slices.Sort(body.Routers[1:])
 		id := packet.IDOf(i.addr.Addr())
-		want[id] = &lsdb.Statement{Type: packet.NetworkLSA, ID: id, Options: a.options(), Body: body.Append(nil)}
+		want[id] = &lsdb.Statement{Type: packet.NetworkLSA, ID: id, Options: a.lsaOptions(), Body: body.Append(nil)}
 	}
 	in.stateAll(now, a.scope, packet.NetworkLSA, want)
 }

@@ -46,8 +46,9 @@ type InstanceStatus struct {
 	StubLeft     time.Duration // until it ends; 0: it does not by itself
 	External     LSASummary    // of the AS
 	OpaqueAS     LSASummary
-	Areas        []AreaStatus // by ID
-	Restarting   bool         // this router is in a graceful restart
+	Demand       DemandSummary // of LSAs of the AS
+	Areas        []AreaStatus  // by ID
+	Restarting   bool          // this router is in a graceful restart
 	RestartLeft  time.Duration
 	LastRestart  string // how the last one ended; "": there was none
 	Counters     Counters
@@ -75,10 +76,18 @@ type AreaStatus struct {
 	LSAs        LSASummary
 	Opaque      LSASummary
 	Flood       int // LSAs on retransmission lists
+	Demand      DemandSummary
 	BorderCount int // area border routers that are reached
 	ASBRCount   int
 	Types       map[packet.LSType]LSASummary
 	Ranges      []RangeStatus
+}
+
+// DemandSummary counts the LSAs of a database by what RFC 1793 says of them.
+type DemandSummary struct {
+	DoNotAge   int // they do not age (section 2.2)
+	DCClear    int // their DC-bit is clear: as long as there are any, the area has none that do not age (section 2.5)
+	Indication int // of these: indication-LSAs (section 2.5.1)
 }
 
 // RangeStatus is a range with what it makes of its parts.

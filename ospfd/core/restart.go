@@ -61,7 +61,7 @@ func (in *instance) sendGrace(now clock.Instant, i *iface, period time.Duration,
 	if i.typ != fsm.PointToPoint {
 		tlvs = append(tlvs, packet.TLV{Type: graceAddress, Value: i.addr.Addr().AsSlice()})
 	}
-	what := lsdb.Statement{Type: packet.OpaqueLinkLSA, ID: graceID, Options: i.area.options(), Body: packet.AppendTLVs(nil, tlvs)}
+	what := lsdb.Statement{Type: packet.OpaqueLinkLSA, ID: graceID, Options: i.area.lsaOptions(), Body: packet.AppendTLVs(nil, tlvs)}
 	in.originate(now, i.scope, what)
 	lsa, ok := i.scope.db.Get(now, packet.LSAKey{Type: packet.OpaqueLinkLSA, ID: graceID, Router: in.id})
 	if !ok {

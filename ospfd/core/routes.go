@@ -185,7 +185,7 @@ func (in *instance) settleFormer(now clock.Instant) {
 func (in *instance) armRoutes(now clock.Instant) {
 	r := &in.routes
 	at, ok := r.throttled.Next()
-	for _, d := range [...]deadline{r.spf.due, r.external.due, r.external.translators, in.stubRouterEnd()} {
+	for _, d := range [...]deadline{r.spf.due, r.external.due, r.external.translators, in.stubRouterEnd(), in.reduction.stale} {
 		if d.set && (!ok || d.at < at) {
 			at, ok = d.at, true
 		}

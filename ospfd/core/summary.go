@@ -70,7 +70,7 @@ func (a *area) summarize(now clock.Instant, want map[netip.Prefix]lsdb.Statement
 var defaultPrefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{}), 0)
 
 func (a *area) summaryLSA(p netip.Prefix, cost uint32) lsdb.Statement {
-	return lsdb.Statement{Type: packet.SummaryLSA, Options: a.options(), Body: packet.Summary{Mask: maskOf(p), Metric: cost}.Append(nil)}
+	return lsdb.Statement{Type: packet.SummaryLSA, Options: a.lsaOptions(), Body: packet.Summary{Mask: maskOf(p), Metric: cost}.Append(nil)}
 }
 
 // inRange reports whether a network within an area is part of a range of that area, so that
@@ -110,11 +110,15 @@ func (a *area) passes(from packet.ID, p netip.Prefix) bool {
 	return list(a.cfg.FilterIn) && (f == nil || list(f.cfg.FilterOut))
 }
 
-// summarizeRouters collects what is told into an area of AS boundary routers.
+// summarizeRouters collects what is told into an area of AS boundary routers, and of routers
+// that do not take LSAs that do not age.
 func (a *area) summarizeRouters(now clock.Instant, want map[packet.ID]*lsdb.Statement) {
 	in := a.instance
 	if a.cfg.Kind != AreaNormal {
 		return
+	}
+	if a.indicates() {
+		want[in.id] = &lsdb.Statement{Type: packet.ASBRSummaryLSA, ID: in.id, Options: a.options(), Body: packet.Summary{Metric: packet.LSInfinity}.Append(nil)}
 	}
 	for _, b := range in.routes.table.Borders() {
 		best, ok := in.routes.table.ASBR(b.Router)
@@ -123,7 +127,7 @@ func (a *area) summarizeRouters(now clock.Instant, want map[packet.ID]*lsdb.Stat
 		}
 		cost := in.maximum(now, func(m *MaxMetric) uint32 { return m.Summary }, best.Cost)
 		if cost < packet.LSInfinity {
-			want[b.Router] = &lsdb.Statement{Type: packet.ASBRSummaryLSA, ID: b.Router, Options: a.options(), Body: packet.Summary{Metric: cost}.Append(nil)}
+			want[b.Router] = &lsdb.Statement{Type: packet.ASBRSummaryLSA, ID: b.Router, Options: a.lsaOptions(), Body: packet.Summary{Metric: cost}.Append(nil)}
 		}
 	}
 }

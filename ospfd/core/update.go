@@ -59,6 +59,7 @@ func (n *neighbor) install(now clock.Instant, lsa packet.LSA) (ack flood.Ack, ok
 		i.dropLSA(DropLSA)
 		return flood.NoAck, true
 	}
+	in.noteKept(now, s, lsa)
 	fromDR := n.addr == i.dr
 	_, asked := n.flood.Requests[lsa.LSAKey]
 	r := s.db.Receive(now, lsa, in.exchanging > 0)

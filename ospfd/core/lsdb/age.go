@@ -114,6 +114,16 @@ func (d *Database) next(now clock.Instant, s Statement) (Change, error) {
 	return d.maxAge(now, r, Flushing), nil
 }
 
+// Purge ages an LSA prematurely that does not age, whoever's it is (RFC 1793 sections 2.3 and
+// 2.5). Of others it does nothing.
+func (d *Database) Purge(now clock.Instant, key packet.LSAKey) Change {
+	r := d.records[key]
+	if r == nil || r.lsa.Age&packet.DoNotAge == 0 || r.lsa.IsMaxAge() {
+		return Change{}
+	}
+	return d.maxAge(now, r, Flushing)
+}
+
 // Flush ages a self-originated LSA prematurely (RFC 2328 section 14.1), and forgets what waits
 // for it. Nothing changes if there is none, it is MaxAge, or is not the router's own.
 func (d *Database) Flush(now clock.Instant, key packet.LSAKey) Change {

@@ -83,6 +83,9 @@ func (d *Database) Receive(now clock.Instant, lsa packet.LSA, exchanging bool) R
 		}
 	} else if v := d.compare(now, r, lsa); v != Newer {
 		receipt := Receipt{Verdict: v, Self: self}
+		if v == Duplicate && lsa.Age&packet.DoNotAge != 0 {
+			d.keep(now, r)
+		}
 		if v == SendBack {
 			receipt.Copy = r.present(now)
 		}
@@ -91,9 +94,29 @@ func (d *Database) Receive(now clock.Instant, lsa packet.LSA, exchanging bool) R
 	if !d.room(r, lsa) {
 		return Receipt{Verdict: Full}
 	}
+	if r != nil && r.lsa.Age&packet.DoNotAge != 0 && !lsa.IsMaxAge() && difference(r, lsa) == PartNone {
+		lsa.Age |= packet.DoNotAge
+	}
 	lsa.Octets = bytes.Clone(lsa.Octets) // else one LSA keeps a whole packet
 	part := d.put(now, lsa, record{flooded: true, counted: true})
 	return Receipt{Verdict: Newer, Self: self, Change: Change{Installed, lsa, part}}
+}
+
+// keep makes the copy one that does not age, since that came as such by another way. What is
+// the router's own ages (RFC 4136 section 2).
+func (d *Database) keep(now clock.Instant, r *record) {
+	if lsa := r.present(now); !r.own && !lsa.IsMaxAge() {
+		r.lsa.Age = lsa.Age | packet.DoNotAge
+		d.timers.Clear(lsa.LSAKey)
+	}
+}
+
+// Since returns when an LSA was installed.
+func (d *Database) Since(key packet.LSAKey) clock.Instant {
+	if r := d.records[key]; r != nil {
+		return r.at
+	}
+	return clock.Never
 }
 
 // compare does steps 5a, 7 and 8 of section 13 against the copy.

@@ -24,7 +24,7 @@
 //   - LSRefreshTime (30 min of age), of an LSA of the router's own: a new instance is made;
 //   - MaxAge (1 h), of those of others: it is flooded once more and then let go.
 //
-// An LSA with the bit DoNotAge (RFC 1793 section 2.1) has no deadline. Nor has one that is
+// An LSA with the bit DoNotAge (RFC 1793 section 2.2) has no deadline. Nor has one that is
 // MaxAge: it stays until Flushed says that nobody has to be told of it any more.
 //
 // # An LSA that comes in
@@ -64,6 +64,9 @@
 //     (section 12.1.4 has them equal): it would disguise as that of another router.
 //   - An age beyond MaxAge is MaxAge.
 //   - What was asked for in an exchange of databases did not come by flooding (Exchanged).
+//   - An LSA that came once as one that does not age stays so until it says something else, or
+//     is flushed: who sends it so holds refreshes back, and another way by which these come may
+//     end.
 //   - The reserved sequence number 0x80000000 is the oldest of all, and not refused.
 //   - A checksum that is wrong after CheckAge is reported (Corrupt); the LSA is left alone,
 //     since the router is to be restarted (section 14).
@@ -76,6 +79,6 @@
 // # What it deliberately does not do
 //
 // It does not read bodies but to tell what a change means. It does not spread refreshes that
-// fall due together. It does not know whether a DoNotAge LSA's router is still there (RFC
-// 1793 section 2.3).
+// fall due together. Whether a DoNotAge LSA may be here, and its router is there, is the caller's
+// to know, who calls Purge (RFC 1793 sections 2.3 and 2.5).
 package lsdb

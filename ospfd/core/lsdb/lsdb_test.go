@@ -297,6 +297,52 @@ func TestCorrupt(t *testing.T) {
 	}
 }
 
+// An LSA that comes as one that does not age stays so while it says the same, but for own ones
+// (RFC 4136 section 2); Purge ages only such (RFC 1793 sections 2.3 and 2.5).
+func TestKept(t *testing.T) {
+	d, key := newAS(Options{}), external(1, other)
+	age := func(at float64, key packet.LSAKey) uint16 {
+		lsa, _ := d.Get(sec(at), key)
+		return lsa.Age
+	}
+	receive(t, d, 0, instance(t, key, 1, 7, 1), Newer)
+	if c := d.Purge(sec(1), key); c.Kind != Nothing {
+		t.Errorf("purged one that ages: %+v", c)
+	}
+	receive(t, d, 10, instance(t, key, 1, 3|packet.DoNotAge, 1), Duplicate)
+	if got := age(5000, key); got != 17|packet.DoNotAge || d.Since(key) != sec(0) {
+		t.Errorf("after a duplicate: %x since %v", got, d.Since(key))
+	}
+	if at, ok := d.Next(); ok {
+		t.Errorf("something is due at %v", at)
+	}
+	receive(t, d, 20, instance(t, key, 2, 4, 1), Newer)
+	if got := age(5000, key); got != 4|packet.DoNotAge || d.Since(key) != sec(20) {
+		t.Errorf("after a refresh: %x since %v", got, d.Since(key))
+	}
+	receive(t, d, 30, instance(t, key, 3, 4, 2), Newer)
+	if got := age(40, key); got != 14 {
+		t.Errorf("after a change: %x", got)
+	}
+	receive(t, d, 50, instance(t, key, 4, packet.DoNotAge, 2), Newer)
+	if c := d.Purge(sec(60), key); c.Kind != Flushing || c.LSA.Age != packet.MaxAge || !c.Flood() {
+		t.Errorf("purge: %+v", c)
+	}
+	if c := d.Purge(sec(61), key); c.Kind != Nothing {
+		t.Errorf("purged twice: %+v", c)
+	}
+	c, err := d.Originate(sec(70), Statement{Type: packet.ExternalLSA, ID: 9, Body: packet.External{}.Append(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo := c.LSA
+	echo.Age = packet.DoNotAge + 1
+	receive(t, d, 71, echo, Duplicate)
+	if got := age(75, echo.LSAKey); got != 5 {
+		t.Errorf("the router's own: %x", got)
+	}
+}
+
 // InfTransDelay (sections 13.3 and 14, RFC 1793 section 2.2).
 func TestDelayed(t *testing.T) {
 	for age, want := range map[uint16]uint16{0: 2, 3597: 3599, 3598: 3600, 3599: 3600, 3600: 3600,

@@ -73,6 +73,7 @@ func (m *model) receive(now clock.Instant, lsa packet.LSA, exchanging bool) Verd
 		return TooSoon
 	case old == nil || l.newer(old):
 	case !old.newer(l):
+		old.frozen = old.frozen || l.frozen && !old.own && old.age < packet.MaxAge
 		return Duplicate
 	case old.age == packet.MaxAge && old.seq == packet.MaxSequence:
 		return Wrapping
@@ -90,6 +91,7 @@ func (m *model) receive(now clock.Instant, lsa packet.LSA, exchanging bool) Verd
 	if old == nil && n >= m.max {
 		return Full
 	}
+	l.frozen = l.frozen || old != nil && old.frozen && l.age < packet.MaxAge && bytes.Equal(l.body, old.body)
 	m.drop(l.LSAKey)
 	m.lsas = append(m.lsas, l)
 	return Newer
