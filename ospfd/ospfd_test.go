@@ -329,6 +329,8 @@ func TestCommands(t *testing.T) {
 			"show ip ospf 1":                         "172.31.0.1",
 			"show ip ospf neighbor":                  "172.31.0.11",
 			"show ip ospf neighbor detail":           "172.31.0.11",
+			"show ip ospf request-list":              "Process ID 1",
+			"show ip ospf retransmission-list":       "Process ID 1",
 			"show ip ospf neighbor Tunnel0":          "172.31.0.11",
 			"show ip ospf interface":                 "Tunnel0",
 			"show ip ospf interface brief":           "Tu0",

@@ -50,12 +50,19 @@ func statusReport() *core.StatusReport {
 		}}, {Identity: red, Config: core.InstanceConfig{Key: red.Key, MaximumPaths: 16, Distance: core.Distances{Intra: 110, Inter: 110, External: 110}}}}}
 }
 
+func lsaHeader(t packet.LSType, id string, age uint16) packet.LSAHeader {
+	h := packet.LSAHeader{Age: age, LSAKey: packet.LSAKey{Type: t, ID: packet.IDOf(addr(id)), Router: packet.IDOf(addr("172.31.0.1"))}, Sequence: packet.InitialSequence + 1, Checksum: 0x6572}
+	return h
+}
+
 func neighborReport() *core.NeighborReport {
 	return &core.NeighborReport{Instances: []core.InstanceNeighbors{{Identity: hub, Neighbors: []core.NeighborStatus{
 		{RouterID: id("10.11.0.1"), Addr: addr("172.31.0.11"), Interface: "Tunnel0", State: fsm.NeighborFull, Options: packet.OptionE | packet.OptionO, Dead: 112 * time.Second, Uptime: 10 * time.Minute, Changes: 6,
-			LastChange: 10 * time.Minute, Retransmission: 1, Retransmitted: 3, Reason: "Dead timer expired", Static: true, Offered: true, HelpEnded: "completed"},
+			LastChange: 10 * time.Minute, Retransmission: 1, Retransmitted: 3, Reason: "Dead timer expired", Static: true, Offered: true, HelpEnded: "completed",
+			Lists: &core.NeighborLists{Retransmission: []packet.LSAHeader{lsaHeader(packet.RouterLSA, "172.31.0.1", 1), lsaHeader(packet.ExternalLSA, "0.0.0.0", packet.DoNotAge|7)}, Due: 1148 * time.Millisecond}},
 		{RouterID: id("10.12.0.1"), Addr: addr("172.31.0.12"), Interface: "Tunnel0", State: fsm.NeighborExchange, Options: packet.OptionE, Dead: 100 * time.Second, Changes: 3, LastChange: time.Second,
-			Master: true, Sequence: 0x1234, Summary: 2, Request: 1, Static: true},
+			Master: true, Sequence: 0x1234, Summary: 2, Request: 1, Static: true,
+			Lists: &core.NeighborLists{Request: []packet.LSAHeader{lsaHeader(packet.RouterLSA, "10.12.0.1", 1800)}}},
 		{RouterID: id("2.2.2.2"), Addr: addr("10.0.9.2"), Interface: "GigabitEthernet1", Area: 9, State: fsm.NeighborFull, Priority: 1, Elects: true, DR: addr("10.0.9.2"), BDR: addr("10.0.9.1"),
 			Options: packet.OptionNP, Dead: 35 * time.Second, Uptime: 26 * time.Hour, Changes: 5, LastChange: 26 * time.Hour, Helping: true, HelpLeft: 50 * time.Second, RestartReason: 1},
 		{RouterID: id("3.3.3.3"), Addr: addr("10.0.9.3"), Interface: "GigabitEthernet1", Area: 9, State: fsm.NeighborTwoWay, Priority: 0, Elects: true, DR: addr("10.0.9.2"), BDR: addr("10.0.9.1"), Dead: 800 * time.Millisecond, Changes: 2, LastChange: time.Minute},

@@ -13,6 +13,8 @@ import (
 const (
 	ExecStatus     = "ospf.show"
 	ExecNeighbor   = "ospf.show-neighbor"
+	ExecRequest    = "ospf.show-request-list"
+	ExecRetransmit = "ospf.show-retransmission-list"
 	ExecInterface  = "ospf.show-interface"
 	ExecDatabase   = "ospf.show-database"
 	ExecBorder     = "ospf.show-border-routers"
@@ -43,6 +45,8 @@ func execCommands() []cli.Command {
 	}
 	show(ExecStatus, "", nil)
 	show(ExecNeighbor, " neighbor [{ifname:IFNAME|router:A.B.C.D}] [detail]", cli.Help{"neighbor": "Neighbors"})
+	show(ExecRequest, " request-list [{ifname:IFNAME|router:A.B.C.D}]", cli.Help{"request-list": "LSAs that neighbors are asked for"})
+	show(ExecRetransmit, " retransmission-list [{ifname:IFNAME|router:A.B.C.D}]", cli.Help{"retransmission-list": "LSAs that neighbors did not acknowledge yet"})
 	show(ExecInterface, " interface [ifname:IFNAME] [brief]", cli.Help{"interface": "Interfaces that OSPF runs on", "brief": "One line each"})
 	all = append(all, databaseCommands(about)...)
 	show(ExecBorder, " border-routers", cli.Help{"border-routers": "Area border routers and AS boundary routers"})
@@ -80,7 +84,7 @@ func databaseCommands(about cli.Help) []cli.Command {
 }
 
 // queries are the reports that commands show.
-var queries = map[string]core.ReportKind{ExecStatus: core.ReportStatus, ExecNeighbor: core.ReportNeighbors, ExecInterface: core.ReportInterfaces, ExecDatabase: core.ReportDatabase,
+var queries = map[string]core.ReportKind{ExecStatus: core.ReportStatus, ExecNeighbor: core.ReportNeighbors, ExecRequest: core.ReportNeighbors, ExecRetransmit: core.ReportNeighbors, ExecInterface: core.ReportInterfaces, ExecDatabase: core.ReportDatabase,
 	ExecBorder: core.ReportRoutes, ExecRoute: core.ReportRoutes, ExecRIB: core.ReportRoutes, ExecStatistics: core.ReportStatus, ExecTraffic: core.ReportInterfaces,
 	ExecVirtual: core.ReportInterfaces, ExecSummary: core.ReportStatus, ExecMaxMetric: core.ReportStatus, ExecNSF: core.ReportStatus, cli.ShowProtocols: core.ReportStatus}
 
@@ -89,6 +93,7 @@ var queries = map[string]core.ReportKind{ExecStatus: core.ReportStatus, ExecNeig
 func About(id string, a cli.Args) (q core.Query, ok bool) {
 	q.Kind, ok = queries[id]
 	q.Process = uint16(a.Uint("process"))
+	q.Lists = id == ExecRequest || id == ExecRetransmit
 	if id == ExecTraffic && !a.Has("ifname") {
 		q.Kind = core.ReportStatus
 	}

@@ -28,6 +28,8 @@ func TestExec(t *testing.T) {
 		{"show ip ospf 1 neighbor tu0 det", "show ip ospf 1 neighbor Tunnel0 detail", cli.ExecNeighbor, query(core.ReportNeighbors, 1)},
 		{"show ip ospf neighbor 1.1.1.1", "show ip ospf neighbor 1.1.1.1", cli.ExecNeighbor, query(core.ReportNeighbors, 0)},
 		{"show ip ospf neighbor detail", "show ip ospf neighbor detail", cli.ExecNeighbor, query(core.ReportNeighbors, 0)},
+		{"sh ip ospf req", "show ip ospf request-list", cli.ExecRequest, core.Query{Kind: core.ReportNeighbors, Lists: true}},
+		{"sh ip ospf 1 ret 1.1.1.1", "show ip ospf 1 retransmission-list 1.1.1.1", cli.ExecRetransmit, core.Query{Kind: core.ReportNeighbors, Process: 1, Lists: true}},
 		{"sh ip ospf int br", "show ip ospf interface brief", cli.ExecInterface, query(core.ReportInterfaces, 0)},
 		{"show ip ospf interface tu0", "show ip ospf interface Tunnel0", cli.ExecInterface, query(core.ReportInterfaces, 0)},
 		{"show ip ospf database", "show ip ospf database", cli.ExecDatabase, database(0, core.DatabaseFilter{})},

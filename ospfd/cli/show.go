@@ -29,6 +29,9 @@ func Show(id string, r core.Report, a cli.Args) cli.Output {
 			return showInterfaces(r, a)
 		}
 	case *core.NeighborReport:
+		if id == ExecRequest || id == ExecRetransmit {
+			return showLists(r, a, id == ExecRequest)
+		}
 		return showNeighbors(r, a)
 	case *core.DatabaseReport:
 		return showDatabase(r, a)

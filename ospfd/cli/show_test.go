@@ -95,6 +95,7 @@ func ofProcess[T any](all []T, process uint16, of func(T) uint16) (out []T) {
 // goldens are the commands whose outputs are in testdata, by the names of the files.
 var goldens = map[string]string{
 	"status": "show ip ospf", "status_absent": "show ip ospf 7", "neighbors": "show ip ospf neighbor", "neighbors_detail": "show ip ospf neighbor detail", "neighbors_one": "show ip ospf 1 neighbor 2.2.2.2",
+	"request_list": "show ip ospf request-list", "retransmission_list": "show ip ospf 1 retransmission-list", "request_list_of": "show ip ospf request-list gi1",
 	"neighbors_interface": "show ip ospf neighbor tu0", "interfaces": "show ip ospf interface", "interfaces_brief": "show ip ospf 1 interface brief", "interfaces_one": "show ip ospf interface gi1",
 	"interfaces_absent": "show ip ospf interface gi9", "virtual_links": "show ip ospf 1 virtual-links", "database": "show ip ospf database", "database_router": "show ip ospf 1 database router",
 	"database_network": "show ip ospf 1 database network", "database_summary_net": "show ip ospf 1 database summary", "database_asbr": "show ip ospf 1 database asbr-summary",

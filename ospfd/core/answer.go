@@ -23,7 +23,7 @@ func (c *Core) answer(now clock.Instant, q Query) Report {
 	case ReportInterfaces:
 		return report(chosen, func(in *instance) InstanceInterfaces { return in.interfaceReport(now) }, func(all []InstanceInterfaces) Report { return &InterfaceReport{all} })
 	case ReportNeighbors:
-		return report(chosen, func(in *instance) InstanceNeighbors { return in.neighborReport(now) }, func(all []InstanceNeighbors) Report { return &NeighborReport{all} })
+		return report(chosen, func(in *instance) InstanceNeighbors { return in.neighborReport(now, q.Lists) }, func(all []InstanceNeighbors) Report { return &NeighborReport{all} })
 	case ReportDatabase:
 		return report(chosen, func(in *instance) InstanceDatabase { return in.databaseReport(now, q.Database) }, func(all []InstanceDatabase) Report { return &DatabaseReport{all} })
 	case ReportRoutes:
@@ -91,11 +91,15 @@ func (i *iface) status(now clock.Instant) InterfaceStatus {
 	return st
 }
 
-func (in *instance) neighborReport(now clock.Instant) InstanceNeighbors {
+func (in *instance) neighborReport(now clock.Instant, lists bool) InstanceNeighbors {
 	out := InstanceNeighbors{Identity: in.identity()}
 	for _, i := range in.ifaces {
 		for _, n := range i.neighbors {
-			out.Neighbors = append(out.Neighbors, n.status(now))
+			st := n.status(now)
+			if lists {
+				st.Lists = n.listed(now)
+			}
+			out.Neighbors = append(out.Neighbors, st)
 		}
 	}
 	return out
@@ -121,6 +125,18 @@ func (n *neighbor) status(now clock.Instant) NeighborStatus {
 		st.HelpLeft = n.help.until.Sub(now)
 	}
 	return st
+}
+
+// listed returns what is on the lists of the neighbour.
+func (n *neighbor) listed(now clock.Instant) *NeighborLists {
+	out := &NeighborLists{Retransmission: n.flood.List.Headers(), Due: n.iface.instance.core.left(now, timerKey{kind: timerRetransmit, neighbor: n})}
+	for _, h := range n.flood.Requests { // unordered: sorted below
+		out.Request = append(out.Request, h)
+	}
+	for _, list := range [...][]packet.LSAHeader{out.Request, out.Retransmission} {
+		slices.SortFunc(list, func(a, b packet.LSAHeader) int { return lsdb.CompareKeys(a.LSAKey, b.LSAKey) })
+	}
+	return out
 }
 
 func (in *instance) databaseReport(now clock.Instant, f DatabaseFilter) InstanceDatabase {

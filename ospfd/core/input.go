@@ -114,6 +114,7 @@ type Query struct {
 	Process uint16 // 0 for all
 	// Database narrows a ReportDatabase.
 	Database DatabaseFilter
+	Lists    bool // a ReportNeighbors has what is on the neighbours' lists
 }
 
 // Tracing turns the Trace effects on or off (`debug ip ospf`).

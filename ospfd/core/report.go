@@ -221,6 +221,15 @@ type NeighborStatus struct {
 	RestartReason  uint8  // of its grace-LSA
 	HelpEnded      string // how the last one ended
 	Retransmitted  uint64
+	Lists          *NeighborLists // nil: not asked for
+}
+
+// NeighborLists are the lists of a neighbour (RFC 2328 section 10), by type, Link State ID and
+// router.
+type NeighborLists struct {
+	Request        []packet.LSAHeader // as the neighbour described them
+	Retransmission []packet.LSAHeader // as they were flooded
+	Due            time.Duration      // until the next retransmission; 0: there is none
 }
 
 // DatabaseFilter narrows a ReportDatabase. What is zero admits all.

@@ -89,6 +89,15 @@ func (l *List) Any(f func(packet.LSAKey) bool) bool {
 	return false
 }
 
+// Headers returns the instances on the list, in no order.
+func (l *List) Headers() []packet.LSAHeader {
+	out := make([]packet.LSAHeader, 0, len(l.items))
+	for _, it := range l.items { // unordered: so it says
+		out = append(out, it.header)
+	}
+	return out
+}
+
 // Len returns how many LSAs are on the list.
 func (l *List) Len() int { return len(l.items) }
 
