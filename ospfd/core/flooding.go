@@ -99,7 +99,7 @@ func (in *instance) flood(now clock.Instant, s *scope, c lsdb.Change, from *neig
 }
 
 // flood has an LSA sent by the interface. back says that this is the interface that it
-// came by.
+// came by, and that the sender hears it: from a group.
 func (i *iface) flood(now clock.Instant, c lsdb.Change, from *neighbor) (back bool) {
 	if len(i.neighbors) == 0 {
 		return false
@@ -131,12 +131,12 @@ func (i *iface) flood(now clock.Instant, c lsdb.Change, from *neighbor) (back bo
 	}
 	if _, ok := i.group(); ok {
 		i.box.put(h.LSAKey)
-	} else {
-		for _, n := range told {
-			n.box.put(h.LSAKey)
-		}
+		return arrival.Here
 	}
-	return arrival.Here
+	for _, n := range told {
+		n.box.put(h.LSAKey)
+	}
+	return false // the sender hears nothing of it
 }
 
 // outbox has the LSAs that go out by an interface to its group, or to one neighbour, paced

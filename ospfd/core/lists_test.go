@@ -42,3 +42,37 @@ func TestLists(t *testing.T) {
 	l.advance(time.Second)
 	same(t, "of a", []string{a.lists()}, "request [], retransmission [area-local opaque LSA 200.0.0.2 of 0.0.0.1 area-local opaque LSA 200.0.0.3 of 0.0.0.1], due: true")
 }
+
+// TestAcksCollected: on a point-to-multipoint network acknowledgments of what comes in several
+// packets go in one, to each neighbour by itself, also where it is flooded on (RFC 2328 section 13.5).
+func TestAcksCollected(t *testing.T) {
+	l, hub := cloud(t, 2, func(*InterfaceConfig) {})
+	l.start()
+	l.until(3*time.Minute, "Full", func() bool { return hub.full() == 2 })
+	l.advance(30 * time.Second)
+	var acks []string
+	var before []uint64
+	for _, r := range l.routers {
+		before = append(before, r.status("Tunnel0").Counters.Retransmissions)
+	}
+	pass := l.pass
+	l.pass = func(from, to *router, m *packet.Message) bool {
+		if from == hub && m.Type == packet.LinkStateAck {
+			acks = append(acks, fmt.Sprint(to.name, " ", len(m.Acks)))
+		}
+		return pass(from, to, m)
+	}
+	for k := range packet.ID(3) {
+		l.routers[1].opaque(packet.OpaqueAreaLSA, 200<<24|k, "of a spoke")
+		l.advance(50 * time.Millisecond) // more than the pacing of packets
+	}
+	l.routers[2].opaque(packet.OpaqueAreaLSA, 200<<24, "of the other")
+	l.advance(2 * time.Second)
+	same(t, "acknowledgments of the hub", acks, "r1 3", "r2 1")
+	l.advance(time.Minute)
+	for k, r := range l.routers {
+		if n := r.status("Tunnel0").Counters.Retransmissions - before[k]; n != 0 {
+			t.Errorf("%s retransmitted %d LSAs", r.name, n)
+		}
+	}
+}
