@@ -109,7 +109,7 @@ const (
 	TraceDropped                          // packets and hello: a received packet was dropped: Drop says why
 	TraceNeighbor                         // adj: a neighbour's state
 	TraceInterface                        // adj: an interface's state, an election
-	TraceFlood                            // flood: an LSA was installed, refused, sent or acknowledged
+	TraceFlood                            // flood: an LSA was installed, refused, sent, or acknowledged by either side
 	TraceGeneration                       // lsa-generation: an own LSA was made or flushed
 	TraceSPF                              // spf: a computation
 	TraceRoute                            // rib: a route was put or taken away

@@ -244,6 +244,9 @@ func (i *iface) sendUpdate(now clock.Instant, to netip.Addr, all []packet.LSA) {
 		out[k] = lsdb.Delayed(i.reduced(lsa), uint16(i.cfg.TransmitDelay/time.Second))
 	}
 	i.send(now, to, &packet.Message{Type: packet.LinkStateUpdate, Updates: out})
+	for _, lsa := range out {
+		i.traceFlood(to, 0, lsa.LSAHeader, "sent, ")
+	}
 }
 
 // armRetransmit arms the timer of the retransmission list.
@@ -313,5 +316,15 @@ func (i *iface) sendAckTo(now clock.Instant, to netip.Addr, acks []packet.LSAHea
 	room := max(i.room()/packet.LSAHeaderLen, 1)
 	for part := range slices.Chunk(acks, room) {
 		i.send(now, to, &packet.Message{Type: packet.LinkStateAck, Acks: part})
+		for _, h := range part {
+			i.traceFlood(to, 0, h, "acknowledged, ")
+		}
+	}
+}
+
+// traceFlood traces what becomes of an LSA (`debug ip ospf flood`); router is 0 for a group.
+func (i *iface) traceFlood(peer netip.Addr, router packet.ID, h packet.LSAHeader, what string) {
+	if i.instance.core.tracing.Flood {
+		i.instance.trace(Trace{Event: TraceFlood, Interface: i.name, Peer: peer, Router: router, LSA: h.LSAKey, Text: fmt.Sprintf("%ssequence 0x%08x", what, uint32(h.Sequence))})
 	}
 }

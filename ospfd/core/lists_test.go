@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,30 @@ func TestLists(t *testing.T) {
 	a.opaque(packet.OpaqueAreaLSA, 200<<24|2, "late")
 	l.advance(time.Second)
 	same(t, "of a", []string{a.lists()}, "request [], retransmission [area-local opaque LSA 200.0.0.2 of 0.0.0.1 area-local opaque LSA 200.0.0.3 of 0.0.0.1], due: true")
+}
+
+// TestTraceFlood: what was sent, received and acknowledged (`debug ip ospf flood`).
+func TestTraceFlood(t *testing.T) {
+	l, a, b := pair(t)
+	l.start()
+	l.bothFull(a, b)
+	l.advance(10 * time.Second)
+	for _, r := range l.routers {
+		r.step(Tracing{Flood: true})
+		r.take()
+	}
+	a.opaque(packet.OpaqueAreaLSA, 200<<24|1, "text")
+	l.advance(2 * time.Second)
+	traces := func(r *router) (all []string) {
+		for _, e := range r.take() {
+			if t, ok := e.(Trace); ok && t.Event == TraceFlood {
+				all = append(all, strings.TrimPrefix(fmt.Sprintln(t.Interface, t.Peer, t.Router, t.LSA.ID, t.Text), "Eth0 "))
+			}
+		}
+		return all
+	}
+	same(t, "a", traces(a), "224.0.0.5 0.0.0.0 200.0.0.1 sent, sequence 0x80000001\n", "10.0.0.2 0.0.0.2 200.0.0.1 acknowledgment received, sequence 0x80000001\n")
+	same(t, "b", traces(b), "10.0.0.1 0.0.0.1 200.0.0.1 received: newer, sequence 0x80000001\n", "224.0.0.5 0.0.0.0 200.0.0.1 acknowledged, sequence 0x80000001\n")
 }
 
 // TestAcksCollected: on a point-to-multipoint network acknowledgments of what comes in several

@@ -63,9 +63,7 @@ func (n *neighbor) install(now clock.Instant, lsa packet.LSA) (ack flood.Ack, ok
 	fromDR := n.addr == i.dr
 	_, asked := n.flood.Requests[lsa.LSAKey]
 	r := s.db.Receive(now, lsa, in.exchanging > 0)
-	if in.core.tracing.Flood {
-		in.trace(Trace{Event: TraceFlood, Interface: i.name, Peer: n.addr, Router: n.id, LSA: lsa.LSAKey, Text: fmt.Sprintf("received, sequence 0x%08x: %v", uint32(lsa.Sequence), r.Verdict)})
-	}
+	i.traceFlood(n.addr, n.id, lsa.LSAHeader, fmt.Sprintf("received: %v, ", r.Verdict))
 	switch r.Verdict {
 	case lsdb.Newer:
 		if asked {
@@ -147,6 +145,7 @@ func (n *neighbor) acknowledged(now clock.Instant, m *packet.Message) DropReason
 		return DropState
 	}
 	for _, h := range m.Acks {
+		n.iface.traceFlood(n.addr, n.id, h, "acknowledgment received, ")
 		if same, _ := n.flood.List.Acked(h); same {
 			n.unlisted(now, n.iface.scopeOf(h.Type), h.LSAKey)
 		}
