@@ -68,6 +68,50 @@ func TestAreas(t *testing.T) {
 	z.want("IA 10.0.1.0/24 [110/3] via 10.2.0.4 Eth0", "IA 10.0.2.0/24 [110/2] via 10.2.0.4 Eth0")
 }
 
+// TestFilterIn: a filter-list for in keeps networks of all other areas out of one area alone.
+func TestFilterIn(t *testing.T) {
+	l, x, b, _, _, z := chain(t, byAddress(AreaConfig{ID: 1, FilterIn: "few"}))
+	b.cfg.Policy = policyOf(t, "ip prefix-list few permit 10.0.0.0/16 le 24", "ip prefix-list few deny 0.0.0.0/0 le 32")
+	l.start()
+	l.advance(2 * time.Minute)
+	x.want("IA 10.0.1.0/24 [110/2] via 10.1.0.2 Eth0", "IA 10.0.2.0/24 [110/3] via 10.1.0.2 Eth0", "IA 10.0.92.0/24 [110/2] via 10.1.0.2 Eth0",
+		"IA 10.0.93.0/24 [110/3] via 10.1.0.2 Eth0")
+	z.want("IA 10.0.1.0/24 [110/3] via 10.2.0.4 Eth0", "IA 10.0.2.0/24 [110/2] via 10.2.0.4 Eth0", "IA 10.0.92.0/24 [110/4] via 10.2.0.4 Eth0",
+		"IA 10.0.93.0/24 [110/3] via 10.2.0.4 Eth0", "IA 10.1.0.0/24 [110/4] via 10.2.0.4 Eth0", "IA 10.1.91.0/24 [110/5] via 10.2.0.4 Eth0")
+	b.instance().Areas = nil
+	b.configure()
+	l.advance(10 * time.Second)
+	if got := x.lsas(packet.SummaryLSA); len(got) != 6 {
+		t.Errorf("without the list: %q", got)
+	}
+}
+
+// TestDistances: distances by type of route (`distance ospf`).
+func TestDistances(t *testing.T) {
+	l, x, b, y, _, _ := chain(t, byAddress())
+	y.instance().Redistribute = []Redistribute{{Protocol: rib.Static}}
+	for _, r := range l.routers {
+		r.instance().Distance = Distances{Intra: 91, Inter: 92, External: 93}
+	}
+	l.start()
+	y.redistribute(rib.Static, "172.16.0.0/12")
+	l.advance(2 * time.Minute)
+	for r, want := range map[*router][]string{
+		x: {"IA 10.0.1.0/24 [92/2] via 10.1.0.2 Eth0", "E2 172.16.0.0/12 [93/20] via 10.1.0.2 Eth0"},
+		b: {"O 10.1.91.0/24 [91/2] via 10.1.0.1 Eth0", "IA 10.2.0.0/24 [92/3] via 10.0.1.3 Eth1", "E2 172.16.0.0/12 [93/20] via 10.0.1.3 Eth1"},
+	} {
+		for _, w := range want {
+			if !slices.Contains(r.routes(), w) {
+				t.Errorf("%s has no %s: %q", r.name, w, r.routes())
+			}
+		}
+	}
+	x.instance().Distance = Distances{Inter: 255}
+	x.configure()
+	l.advance(time.Second)
+	same(t, "with 255 between areas", x.routes(), "E2 172.16.0.0/12 [110/20] via 10.1.0.2 Eth0")
+}
+
 // TestStub: stub areas have a default route in place of external routes; totally stubby ones
 // in place of all (RFC 2328 sections 3.6 and 12.4.3.1).
 func TestStub(t *testing.T) {

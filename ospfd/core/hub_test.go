@@ -193,3 +193,20 @@ func TestClaims(t *testing.T) {
 	}
 	same(t, "interfaces", got, "1 Eth0 area 0.0.0.0", "1 Eth2 area 0.0.0.0", "2 Eth1 area 0.0.0.9")
 }
+
+// TestMaxMetricHub: with `max-metric router-lsa` the links of a point-to-multipoint network have
+// the largest metric, and its host routes with include-stub alone (RFC 6987 section 2, RFC 2328
+// section 12.4.1.4).
+func TestMaxMetricHub(t *testing.T) {
+	l, hub := cloud(t, 1, func(*InterfaceConfig) {})
+	hub.instance().MaxMetric = &MaxMetric{}
+	l.start()
+	l.until(3*time.Minute, "Full", func() bool { return hub.full() == 1 })
+	l.advance(10 * time.Second)
+	const want = "0.0.0.0: 0.0.0.1 of 0.0.0.1: p2p 0.0.0.2/10.0.0.2 65535, stub 10.0.0.2/255.255.255.255 "
+	same(t, "links", hub.lsas(packet.RouterLSA)[:1], want+"0")
+	hub.instance().MaxMetric = &MaxMetric{IncludeStub: true}
+	hub.configure()
+	l.advance(10 * time.Second)
+	same(t, "stubs too", hub.lsas(packet.RouterLSA)[:1], want+"65535")
+}
