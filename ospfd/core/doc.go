@@ -102,6 +102,9 @@
 //   - Packets for the neighbour of a point-to-point network go to it alone where the network is a
 //     multipoint tunnel: there may be several.
 //   - Hellos have no jitter.
+//   - The host route of a loopback costs what the interface does, as on IOS, and not 0 (section
+//     12.4.1).
+//   - An unchanged instance that comes by several ways goes on as not ageing once it came so.
 //   - A router is an area border router as on IOS (RFC 3509 section 2.1), and an AS boundary
 //     router by configuration alone.
 //   - Connected networks where OSPF runs are not redistributed, nor is the default route.

@@ -29,6 +29,7 @@ type world struct {
 	links   map[string]rib.Interface
 	started bool   // links and configuration are handed over as they come
 	hellos  bool   // Hellos are printed
+	bodies  bool   // of LSAs that are shown
 	last    uint32 // the sequence number of the last Database Description that the core sent
 }
 
@@ -78,7 +79,8 @@ func (w *world) Command(line string) {
 	case "originate", "flush":
 		w.originate(a)
 	case "show":
-		w.Step(Query{ID: 1, Kind: map[string]ReportKind{"neighbors": ReportNeighbors, "interfaces": ReportInterfaces, "database": ReportDatabase, "drops": ReportStatus}[a.Word(1)]})
+		w.bodies = a.Word(1) == "own" // LSAs of this router, with what they say
+		w.Step(Query{ID: 1, Database: DatabaseFilter{Self: w.bodies}, Kind: map[string]ReportKind{"neighbors": ReportNeighbors, "interfaces": ReportInterfaces, "database": ReportDatabase, "own": ReportDatabase, "drops": ReportStatus}[a.Word(1)]})
 	case "shutdown":
 		w.Step(Shutdown{Restart: a.Has("restart")})
 	default:
@@ -341,6 +343,10 @@ func (w *world) report(r Report) {
 	case *DatabaseReport:
 		for _, a := range r.Instances[0].Areas {
 			for _, l := range a.LSAs {
+				if w.bodies {
+					w.Printf("area %v %v options %v: %s", a.Area, l.LSAKey, l.Options, says(l))
+					continue
+				}
 				w.Printf("area %v%s", a.Area, headersText([]packet.LSAHeader{l.LSAHeader}))
 			}
 			for _, x := range a.Links {
