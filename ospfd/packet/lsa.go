@@ -17,7 +17,7 @@ const (
 	LSInfinity              = 0xffffff
 	InitialSequence   int32 = -0x7fffffff // 0x80000001
 	MaxSequence       int32 = 0x7fffffff
-	DoNotAge                = 0x8000 // bit of an age: the LSA does not age (RFC 1793 section 2.1)
+	DoNotAge                = 0x8000 // bit of an age: the LSA does not age (RFC 1793 section 2.2)
 	lsaChecksumFrom         = 2      // the checksum does not cover the age
 	lsaChecksumOffset       = 16
 	lsaLengthOffset         = 18

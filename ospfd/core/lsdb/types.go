@@ -169,7 +169,7 @@ type Statement struct {
 	ID       packet.ID // Link State ID
 	Options  packet.Options
 	Body     []byte // kept: not to be changed
-	DoNotAge bool   // it does not age, and is not refreshed (RFC 1793 section 2.1)
+	DoNotAge bool   // it does not age, and is not refreshed (RFC 1793 section 2.2)
 }
 
 // CompareKeys is the order in which a Database yields LSAs: by type, Link State ID and
