@@ -3,6 +3,7 @@ package bgpd_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -210,6 +211,68 @@ func TestRestart(t *testing.T) {
 	if len(spoke.zebra.withdrawn) > 0 {
 		t.Errorf("the neighbour withdrew %v", spoke.zebra.withdrawn)
 	}
+}
+
+// TestHubRestart: the neighbours of a listen range keep the routes of a hub that restarts,
+// and the hub waits for them, and no longer.
+func TestHubRestart(t *testing.T) {
+	hub, a, b := newRouter(t, 2), newRouter(t, 3), newRouter(t, 4)
+	know(hub, a, b)
+	const config = `router bgp 65000
+ bgp graceful-restart
+ bgp listen range 127.0.0.0/24 peer-group SPOKES
+ neighbor SPOKES peer-group
+ neighbor SPOKES remote-as 65000
+ neighbor SPOKES route-reflector-client
+`
+	hub.start(config)
+	for _, spoke := range []*router{a, b} {
+		spoke.start("router bgp 65000\n bgp graceful-restart\n neighbor 127.0.0.2 remote-as 65000\n redistribute connected\n")
+	}
+	const atHub = "10.3.0.0/24 via 127.0.0.3 [200/0]; 10.4.0.0/24 via 127.0.0.4 [200/0]"
+	hub.has(atHub)
+	a.has("10.4.0.0/24 via 127.0.0.4 [200/0]")
+	hub.kill()
+	forget := func(r *router) {
+		r.zebra.mu.Lock()
+		defer r.zebra.mu.Unlock()
+		r.zebra.withdrawn = nil
+	}
+	forget(a)
+	hub.zebra.mu.Lock()
+	ended := hub.zebra.ended
+	hub.zebra.withdrawn = nil
+	hub.zebra.mu.Unlock()
+	hub.start(config)
+	hub.eventually(func() string {
+		hub.zebra.mu.Lock()
+		defer hub.zebra.mu.Unlock()
+		if hub.zebra.ended == ended {
+			return "no end of replay"
+		}
+		return ""
+	})
+	hub.has(atHub)
+	a.has("10.4.0.0/24 via 127.0.0.4 [200/0]")
+	for _, r := range []*router{hub, a} {
+		r.zebra.mu.Lock()
+		if len(r.zebra.withdrawn) > 0 {
+			t.Errorf("%v withdrew %v", r.addr, r.zebra.withdrawn)
+		}
+		r.zebra.mu.Unlock()
+	}
+	// Who leaves is not remembered.
+	if err := a.daemon.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	hub.eventually(func() string {
+		hub.zebra.mu.Lock()
+		defer hub.zebra.mu.Unlock()
+		if got := hub.zebra.topics["bgpd.dynamic"]; len(got) != 1 || got["127.0.0.4"] == nil {
+			return fmt.Sprint("remembered: ", got)
+		}
+		return ""
+	})
 }
 
 // TestWaitInstall: what the kernel has not taken is not told to others.

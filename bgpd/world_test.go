@@ -52,6 +52,7 @@ type zebra struct {
 	epoch      uint64
 	interfaces []rib.Interface
 	objects    map[rib.Key]rib.Object
+	topics     map[string]map[string][]byte
 	stale      map[rib.Key]bool // of an earlier attachment
 	watches    map[rib.Watch]bool
 	others     []rib.Route // of other protocols
@@ -113,6 +114,13 @@ func (z *zebra) take(up session.Up) (answer []session.Down) {
 		z.answer(up.Watch, tell)
 	case session.WatchDel:
 		delete(z.watches, up.Watch)
+	case session.Publish:
+		if z.topics[up.Topic] == nil {
+			z.topics[up.Topic] = map[string][]byte{}
+		}
+		if z.topics[up.Topic][up.Key] = up.Payload; up.Payload == nil {
+			delete(z.topics[up.Topic], up.Key)
+		}
 	case session.EndOfReplay:
 		z.ended++
 		for k := range z.stale {
@@ -126,8 +134,14 @@ func (z *zebra) take(up session.Up) (answer []session.Down) {
 
 // answer answers a watch.
 func (z *zebra) answer(w rib.Watch, tell func(rib.Event)) {
-	if w.Kind == rib.WatchNextHop {
+	switch w.Kind {
+	case rib.WatchNextHop:
 		tell(z.reach(w))
+		return
+	case rib.WatchTopic: // of a former life
+		for key, value := range z.topics[w.Topic] {
+			tell(rib.TopicMessage{Topic: w.Topic, Key: key, Payload: value})
+		}
 		return
 	}
 	for _, r := range z.others {
@@ -223,7 +237,7 @@ func newRouter(t *testing.T, last byte) *router {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	z := &zebra{objects: map[rib.Key]rib.Object{}, watches: map[rib.Watch]bool{}}
+	z := &zebra{objects: map[rib.Key]rib.Object{}, topics: map[string]map[string][]byte{}, watches: map[rib.Watch]bool{}}
 	lan := netip.MustParsePrefix(fmt.Sprintf("10.%d.0.1/24", last))
 	z.interfaces = []rib.Interface{
 		{Name: "Tunnel0", KernelName: "Tunnel0", Index: 2, Type: rib.TypeTunnel, AdminUp: true, Up: true, Addresses: []rib.Address{{Prefix: netip.PrefixFrom(addr, 24)}}},

@@ -25,7 +25,7 @@ type InstanceConfig struct {
 	// Awaited are the neighbours whose routes a restarted daemon waits for: those that
 	// are configured and not shut down.
 	Awaited []Neighbor
-	// Ranges says that there are listen ranges: who will connect is not known.
+	// Ranges says that there are listen ranges: who will connect only Started tells.
 	Ranges bool
 	// UpdateDelay limits the wait (bgp update-delay). 0 is DefaultUpdateDelay.
 	UpdateDelay time.Duration

@@ -23,10 +23,8 @@ type Core struct {
 // timerKey tells the deadlines apart.
 type timerKey uint8
 
-const (
-	timerDelay  timerKey = 1 + iota // the wait for the neighbours is over
-	timerSettle                     // what they told is chosen from and stated
-)
+// timerDelay: the wait for the neighbours is over.
+const timerDelay timerKey = 1
 
 // instance is BGP in a VRF.
 type instance struct {
@@ -39,6 +37,10 @@ type instance struct {
 	hops     map[netip.Addr]*hop
 	routes   map[netip.Prefix]struct{} // what zebra was told
 	ended    map[Neighbor]bool         // who has told all of its routes
+
+	running   bool       // there is a speaker
+	returning []Neighbor // awaited by it, of listen ranges
+	settling  settling
 }
 
 // New returns a core without configuration.
@@ -49,12 +51,10 @@ func New() *Core {
 // Step implements sm.Machine.
 func (c *Core) Step(now clock.Instant, in Input) {
 	for {
-		key, ok := c.timers.PopDue(now)
-		if !ok {
+		if _, ok := c.timers.PopDue(now); !ok {
 			break
 		}
-		c.replay.over = c.replay.over || key == timerDelay
-		c.replay.settled = key == timerSettle
+		c.replay.over = true
 	}
 	switch in := in.(type) {
 	case Attached:
@@ -74,7 +74,7 @@ func (c *Core) Step(now clock.Instant, in Input) {
 	default:
 		c.stepSpeaker(in)
 	}
-	c.checkReplay(now)
+	c.checkReplay()
 }
 
 // stepSpeaker takes in what a speaker tells.
@@ -82,7 +82,7 @@ func (c *Core) stepSpeaker(in Input) {
 	switch in := in.(type) {
 	case Started:
 		if i := c.instances[in.VRF]; i != nil {
-			i.started()
+			i.started(in.Returning)
 		}
 	case Stopped:
 		if i := c.instances[in.VRF]; i != nil {
@@ -101,6 +101,10 @@ func (c *Core) stepSpeaker(in Input) {
 	case EndOfRIB:
 		if i := c.instances[in.VRF]; i != nil {
 			i.ended[in.Neighbor] = true
+		}
+	case Settled:
+		if i := c.instances[in.VRF]; i != nil {
+			i.settled()
 		}
 	}
 }
@@ -191,8 +195,9 @@ func (i *instance) end() {
 }
 
 // started begins with a speaker that knows nothing.
-func (i *instance) started() {
+func (i *instance) started(returning []Neighbor) {
 	i.stopped()
+	i.running, i.returning = true, returning
 	for _, p := range sortedKeys(i.own, netip.Prefix.Compare) {
 		i.core.emit(Originate{i.cfg.VRF, p, i.own[p].attributes})
 	}
@@ -207,6 +212,7 @@ func (i *instance) stopped() {
 		i.hopUsed(a, false)
 	}
 	clear(i.ended)
+	i.running, i.returning, i.settling = false, nil, unasked
 }
 
 func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {

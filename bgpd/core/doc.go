@@ -35,7 +35,8 @@
 // # A restarted daemon
 //
 // Its former life's routes go on forwarding until EndOfReplay, which comes once every
-// neighbour that is configured has told all of its routes (RFC 4724 section 4.1) and
-// zebra has resolved their next hops, or after update-delay. Who will connect from a listen range nobody knows: with one, the
-// whole time is waited.
+// neighbour that is configured has told all of its routes (RFC 4724 section 4.1), zebra has
+// resolved their next hops, and the speakers have chosen; or after update-delay. Of those
+// who come by listen ranges they are awaited who were there in the former life; if nobody
+// is known to return, the whole time is waited.
 package core

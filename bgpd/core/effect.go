@@ -38,6 +38,9 @@ type Retell struct {
 	Family rib.Family
 }
 
+// Settle asks the speaker of a VRF to work on all that it knows; the input Settled follows.
+type Settle struct{ VRF string }
+
 // PutRoute states a route; putting it again under its key replaces it.
 type PutRoute struct{ Route rib.Route }
 
@@ -81,6 +84,7 @@ func (Originate) effect()   {}
 func (Withdraw) effect()    {}
 func (SetNextHop) effect()  {}
 func (Retell) effect()      {}
+func (Settle) effect()      {}
 func (PutRoute) effect()    {}
 func (DelRoute) effect()    {}
 func (WatchAdd) effect()    {}

@@ -35,7 +35,12 @@ type RoutesKnown struct{ Watch rib.Watch }
 type NextHopChanged struct{ rib.NextHopChanged }
 
 // Started says that the speaker of a VRF runs: a new one, which knows no routes.
-type Started struct{ VRF string }
+type Started struct {
+	VRF string
+	// Returning are those who had come from listen ranges in the daemon's earlier life:
+	// they are awaited like configured neighbours.
+	Returning []Neighbor
+}
 
 // Stopped says that the speaker of a VRF runs no more, and that its routes are gone.
 type Stopped struct{ VRF string }
@@ -75,6 +80,10 @@ type EndOfRIB struct {
 	Neighbor
 }
 
+// Settled answers Settle: all that follows from what the speaker of a VRF was told before
+// has been told to core.
+type Settled struct{ VRF string }
+
 // Query asks for a report; the effect Answer with the same ID follows within the same
 // Step.
 type Query struct {
@@ -93,4 +102,5 @@ func (Stopped) input()        {}
 func (Best) input()           {}
 func (NextHopUsed) input()    {}
 func (EndOfRIB) input()       {}
+func (Settled) input()        {}
 func (Query) input()          {}

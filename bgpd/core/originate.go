@@ -14,6 +14,7 @@ type network struct {
 	watch rib.Watch
 	route *rib.Route
 	stale bool // not told again by a restarted zebra, until RoutesKnown
+	known bool // zebra has told what there was
 }
 
 // source is a protocol whose routes are redistributed, with those that zebra told.
@@ -23,6 +24,7 @@ type source struct {
 	watch  rib.Watch
 	routes map[netip.Prefix]rib.Route
 	stale  map[netip.Prefix]bool
+	known  bool // zebra has told what there was
 }
 
 // origination is what a speaker was told to originate.
@@ -131,11 +133,15 @@ func (i *instance) routesStale() {
 
 // routesKnown ends what zebra did not tell again after its restart.
 func (i *instance) routesKnown(w rib.Watch) {
-	if n := i.networks[w.Prefix]; n != nil && n.watch == w && n.stale {
-		n.route, n.stale = nil, false
-		i.originate(w.Prefix)
+	if n := i.networks[w.Prefix]; n != nil && n.watch == w {
+		n.known = true
+		if n.stale {
+			n.route, n.stale = nil, false
+			i.originate(w.Prefix)
+		}
 	}
 	if s := sourceOf(i.sources, w); s != nil {
+		s.known = true
 		gone := sortedKeys(s.stale, netip.Prefix.Compare)
 		s.stale = nil
 		for _, p := range gone {

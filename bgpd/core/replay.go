@@ -14,7 +14,6 @@ type replay struct {
 	pending  bool // EndOfReplay did not follow yet
 	stale    bool // a former life left routes
 	over     bool // the time to wait for neighbours is over
-	settled  bool // what neighbours told was chosen from and stated
 }
 
 // attached begins a session. zebra tells all watched routes again.
@@ -37,41 +36,75 @@ func (c *Core) configured(now clock.Instant) {
 	c.timers.Set(timerDelay, now.Add(delay))
 }
 
-// settleTime is how long the speakers may take to choose among what the last neighbour
-// told, once zebra has resolved the next hops.
-const settleTime = 5 * time.Second
+// settling is whether a speaker has made of what it knows all that follows.
+type settling uint8
+
+const (
+	unasked settling = iota
+	asked
+	doubted // asked, and something was missing since: what it answers is not all
+	settled
+)
 
 // checkReplay ends the replay once everything was stated that this life wants: at once
 // where nothing is stale.
-func (c *Core) checkReplay(now clock.Instant) {
+func (c *Core) checkReplay() {
 	r := &c.replay
-	if !r.pending || !r.config {
-		return
-	}
-	if r.stale && !r.over && !r.settled {
-		if _, armed := c.timers.Deadline(timerSettle); !armed && c.converged() {
-			c.timers.Set(timerSettle, now.Add(settleTime))
-		}
+	if !r.pending || !r.config || r.stale && !r.over && !c.converged() {
 		return
 	}
 	r.pending = false
 	c.timers.Clear(timerDelay)
-	c.timers.Clear(timerSettle)
 	c.emit(EndOfReplay{})
 }
 
-// converged reports whether all neighbours that are awaited have told their routes, and
-// zebra knows their next hops.
+// converged reports whether all neighbours that are awaited have told their routes, zebra
+// the own ones and how next hops are reached, and the speakers have chosen from them.
 func (c *Core) converged() bool {
-	all := true
+	whole, all := true, true
+	c.each(func(i *instance) { whole = whole && i.whole() })
 	c.each(func(i *instance) {
-		all = all && !i.cfg.Ranges
-		for _, n := range i.cfg.Awaited {
+		switch {
+		case !whole && i.settling == asked:
+			i.settling = doubted
+		case !whole && i.settling == settled:
+			i.settling = unasked
+		case whole && i.settling == unasked:
+			i.settling = asked
+			c.emit(Settle{i.cfg.VRF})
+		}
+		all = all && i.settling == settled
+	})
+	return all
+}
+
+// settled takes in that the speaker has settled.
+func (i *instance) settled() {
+	switch i.settling {
+	case asked:
+		i.settling = settled
+	case doubted:
+		i.settling = unasked
+	}
+}
+
+// whole reports whether the speaker was told all that it is to choose from.
+func (i *instance) whole() bool {
+	// Who will come by listen ranges if nobody is known to return?
+	all := i.running && (!i.cfg.Ranges || len(i.returning) > 0)
+	for _, list := range [][]Neighbor{i.cfg.Awaited, i.returning} {
+		for _, n := range list {
 			all = all && i.ended[n]
 		}
-		for _, h := range i.hops { // unordered: all of them
-			all = all && h.known
-		}
-	})
+	}
+	for _, n := range i.networks { // unordered: all of them
+		all = all && n.known
+	}
+	for _, s := range i.sources {
+		all = all && s.known
+	}
+	for _, h := range i.hops { // unordered: all of them
+		all = all && h.known
+	}
 	return all
 }

@@ -44,7 +44,8 @@ func TestScriptsCite(t *testing.T) { scripttest.Cite(t, "RFC ") }
 //	network|no-network PREFIX PROTOCOL [metric=N] [vrf=V]
 //	known PREFIX|PROTOCOL [vrf=V]
 //	hop ADDR [by=PREFIX] [metric=N] [vrf=V]
-//	started|stopped [V]
+//	started [V] [returning=ADDR]…
+//	stopped|settled [V]
 //	best PREFIX [via=ADDR]… [own] [aggregate] [external] [med=N] [as=N] [vrf=V]
 //	used|unused ADDR [vrf=V]
 //	eor ADDR [vrf=V]
@@ -116,7 +117,14 @@ func (w *world) speaker(verb, vrf string, a scripttest.Args) {
 		}
 		w.step(core.NextHopChanged{NextHopChanged: e})
 	case "started":
-		w.step(core.Started{VRF: strings.Join(a.Words[1:], "")})
+		in := core.Started{VRF: strings.Join(a.Words[1:], "")}
+		for _, addr := range a.Pairs["returning"] {
+			n := netip.MustParseAddr(addr)
+			in.Returning = append(in.Returning, core.Neighbor{Addr: n, Family: rib.FamilyOf(n)})
+		}
+		w.step(in)
+	case "settled":
+		w.step(core.Settled{VRF: strings.Join(a.Words[1:], "")})
 	case "stopped":
 		w.step(core.Stopped{VRF: strings.Join(a.Words[1:], "")})
 	case "best":
@@ -282,6 +290,8 @@ func effect(e core.Effect) string {
 		return "watch " + watch(e.Watch)
 	case core.WatchDel:
 		return "unwatch " + watch(e.Watch)
+	case core.Settle:
+		return "settle" + in(e.VRF)
 	case core.EndOfReplay:
 		return "end of replay"
 	case core.Answer:

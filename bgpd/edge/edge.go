@@ -47,7 +47,8 @@ type Edge struct {
 	known    bool            // all interfaces were told once
 	again    bool            // the kernel has routes of an earlier life
 	attached bool
-	ending   bool               // no speaker is made any more
+	ending   bool // no speaker is made any more
+	memory   memory
 	runners  map[string]*runner // by VRF
 }
 
@@ -57,6 +58,9 @@ func New(log *slog.Logger, w World) *Edge {
 	e.client = session.NewClient(e.event)
 	e.debug = plugin.NewDebug(cli.Facilities, e.client, nil)
 	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{Machine: core.New(), Tick: core.Tick{}, Handle: e.handle})
+	for _, w := range []rib.Watch{{Kind: rib.WatchTopic, Topic: memoryTopic}, endOfMemory} {
+		e.watch(w)
+	}
 	return e
 }
 
@@ -97,7 +101,13 @@ func (e *Edge) event(ev rib.Event) {
 		e.driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
 	case rib.RoutesKnown:
 		e.driver.Post(core.RoutesKnown{Watch: ev.Watch})
+	case rib.TopicMessage:
+		e.recall(ev)
 	case rib.NextHopChanged:
+		if ev.Watch == endOfMemory {
+			e.recalled()
+			return
+		}
 		e.driver.Post(core.NextHopChanged{NextHopChanged: ev})
 	case rib.Ack:
 		e.acknowledged(ev)
@@ -119,22 +129,29 @@ func (e *Edge) handle(effects []core.Effect) {
 			e.tell(eff.VRF, func(r *runner) { r.nextHop(eff) })
 		case core.Retell:
 			e.tell(eff.VRF, func(r *runner) { r.retell(eff.Family) })
+		case core.Settle:
+			e.tell(eff.VRF, (*runner).settle)
 		case core.PutRoute:
 			e.putRoute(eff.Route)
 		case core.DelRoute:
 			e.debug.Printf(cli.DebugZebra, "BGP(%s): %v taken from the routing table", vrfName(eff.Key.VRF), eff.Key.Prefix)
 			e.client.Delete(eff.Key)
 		case core.WatchAdd:
-			if err := e.client.Watch(eff.Watch); err != nil {
-				e.log.Error("watch refused", "error", err)
-			}
+			e.watch(eff.Watch)
 		case core.WatchDel:
 			e.client.Unwatch(eff.Watch)
 		case core.EndOfReplay:
+			e.replayed()
 			e.client.EndOfReplay()
 		case core.Answer:
 			e.inquiries.Answer(eff.ID, eff.Report)
 		}
+	}
+}
+
+func (e *Edge) watch(w rib.Watch) {
+	if err := e.client.Watch(w); err != nil {
+		e.log.Error("watch refused", "error", err)
 	}
 }
 

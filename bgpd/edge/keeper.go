@@ -80,7 +80,11 @@ var (
 
 // start makes a speaker.
 func (e *Edge) start(vrf string, c speaker.Config) {
-	s, err := speaker.New(c, e.log)
+	first := c
+	e.mu.Lock()
+	back := returning(&first, e.memory.before[vrf])
+	e.mu.Unlock()
+	s, err := speaker.New(first, e.log)
 	if err != nil {
 		e.logMessage(notStarted, "vrf %s: BGP does not run: %v", vrfName(vrf), err)
 		return
@@ -98,7 +102,7 @@ func (e *Edge) start(vrf string, c speaker.Config) {
 		e.stopped(r, s.Stop(ctx, speaker.Goodbye))
 		return
 	}
-	e.driver.Post(core.Started{VRF: vrf})
+	e.driver.Post(core.Started{VRF: vrf, Returning: back})
 	r.run()
 }
 
@@ -112,6 +116,7 @@ func (e *Edge) stop(ctx context.Context, r *runner, how speaker.Ending) error {
 	err := r.stop(ctx, how)
 	e.stopped(r, err)
 	if how == speaker.Goodbye {
+		e.forget(r)
 		e.driver.Post(core.Stopped{VRF: r.vrf})
 	}
 	return err

@@ -14,7 +14,7 @@ func (e *Edge) wanted() map[string]speaker.Config {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := map[string]speaker.Config{}
-	if e.config == nil || !e.known || !e.attached || e.ending {
+	if e.config == nil || !e.known || !e.memory.whole || !e.attached || e.ending {
 		return out
 	}
 	for i := range e.config.Routers {

@@ -2,9 +2,11 @@ package edge
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/godmvpn/godmvpn/bgpd/cli"
+	"github.com/godmvpn/godmvpn/bgpd/core"
 	"github.com/godmvpn/godmvpn/bgpd/speaker"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -62,4 +64,42 @@ func TestResolve(t *testing.T) {
 	check("no VRF", "", 0, "")
 	r.VRF, links = "", map[string]rib.Interface{}
 	check("no address", "", 0, "")
+}
+
+// TestReturning: who was there before the restart comes back to its group, and is awaited
+// with the families of the group; others are not.
+func TestReturning(t *testing.T) {
+	addr := netip.MustParseAddr
+	settings := speaker.Settings{RemoteAS: 1, RestartTime: 60, IPv4: speaker.Family{Active: true}, IPv6: speaker.Family{Active: true}}
+	deaf := settings
+	deaf.RestartTime = 0
+	groups := []speaker.Group{
+		{Name: "A", Ranges: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Settings: settings},
+		{Name: "B", Ranges: []netip.Prefix{netip.MustParsePrefix("10.2.0.0/16")}, Settings: deaf},
+	}
+	c := speaker.Config{Groups: groups, Neighbors: []speaker.Neighbor{{Address: addr("10.1.0.7"), Settings: settings}}}
+	var m memory
+	for _, key := range []string{"10.1.0.1", "10.1.0.7", "10.2.0.1", "10.3.0.1", "10.1.0.2 RED", "bogus"} {
+		m.recall(rib.TopicMessage{Topic: memoryTopic, Key: key, Payload: memoryValue})
+	}
+	m.recall(rib.TopicMessage{Topic: memoryTopic, Key: "10.1.0.9"}) // has gone
+	if got := m.before["RED"]; len(got) != 1 || got[0] != addr("10.1.0.2") {
+		t.Errorf("in the VRF: %v", got)
+	}
+	if got := returning(&c, m.before[""]); got != nil {
+		t.Errorf("without a restart: %v", got)
+	}
+	c.Process.Restarting = true
+	got := returning(&c, m.before[""])
+	if want := []core.Neighbor{{Addr: addr("10.1.0.1"), Family: rib.IPv4}, {Addr: addr("10.1.0.1"), Family: rib.IPv6}}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if a := c.Groups[0].Returning; len(a) != 1 || a[0] != addr("10.1.0.1") || c.Groups[1].Returning != nil || groups[0].Returning != nil {
+		t.Errorf("%+v of %+v", c.Groups, groups)
+	}
+	m.whole = true
+	m.recall(rib.TopicMessage{Topic: memoryTopic, Key: "10.1.0.8", Payload: memoryValue})
+	if len(m.before[""]) != 4 {
+		t.Errorf("this life's own: %v", m.before)
+	}
 }

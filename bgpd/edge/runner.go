@@ -20,6 +20,8 @@ type runner struct {
 	s      *speaker.Speaker
 	config speaker.Config // the keeper's
 
+	members map[netip.Addr]bool // who is there of listen ranges, and remembered; listen's
+
 	tasks sync.WaitGroup
 	end   chan struct{}
 	wake  chan struct{} // something waits; capacity 1
@@ -29,12 +31,13 @@ type runner struct {
 	hops      map[netip.Addr]speaker.NextHopState
 	installed []netip.Prefix
 	families  map[rib.Family]bool // to be told again
+	settling  bool                // the speaker is to be asked to settle
 	version   uint64              // counts changes of best paths
 }
 
 func newRunner(e *Edge, vrf string, s *speaker.Speaker, c speaker.Config) *runner {
 	return &runner{edge: e, vrf: vrf, s: s, config: c, end: make(chan struct{}), wake: make(chan struct{}, 1),
-		own: map[netip.Prefix]*locrib.Attributes{}, hops: map[netip.Addr]speaker.NextHopState{}, families: map[rib.Family]bool{}}
+		own: map[netip.Prefix]*locrib.Attributes{}, hops: map[netip.Addr]speaker.NextHopState{}, families: map[rib.Family]bool{}, members: map[netip.Addr]bool{}}
 }
 
 // run begins to listen to the speaker and to hand it what waits.
@@ -74,6 +77,9 @@ func (r *runner) listen() {
 		}
 		for _, s := range b.Sessions {
 			r.edge.sessionChanged(r, s)
+			if s.Group != "" {
+				r.edge.remember(r, s.Neighbor, s.Up)
+			}
 		}
 		for _, n := range b.Notices {
 			r.edge.notice(r, n)
@@ -84,6 +90,9 @@ func (r *runner) listen() {
 		r.best(b.Routes)
 		for _, x := range b.EndOfRIB {
 			r.edge.driver.Post(core.EndOfRIB{VRF: r.vrf, Neighbor: core.Neighbor{Addr: x.Neighbor, Family: x.Family}})
+		}
+		if b.Settled {
+			r.edge.driver.Post(core.Settled{VRF: r.vrf})
 		}
 	}
 }
@@ -128,6 +137,8 @@ func (r *runner) install(p []netip.Prefix) {
 
 func (r *runner) retell(f rib.Family) { r.note(func() { r.families[f] = true }) }
 
+func (r *runner) settle() { r.note(func() { r.settling = true }) }
+
 func (r *runner) note(what func()) {
 	r.mu.Lock()
 	what()
@@ -147,8 +158,9 @@ func (r *runner) hand() {
 		case <-r.wake:
 		}
 		r.mu.Lock()
-		own, hops, installed, families := r.own, r.hops, r.installed, r.families
+		own, hops, installed, families, settling := r.own, r.hops, r.installed, r.families, r.settling
 		r.own, r.hops, r.installed, r.families = map[netip.Prefix]*locrib.Attributes{}, map[netip.Addr]speaker.NextHopState{}, nil, map[rib.Family]bool{}
+		r.settling = false
 		r.mu.Unlock()
 		r.handOwn(own)
 		if len(hops) > 0 {
@@ -163,6 +175,9 @@ func (r *runner) hand() {
 		}
 		for f := range families { // unordered: independent of each other
 			r.tellAgain(f)
+		}
+		if settling {
+			r.s.Settle()
 		}
 	}
 }

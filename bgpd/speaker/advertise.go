@@ -103,8 +103,8 @@ func (s *Speaker) round(ctx context.Context) bool {
 	b.NextHops = s.table.HopUses()
 	if s.table.Marked() == 0 {
 		b.EndOfRIB, s.ends = s.ends, nil
+		b.Settled, s.settling = s.settling, false
 	}
-	s.busy = true
 	todo := s.todo
 	s.todo = nil
 	if s.export.full() && time.Since(s.renumbered) > 10*time.Minute { // begin anew: all paths get other tags
@@ -118,9 +118,6 @@ func (s *Speaker) round(ctx context.Context) bool {
 	s.mu.Unlock()
 
 	s.queue.add(b)
-	s.mu.Lock()
-	s.busy = false
-	s.mu.Unlock()
 	if sets != nil {
 		s.report("policies", sets())
 	}

@@ -129,6 +129,14 @@ func (c *Config) lookup(a netip.Addr) (settings *Settings, group string) {
 	return settings, group
 }
 
+// GroupOf returns the group of listen ranges that an address comes to; nil: there is none.
+func (c *Config) GroupOf(a netip.Addr) *Group {
+	if _, group := c.lookup(a); group != "" {
+		return c.group(group)
+	}
+	return nil
+}
+
 // configure gives a neighbour its settings, and tells whether its paths are to be let
 // in anew.
 func (s *Speaker) configure(n *neighbor, settings *Settings) bool {

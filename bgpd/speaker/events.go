@@ -23,10 +23,11 @@ type Batch struct {
 	NextHops []locrib.HopUse
 	EndOfRIB []EndOfRIB
 	Notices  []Notice
+	Settled  bool // what came before Settle has been worked on, and told
 }
 
 func (b *Batch) empty() bool {
-	return len(b.Sessions)+len(b.Routes)+len(b.NextHops)+len(b.EndOfRIB)+len(b.Notices) == 0
+	return len(b.Sessions)+len(b.Routes)+len(b.NextHops)+len(b.EndOfRIB)+len(b.Notices) == 0 && !b.Settled
 }
 
 // Session tells that a session came up or ended.
@@ -143,6 +144,7 @@ func (q *queue) add(b Batch) {
 	}
 	q.other.Sessions = append(q.other.Sessions, b.Sessions...)
 	q.other.EndOfRIB = append(q.other.EndOfRIB, b.EndOfRIB...)
+	q.other.Settled = q.other.Settled || b.Settled
 	if room := maxNotices - len(q.other.Notices); room > 0 {
 		q.other.Notices = append(q.other.Notices, b.Notices[:min(room, len(b.Notices))]...)
 	}
@@ -167,6 +169,7 @@ func (q *queue) take() (b Batch, err error) {
 	}
 	if q.order = q.order[n:]; len(q.order) > 0 {
 		q.other.EndOfRIB, b.EndOfRIB = b.EndOfRIB, nil
+		q.other.Settled, b.Settled = b.Settled, false
 		q.signal()
 	} else {
 		q.order = nil
@@ -175,14 +178,13 @@ func (q *queue) take() (b Batch, err error) {
 	return b, nil
 }
 
-// Settled tells whether all that has come in has been worked on, and told by Next.
-func (s *Speaker) Settled() bool {
+// Settle asks for a Batch that is Settled: one that comes behind all that follows from
+// what the speaker knows now.
+func (s *Speaker) Settle() {
 	s.mu.Lock()
-	marked := s.busy || s.table.Marked() > 0 || len(s.ends) > 0
+	s.settling = true
 	s.mu.Unlock()
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	return !marked && len(s.queue.order) == 0 && s.queue.other.empty()
+	wake(s.wake)
 }
 
 // Next waits for something to tell. One goroutine may call it at a time.

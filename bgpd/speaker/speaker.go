@@ -55,7 +55,7 @@ type Speaker struct {
 	defaults   bool                      // default-originate has changed
 	todo       []func()
 	ends       []EndOfRIB // to be told when nothing is marked
-	busy       bool       // a round has not told yet what it found
+	settling   bool       // Settle was called: as well
 }
 
 // New starts a speaker with its whole configuration: it listens when New returns.

@@ -34,6 +34,7 @@ type node struct {
 	notices  []Notice
 	hops     []locrib.HopUse
 	ends     []EndOfRIB
+	settled  int             // routes that were there when the speaker had settled
 	gone     map[string]bool // prefixes that were withdrawn
 }
 
@@ -86,6 +87,11 @@ func (n *node) note(b Batch) {
 	n.notices = append(n.notices, b.Notices...)
 	n.hops = append(n.hops, b.NextHops...)
 	n.ends = append(n.ends, b.EndOfRIB...)
+	defer func() {
+		if b.Settled {
+			n.settled = len(n.routes)
+		}
+	}()
 	for _, r := range b.Routes {
 		if n.routes[r.Prefix] = r.Paths; len(r.Paths) == 0 {
 			n.gone[r.Prefix.String()] = true
@@ -666,19 +672,39 @@ func TestRefused(t *testing.T) {
 }
 
 // TestEndOfRIBComesLast has more routes than a batch takes: the end of RIB waits for
-// the last of them.
+// the last of them, and so does that all is settled.
 func TestEndOfRIBComesLast(t *testing.T) {
 	q := newQueue()
 	var b Batch
 	for i := range maxBatch + 1 {
 		b.Routes = append(b.Routes, Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)})
 	}
-	b.EndOfRIB = []EndOfRIB{{Family: rib.IPv4}}
+	b.EndOfRIB, b.Settled = []EndOfRIB{{Family: rib.IPv4}}, true
 	q.add(b)
 	for i, want := range []int{0, 1} {
 		got, err := q.take()
-		if err != nil || len(got.EndOfRIB) != want || len(got.Routes) != []int{maxBatch, 1}[i] {
+		if err != nil || len(got.EndOfRIB) != want || got.Settled != (want == 1) || len(got.Routes) != []int{maxBatch, 1}[i] {
 			t.Errorf("batch %d: %d ends behind %d routes, %v", i, len(got.EndOfRIB), len(got.Routes), err)
 		}
 	}
+}
+
+// TestSettle asks in the midst of work, which takes many rounds and batches.
+func TestSettle(t *testing.T) {
+	n := newNode(t, 2, 65001)
+	n.start()
+	var own []Local
+	for i := range 3 * maxBatch {
+		own = append(own, local(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32).String()))
+	}
+	n.originate(own...)
+	n.Settle()
+	eventually(t, func() string {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.settled != len(own) {
+			return fmt.Sprintf("settled with %d routes", n.settled)
+		}
+		return ""
+	})
 }
