@@ -29,7 +29,7 @@ func (l *lines) process() {
 	l.add(8, CmdRestart, "bgp graceful-restart", restart)
 	l.add(8, CmdRestartTime, "bgp graceful-restart restart-time seconds:<1-3600>", restart).Default = "bgp graceful-restart restart-time 120"
 	l.add(8, CmdLongLived, "bgp long-lived-graceful-restart stale-time seconds:<1-16777215>", restart)
-	l.add(9, CmdUpdateDelay, "bgp update-delay seconds:<1-540>", restart).Default = "bgp update-delay 120"
+	l.add(9, CmdUpdateDelay, "bgp update-delay seconds:<30-540>", restart).Default = "bgp update-delay 120"
 	l.add(9, CmdWaitInstall, "bgp update wait-install", cli.Help{"update": "What is told to neighbors", "wait-install": "Only routes that the kernel has taken"})
 	l.add(10, CmdTimers, "timers bgp keepalive:<1-65535> hold:<3-65535>", timersHelp).Default = "timers bgp 60 180"
 }

@@ -75,6 +75,10 @@
 // A path with our own router ID as ORIGINATOR_ID (RFC 4456, section 8) is passed over,
 // and by GoBGP: the path that it replaces stays until the neighbour withdraws it.
 //
+// Where both sides dial at once, GoBGP may go on dialling every 2 s on the side that
+// accepted, while the session is up; the other side closes these connections at once. It
+// can be had off with passive on one side; listen ranges are passive by themselves.
+//
 // An UPDATE that is malformed is treated after RFC 7606, with the one exception that
 // hostile_test.go names. A panic of GoBGP on what a peer sends would be in a goroutine
 // of its own, where nobody can recover it: the process would end, and bgpd is a process

@@ -189,7 +189,9 @@ func (s *Speaker) Neighbors(countSent bool) (out []Status, err error) {
 func (n *neighbor) status(st *Status) {
 	st.IPv4.Received, st.IPv4.Accepted = n.Count4.Received, n.Count4.Accepted
 	st.IPv6.Received, st.IPv6.Accepted = n.Count6.Received, n.Count6.Accepted
-	st.Local, st.Remote, st.Capabilities = n.local, n.remote, n.capable
+	// Of the address GoBGP's events have only what is configured.
+	st.Local = netip.AddrPortFrom(st.Local.Addr(), n.localPort)
+	st.Remote, st.Capabilities = n.remote, n.capable
 	st.Resets, st.Reason, st.Stale = n.resets, n.reason, n.stale && n.paths() > 0
 	if !n.since.IsZero() {
 		st.Since = n.since
@@ -208,6 +210,9 @@ func newStatus(p *api.Peer) Status {
 	}
 	n.Address, _ = netip.ParseAddr(st.GetNeighborAddress())
 	n.RouterID, _ = netip.ParseAddr(st.GetRouterId())
+	if a, err := netip.ParseAddr(p.GetTransport().GetLocalAddress()); err == nil && !a.IsUnspecified() {
+		n.Local = netip.AddrPortFrom(a.Unmap(), 0)
+	}
 	for _, f := range p.GetAfiSafis() {
 		c := FamilyCount{Active: true, Advertised: int(f.GetState().GetAdvertised())}
 		if f.GetConfig().GetFamily().GetAfi() == api.Family_AFI_IP6 {

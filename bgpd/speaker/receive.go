@@ -20,20 +20,20 @@ import (
 // neighbor is somebody whom there is, or was, a session with.
 type neighbor struct {
 	locrib.Neighbor
-	settings *Settings // nil: none any more
-	group    string    // of a listen range
-	up       bool
-	refused  bool      // beyond the listen limit
-	cleared  bool      // Clear was called
-	since    time.Time // of up
-	reason   string    // of the last end
-	resets   int
-	stale    bool           // some of its paths are
-	warned   [2]uint8       // by family: 1 at the threshold, 2 at the limit
-	revive   *time.Timer    // of maximum-prefix restart
-	capable  []Capability   // of the last session, theirs
-	local    netip.AddrPort // of the last session
-	remote   netip.AddrPort
+	settings  *Settings // nil: none any more
+	group     string    // of a listen range
+	up        bool
+	refused   bool      // beyond the listen limit
+	cleared   bool      // Clear was called
+	since     time.Time // of up
+	reason    string    // of the last end
+	resets    int
+	stale     bool           // some of its paths are
+	warned    [2]uint8       // by family: 1 at the threshold, 2 at the limit
+	revive    *time.Timer    // of maximum-prefix restart
+	capable   []Capability   // of the last session, theirs
+	remote    netip.AddrPort // of the last session
+	localPort uint16
 }
 
 func (n *neighbor) count(f rib.Family) locrib.Count {
@@ -206,8 +206,7 @@ func (s *Speaker) comeUp(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at
 		n.LocalAS = s.as
 	}
 	n.capable = capabilities(st.RemoteCap)
-	n.local, n.remote = netip.AddrPortFrom(e.Peer.Transport.LocalAddress, uint16(e.Peer.Transport.LocalPort)),
-		netip.AddrPortFrom(n.Address, uint16(e.Peer.Transport.RemotePort))
+	n.localPort, n.remote = uint16(e.Peer.Transport.LocalPort), netip.AddrPortFrom(n.Address, uint16(e.Peer.Transport.RemotePort))
 	for _, f := range families {
 		// RFC 4724, section 4.2: without its word that it forwards, not a moment more.
 		if !forwards(st.RemoteCap, f) {

@@ -351,6 +351,7 @@ func TestRemoteASExternal(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	a, b := pair(t, func(s *Settings) { s.RestartTime = 60 })
+	b.c.Neighbors[0].Source = netip.Addr{} // that of the connection is to be found out
 	a.start()
 	b.start()
 	b.up(a)
