@@ -70,10 +70,10 @@ func pathOf(p *speaker.Path, in *Instance) pathJSON {
 		j.Communities = append(j.Communities, c.String())
 	}
 	for _, c := range a.Large {
-		j.Large = append(j.Large, fmt.Sprintf("%d:%d:%d", c[0], c[1], c[2]))
+		j.Large = append(j.Large, c.String())
 	}
 	for _, c := range a.Extended {
-		j.Extended = append(j.Extended, fmt.Sprintf("0x%x", c[:]))
+		j.Extended = append(j.Extended, c.String())
 	}
 	for _, c := range a.ClusterList {
 		j.ClusterList = append(j.ClusterList, c.String())

@@ -10,7 +10,8 @@ import (
 // Apply evaluates a route-map for path attributes. r says what is known of the route
 // beside them; Apply fills in what they say. It returns a itself if nothing changed.
 func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.Attributes, bool) {
-	r.Metric, r.LocalPref, r.Communities, r.ASPath, r.Weight = a.MED, a.Preference(), a.Communities, a.ASPath, a.Weight
+	r.Metric, r.LocalPref, r.ASPath, r.Weight = a.MED, a.Preference(), a.ASPath, a.Weight
+	r.Communities, r.Extended, r.Large = a.Communities, a.Extended, a.Large
 	if !r.NextHop.IsValid() {
 		r.NextHop = a.NextHop
 	}
@@ -28,6 +29,12 @@ func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.At
 	}
 	if out.CommunitiesSet && !slices.Equal(out.Communities, a.Communities) {
 		b.Communities = out.Communities
+	}
+	if out.ExtendedSet && !slices.Equal(out.Extended, a.Extended) {
+		b.Extended = out.Extended
+	}
+	if out.LargeSet && !slices.Equal(out.Large, a.Large) {
+		b.Large = out.Large
 	}
 	if out.NextHop != was {
 		b.NextHop = out.NextHop

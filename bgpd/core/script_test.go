@@ -312,6 +312,7 @@ func TestApply(t *testing.T) {
 	w := &world{t: t}
 	w.readPolicy("route-map M permit 10;match ip address prefix-list P;set metric 7;set local-preference 50;set community 65000:1 additive;set ip next-hop 10.0.0.9;ip prefix-list P permit 10.0.0.0/8;" +
 		"route-map BGP permit 10;match as-path 1;set as-path prepend 65000 65009;set weight 7;set origin incomplete;ip as-path access-list 1 permit ^65001$;" +
+		"route-map WIDE permit 10;match extcommunity 1;match large-community 1;set extcommunity soo 65000:9;set large-community 65000:2:2 additive;ip extcommunity-list 1 permit rt 65000:1;ip large-community-list 1 permit 65000:1:1;" +
 		"route-map SAME permit 10")
 	a := &locrib.Attributes{NextHop: netip.MustParseAddr("10.0.0.1"), Communities: []policy.Community{65000<<16 | 2}}
 	r := policy.Route{Prefix: netip.MustParsePrefix("10.0.0.0/8")}
@@ -328,6 +329,13 @@ func TestApply(t *testing.T) {
 	b := &locrib.Attributes{ASPath: locrib.ASPath{{Type: locrib.Sequence, AS: []uint32{65001}}}}
 	if got, ok := core.Apply(w.policy.RouteMap("BGP"), r, b); !ok || got.ASPath.String() != "65000 65009 65001" || got.Weight != 7 || got.Origin != locrib.Incomplete || b.ASPath.Len() != 1 {
 		t.Errorf("%+v, %t", got, ok)
+	}
+	wide := &locrib.Attributes{Extended: []policy.ExtCommunity{{0, 2, 0xFD, 0xE8, 0, 0, 0, 1}}, Large: []policy.LargeCommunity{{65000, 1, 1}}}
+	if got, ok := core.Apply(w.policy.RouteMap("WIDE"), r, wide); !ok || fmt.Sprint(got.Extended, got.Large) != "[RT:65000:1 SoO:65000:9] [65000:1:1 65000:2:2]" || len(wide.Extended) != 1 {
+		t.Errorf("%v %v, %t", got.Extended, got.Large, ok)
+	}
+	if _, ok := core.Apply(w.policy.RouteMap("WIDE"), r, a); ok {
+		t.Error("a route without extended and large communities is permitted")
 	}
 	r.Prefix = netip.MustParsePrefix("11.0.0.0/8")
 	if _, ok := core.Apply(w.policy.RouteMap("M"), r, a); ok {

@@ -466,8 +466,8 @@ func TestPolicies(t *testing.T) {
 			a.MED, a.HasMED = 12, true
 			a.ASPath = a.ASPath.Prepend(65001, 2)
 			a.Communities = append(slices.Clone(a.Communities), 65001<<16|10)
-			a.Large = [][3]uint32{{65001, 2, 3}}
-			a.Extended = [][8]byte{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}
+			a.Large = []policy.LargeCommunity{{65001, 2, 3}}
+			a.Extended = []policy.ExtCommunity{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}
 			a.Origin = locrib.Incomplete
 		case "10.3.0.0/16":
 			a.NextHop = netip.MustParseAddr("127.0.0.77")
@@ -495,7 +495,7 @@ func TestPolicies(t *testing.T) {
 	p := b.best("10.2.0.0/16")[0]
 	if p.MED != 12 || p.ASPath.String() != "65001 65001 65001" || p.LocalPref != 250 || p.Origin != locrib.Incomplete ||
 		!slices.Equal(p.Communities, []policy.Community{65001<<16 | 9, 65001<<16 | 10}) || len(p.Large) != 1 ||
-		!slices.Equal(p.Extended, [][8]byte{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}) {
+		!slices.Equal(p.Extended, []policy.ExtCommunity{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}) {
 		t.Errorf("%+v", p.Attributes)
 	}
 	if p := b.best("10.3.0.0/16")[0]; p.HasLocalPref || !slices.Equal(p.Communities, []policy.Community{1}) {

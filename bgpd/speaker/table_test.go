@@ -222,8 +222,8 @@ func TestWhatStaysHere(t *testing.T) {
 	}
 	b.up(a, c, d)
 	with := func(prefix string, list ...policy.Community) Local {
-		return Local{pfx(prefix), locrib.Attributes{MED: 7, HasMED: true, Communities: list, Large: [][3]uint32{{1, 2, 3}},
-			Extended: [][8]byte{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}}}
+		return Local{pfx(prefix), locrib.Attributes{MED: 7, HasMED: true, Communities: list, Large: []policy.LargeCommunity{{1, 2, 3}},
+			Extended: []policy.ExtCommunity{{0, 2, 0xfd, 0xe9, 0, 0, 0, 7}}}}
 	}
 	a.originate(with("10.1.0.0/16", 5), with("10.2.0.0/16"), with("10.3.0.0/16"),
 		with("10.4.0.0/16", firstTag, firstTag+1, firstTag+2, 6)) // an own route with our tags

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -43,66 +42,4 @@ const border = `(?:^|$|[ ,{}()])`
 // compile reads a regular expression of Cisco's.
 func compile(text string) (*regexp.Regexp, error) {
 	return regexp.Compile(strings.ReplaceAll(text, "_", border))
-}
-
-// CommunityList is an ip community-list: its lines in the order of entry.
-type CommunityList struct {
-	Name     string
-	Expanded bool
-	Entries  []CommunityEntry
-}
-
-// CommunityEntry is one line. One of a standard list matches what has all of its
-// communities, one of an expanded list what its regular expression finds something in.
-type CommunityEntry struct {
-	Permit      bool
-	Communities []Community // of a standard list, sorted; with CommunityInternet it matches everything
-	Text        string      // of an expanded list: the regular expression
-
-	re *regexp.Regexp
-}
-
-// Match evaluates the list for the communities of a route. With exact the communities of
-// a line must be all that the route has. found is as for ASPathList.Match.
-func (l *CommunityList) Match(of []Community, exact bool) (permit, found bool) {
-	if l == nil || len(l.Entries) == 0 {
-		return true, false
-	}
-	for i := range l.Entries {
-		if e := &l.Entries[i]; e.matches(of, exact) {
-			return e.Permit, true
-		}
-	}
-	return false, false
-}
-
-func (e *CommunityEntry) matches(of []Community, exact bool) bool {
-	if e.re != nil {
-		return e.re.MatchString(communityText(of))
-	}
-	if slices.Contains(e.Communities, CommunityInternet) {
-		return true
-	}
-	for _, c := range e.Communities {
-		if !slices.Contains(of, c) {
-			return false
-		}
-	}
-	return !exact || len(of) == len(e.Communities)
-}
-
-// communityText is the communities of a route as they are shown, in order.
-func communityText(of []Community) string {
-	sorted := slices.Clone(of)
-	slices.Sort(sorted)
-	return strings.Join(texts(sorted), " ")
-}
-
-// Without returns the communities that the list does not permit, each looked at by
-// itself (set comm-list … delete).
-func (l *CommunityList) Without(of []Community) []Community {
-	return slices.DeleteFunc(slices.Clone(of), func(c Community) bool {
-		permit, found := l.Match([]Community{c}, false)
-		return permit && found
-	})
 }

@@ -169,6 +169,8 @@ func showCommands() []cli.Command {
 		show(ShowRouteMap, "show route-map [name:WORD(63)]", cli.Help{"route-map": "Route-maps", "name": "Name of the route-map"}),
 		show(ShowASPathList, "show ip as-path-access-list [name:<1-500>]", cli.Help{"as-path-access-list": "Lists of AS paths", "name": "Number of the list"}),
 		show(ShowCommunityList, "show ip community-list [name:WORD(63)]", cli.Help{"community-list": "Lists of communities", "name": "Number or name of the list"}),
+		show(ShowExtList, "show ip extcommunity-list [name:WORD(63)]", cli.Help{"extcommunity-list": "Lists of extended communities", "name": "Number or name of the list"}),
+		show(ShowLargeList, "show ip large-community-list [name:WORD(63)]", cli.Help{"large-community-list": "Lists of large communities", "name": "Number or name of the list"}),
 		show(ShowKeyChain, "show key chain [name:WORD(63)]", cli.Help{"chain": "Key chains, without their secrets", "name": "Name of the key chain"}),
 	}
 }

@@ -14,6 +14,10 @@ const (
 	CmdASPathList      = "policy.as-path-access-list"
 	CmdCommunityList   = "policy.community-list"
 	CmdExpandedList    = "policy.community-list-expanded"
+	CmdExtList         = "policy.extcommunity-list"
+	CmdExtExpanded     = "policy.extcommunity-list-expanded"
+	CmdLargeList       = "policy.large-community-list"
+	CmdLargeExpanded   = "policy.large-community-list-expanded"
 )
 
 // IDs of the commands inside of blocks.
@@ -46,6 +50,12 @@ const (
 	cmdSetWeight      = "map.set-weight"
 	cmdSetOrigin      = "map.set-origin"
 	cmdSetCommList    = "map.set-comm-list-delete"
+	cmdMatchExt       = "map.match-extcommunity"
+	cmdMatchLarge     = "map.match-large-community"
+	cmdSetExt         = "map.set-extcommunity"
+	cmdSetExtList     = "map.set-extcomm-list-delete"
+	cmdSetLarge       = "map.set-large-community"
+	cmdSetLargeList   = "map.set-large-comm-list-delete"
 	cmdContinue       = "map.continue"
 	cmdCall           = "map.call"
 
@@ -65,6 +75,8 @@ const (
 	ShowKeyChain      = "policy.show-key-chain"
 	ShowASPathList    = "policy.show-as-path-access-list"
 	ShowCommunityList = "policy.show-community-list"
+	ShowExtList       = "policy.show-extcommunity-list"
+	ShowLargeList     = "policy.show-large-community-list"
 )
 
 // SharedIDs returns the IDs of the lines that every daemon gets besides its own
@@ -72,5 +84,5 @@ const (
 func SharedIDs() []string {
 	return []string{CmdPrefixList, CmdPrefixListText, CmdPrefixList6, CmdPrefixList6Text,
 		CmdAccessList, CmdStandard, CmdExtended, CmdRouteMap, CmdKeyChain,
-		CmdASPathList, CmdCommunityList, CmdExpandedList}
+		CmdASPathList, CmdCommunityList, CmdExpandedList, CmdExtList, CmdExtExpanded, CmdLargeList, CmdLargeExpanded}
 }

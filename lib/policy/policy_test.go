@@ -159,6 +159,11 @@ func TestTyped(t *testing.T) {
 			"ip access-list standard 10\n 15 deny any\n!\nroute-map M permit 1\n match ip address B\n match tag 2\n"},
 		{"order of route-map entries", "route-map M deny 100\nroute-map M permit 20\nroute-map M deny 3", "route-map M deny 3\n!\nroute-map M permit 20\n!\nroute-map M deny 100\n"},
 		{"a list named like a keyword", "route-map M permit 1\nmatch ip address prefix-list prefix-list", "route-map M permit 1\n match ip address prefix-list prefix-list\n"},
+		{"wide communities", "ip extcommunity-list standard A permit rt 1:1 soo 2:2\nip extcommunity-list 100 deny RT:1\nip large-community-list 1 permit 1:2:3 4:5:6\nip large-community-list expanded X permit _1:\n" +
+			"ip extcommunity-list 2 permit rt 1:1\nno ip extcommunity-list 2\nip large-community-list standard Y permit 1:1:1\nno ip large-community-list standard Y\n" +
+			"route-map M permit 1\nset extcommunity rt 1:1 2:2 additive\nset extcommunity rt 3:3 additive\nset extcommunity soo 4:4\nset large-community none\nset large-community 1:2:3\nmatch extcommunity A B\nmatch large-community X exact-match\nset extcomm-list A delete\nset large-comm-list X delete",
+			"ip large-community-list 1 permit 1:2:3 4:5:6\nip extcommunity-list 100 deny RT:1\nip extcommunity-list standard A permit rt 1:1 soo 2:2\nip large-community-list expanded X permit _1:\n!\nroute-map M permit 1\n" +
+				" match extcommunity A\n match extcommunity B\n match large-community X exact-match\n set extcomm-list A delete\n set extcommunity rt 3:3 additive\n set extcommunity soo 4:4\n set large-comm-list X delete\n set large-community 1:2:3\n"},
 		{"keys", "key chain A\nkey 2\nkey-string 0 x\nkey 1\nkey chain B\nno key chain A", "key chain B\n"},
 		{"abbreviated", "ip prefix-l A se 5 per 1.0.0.0/8\naccess-l 10 per a\nroute-m M p 10\nma ip a p A\nse met 5", "ip prefix-list A seq 5 permit 1.0.0.0/8\naccess-list 10 permit any\n!\nroute-map M permit 10\n match ip address prefix-list A\n set metric 5\n"},
 	} {
@@ -224,6 +229,14 @@ func TestReadRefuses(t *testing.T) {
 		{"route-map M permit 10\nset metric ++5", "set metric ++5", "no metric"},
 		{"route-map M permit 10\nset metric +", "set metric +", "no metric"},
 		{"route-map M permit 10\nset community 1:65536", "set community 1:65536", "no community"},
+		{"ip extcommunity-list 1 permit rt 65000", "", "no extended community"},
+		{"ip extcommunity-list 1 permit 65000:1", "", "no extended community"},
+		{"ip extcommunity-list 1 permit rt 1:1 soo", "", "no value is behind soo"},
+		{"ip extcommunity-list expanded A permit (", "", "no regular expression"},
+		{"ip large-community-list 1 permit 1:2", "", "no large community"},
+		{"ip large-community-list standard A permit 1:2:3\nip large-community-list expanded A permit 1", "", "of the other kind"},
+		{"route-map M permit 10\nset extcommunity rt 1", "set extcommunity rt 1", "no extended community"},
+		{"route-map M permit 10\nset large-community 1", "set large-community 1", "no large community"},
 		{"route-map M permit 10\nset ip next-hop 0.0.0.0", "set ip next-hop 0.0.0.0", "not the address"},
 		{"key chain K\nkey 1\nkey-string 7 geheimnis", "key-string 7 ********", "type 7"},
 		{"key chain K\nkey 1\nkey-string 6 geheimnis", "key-string 6 ********", "only zebra"},

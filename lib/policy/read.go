@@ -46,7 +46,8 @@ func (r *reader) inside(block *conf.Node, read func(*conf.Node)) {
 func Read(tree *conf.Tree) (*Set, []conf.Refusal) {
 	r := reader{calls: map[*MapEntry]call{}, lists: listNames(tree), set: &Set{prefix4: map[string]*PrefixList{}, prefix6: map[string]*PrefixList{},
 		access: map[string]*AccessList{}, maps: map[string]*RouteMap{}, chains: map[string]*KeyChain{},
-		paths: map[string]*ASPathList{}, communities: map[string]*CommunityList{}}}
+		paths: map[string]*ASPathList{}, communities: map[string]*CommunityList{},
+		extended: map[string]*ExtCommunityList{}, large: map[string]*LargeCommunityList{}}}
 	for _, n := range tree.Nodes {
 		switch n.ID {
 		case CmdPrefixList, CmdPrefixListText:
@@ -59,8 +60,14 @@ func Read(tree *conf.Tree) (*Set, []conf.Refusal) {
 			r.named(n)
 		case CmdRouteMap:
 			r.mapEntry(n)
-		case CmdASPathList, CmdCommunityList, CmdExpandedList:
+		case CmdASPathList:
 			r.pathList(n)
+		case CmdCommunityList, CmdExpandedList:
+			communityLine(&r, r.set.communities, n, CmdExpandedList, r.communities)
+		case CmdExtList, CmdExtExpanded:
+			communityLine(&r, r.set.extended, n, CmdExtExpanded, r.extended)
+		case CmdLargeList, CmdLargeExpanded:
+			communityLine(&r, r.set.large, n, CmdLargeExpanded, r.large)
 		case CmdKeyChain:
 			r.keyChain(n)
 		}

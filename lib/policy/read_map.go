@@ -77,7 +77,11 @@ func readMatch(m *matches, n *conf.Node) {
 	case cmdMatchASPath:
 		m.paths = append(m.paths, ref[*ASPathList]{name: a.String("path")})
 	case cmdMatchCommunity:
-		m.communities = append(m.communities, communityRef{ref: ref[*CommunityList]{name: a.String("list")}, exact: a.Has("exact-match")})
+		m.communities = append(m.communities, communityRef[Community]{ref: ref[*CommunityList]{name: a.String("list")}, exact: a.Has("exact-match")})
+	case cmdMatchExt:
+		m.extended = append(m.extended, communityRef[ExtCommunity]{ref: ref[*ExtCommunityList]{name: a.String("list")}})
+	case cmdMatchLarge:
+		m.large = append(m.large, communityRef[LargeCommunity]{ref: ref[*LargeCommunityList]{name: a.String("list")}, exact: a.Has("exact-match")})
 	case cmdMatchPref:
 		m.prefs = append(m.prefs, uint32(a.Uint("value")))
 	case cmdMatchProtocol:
@@ -143,16 +147,8 @@ func (r *reader) setMetric(c *changes, n *conf.Node) {
 }
 
 func (r *reader) setCommunity(c *changes, n *conf.Node) {
-	var list []Community
-	for _, word := range n.Args.Strings("communities") {
-		v, ok := ParseCommunity(word)
-		if !ok {
-			r.refuse(n, "%q is no community: aa:nn with numbers up to 65535, a number up to 4294967295, or a name", word)
-			return
-		}
-		list = append(list, v)
-	}
-	c.community, c.communities, c.additive = true, list, n.Args.Has("additive")
+	list := r.communities(n)
+	c.community, c.communities, c.additive = list != nil || n.Args.Strings("communities") == nil, list, n.Args.Has("additive")
 }
 
 // parseNumber reads a number of 32 bits.
@@ -195,12 +191,9 @@ func (r *reader) link() {
 			resolve(c.nextHopPrefix, r.set.prefix4)
 			resolve(c.source, r.set.access)
 			resolve(c.paths, r.set.paths)
-			for i := range c.communities {
-				c.communities[i].list = r.set.communities[c.communities[i].name]
-			}
-			if w := e.set.without; w != nil {
-				w.list = r.set.communities[w.name]
-			}
+			resolveCommunities(c.communities, e.set.without, r.set.communities)
+			resolveCommunities(c.extended, e.set.withoutExt, r.set.extended)
+			resolveCommunities(c.large, e.set.withoutLarge, r.set.large)
 		}
 	}
 	depth := map[*RouteMap]int{}
@@ -213,6 +206,16 @@ func (r *reader) link() {
 func resolve[L any](refs []ref[L], lists map[string]L) {
 	for i := range refs {
 		refs[i].list = lists[refs[i].name]
+	}
+}
+
+// resolveCommunities is resolve for the match and the delete clause of a kind of communities.
+func resolveCommunities[C communityValue[C]](refs []communityRef[C], without *ref[*CommunityListOf[C]], lists map[string]*CommunityListOf[C]) {
+	for i := range refs {
+		refs[i].list = lists[refs[i].name]
+	}
+	if without != nil {
+		without.list = lists[without.name]
 	}
 }
 

@@ -29,6 +29,10 @@ type Route struct {
 	LocalPrefSet   bool       // a route-map set LocalPref
 	Communities    []Community
 	CommunitiesSet bool // a route-map set Communities
+	Extended       []ExtCommunity
+	ExtendedSet    bool // a route-map set Extended
+	Large          []LargeCommunity
+	LargeSet       bool // a route-map set Large
 
 	ASPath    fmt.Stringer // BGP AS_PATH as it is shown; nil: the route is not of BGP
 	Prepend   []uint32     // what a route-map put before it
@@ -100,8 +104,17 @@ type changes struct {
 	additive    bool
 	without     *ref[*CommunityList] // set comm-list … delete
 	prepend     []uint32
-	weight      *uint32
-	origin      string
+
+	targets, origins []ExtCommunity // set extcommunity rt and soo; nil: none was given
+	moreTargets      bool           // rt additive
+	withoutExt       *ref[*ExtCommunityList]
+	setLarge         bool // set large-community was given
+	large            []LargeCommunity
+	moreLarge        bool // additive
+	withoutLarge     *ref[*LargeCommunityList]
+
+	weight *uint32
+	origin string
 }
 
 // apply carries the clauses out.
@@ -126,13 +139,7 @@ func (c *changes) apply(r *Route) {
 	}
 	if c.community {
 		r.CommunitiesSet = true
-		var all []Community
-		if c.additive {
-			all = append(all, r.Communities...)
-		}
-		all = append(all, c.communities...)
-		slices.Sort(all)
-		r.Communities = slices.Compact(all)
+		r.Communities = merged(r.Communities, c.communities, c.additive)
 	}
 	c.applyBGP(r)
 }
@@ -142,6 +149,8 @@ func (c *changes) applyBGP(r *Route) {
 	if c.without != nil {
 		r.Communities, r.CommunitiesSet = c.without.list.Without(r.Communities), true
 	}
+	c.applyExtended(r)
+	c.applyLarge(r)
 	if c.prepend != nil {
 		r.Prepend = c.prepend
 	}
@@ -150,6 +159,40 @@ func (c *changes) applyBGP(r *Route) {
 	}
 	if c.origin != "" {
 		r.Origin = c.origin
+	}
+}
+
+// merged returns communities in place of those of a route, or beside them.
+func merged[C communityValue[C]](of, set []C, additive bool) []C {
+	if additive {
+		set = append(slices.Clone(of), set...)
+	}
+	return inOrder(set)
+}
+
+// applyExtended changes extended communities: route targets and sites of origin are
+// replaced each by themselves, and others stay.
+func (c *changes) applyExtended(r *Route) {
+	replace := func(kind byte, set []ExtCommunity, additive bool) {
+		if set == nil {
+			return
+		}
+		rest := slices.DeleteFunc(slices.Clone(r.Extended), func(x ExtCommunity) bool { return !additive && x.kind() == kind })
+		r.Extended, r.ExtendedSet = merged(rest, set, true), true
+	}
+	replace(extRouteTarget, c.targets, c.moreTargets)
+	replace(extSiteOfOrig, c.origins, false)
+	if c.withoutExt != nil {
+		r.Extended, r.ExtendedSet = c.withoutExt.list.Without(r.Extended), true
+	}
+}
+
+func (c *changes) applyLarge(r *Route) {
+	if c.setLarge {
+		r.Large, r.LargeSet = merged(r.Large, c.large, c.moreLarge), true
+	}
+	if c.withoutLarge != nil {
+		r.Large, r.LargeSet = c.withoutLarge.list.Without(r.Large), true
 	}
 }
 

@@ -45,7 +45,9 @@ type matches struct {
 	metrics       []uint32
 	protocols     []protocol
 	paths         []ref[*ASPathList]
-	communities   []communityRef
+	communities   []communityRef[Community]
+	extended      []communityRef[ExtCommunity]
+	large         []communityRef[LargeCommunity]
 	prefs         []uint32
 }
 
@@ -55,9 +57,9 @@ type ref[L any] struct {
 	list L
 }
 
-// communityRef is a value of match community.
-type communityRef struct {
-	ref[*CommunityList]
+// communityRef is a value of match community, extcommunity or large-community.
+type communityRef[C communityValue[C]] struct {
+	ref[*CommunityListOf[C]]
 	exact bool
 }
 
@@ -152,10 +154,16 @@ func (m *matches) fitBGP(r *Route) bool {
 			return false
 		}
 	}
-	if m.communities != nil && !slices.ContainsFunc(m.communities, func(l communityRef) bool { return yes(l.list.Match(r.Communities, l.exact)) }) {
+	if !anyCommunities(m.communities, r.Communities) || !anyCommunities(m.extended, r.Extended) || !anyCommunities(m.large, r.Large) {
 		return false
 	}
 	return m.prefs == nil || slices.Contains(m.prefs, r.LocalPref)
+}
+
+// anyCommunities tells whether one of the lists permits the communities, or there are no
+// lists.
+func anyCommunities[C communityValue[C]](lists []communityRef[C], of []C) bool {
+	return lists == nil || slices.ContainsFunc(lists, func(l communityRef[C]) bool { return yes(l.list.Match(of, l.exact)) })
 }
 
 // yes drops what a verdict rests on.

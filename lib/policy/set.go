@@ -11,6 +11,8 @@ type Set struct {
 	chains           map[string]*KeyChain
 	paths            map[string]*ASPathList
 	communities      map[string]*CommunityList
+	extended         map[string]*ExtCommunityList
+	large            map[string]*LargeCommunityList
 }
 
 // PrefixList returns the IPv4 prefix-list of that name, or nil, which permits
@@ -72,6 +74,24 @@ func (s *Set) CommunityList(name string) *CommunityList {
 		return nil
 	}
 	return s.communities[name]
+}
+
+// ExtCommunityList returns the extcommunity-list of that name or number, or nil, which
+// permits everything.
+func (s *Set) ExtCommunityList(name string) *ExtCommunityList {
+	if s == nil {
+		return nil
+	}
+	return s.extended[name]
+}
+
+// LargeCommunityList returns the large-community-list of that name or number, or nil,
+// which permits everything.
+func (s *Set) LargeCommunityList(name string) *LargeCommunityList {
+	if s == nil {
+		return nil
+	}
+	return s.large[name]
 }
 
 // sortedNames returns the names of a map in order.

@@ -27,7 +27,11 @@ func Exec(s *Set, id string, args cli.Args, now time.Time) (out cli.Output, ok b
 	case ShowASPathList:
 		return showASPathLists(pick(s.paths, name)), true
 	case ShowCommunityList:
-		return showCommunityLists(pick(s.communities, name)), true
+		return showCommunityLists("Community", "communityLists", pick(s.communities, name)), true
+	case ShowExtList:
+		return showCommunityLists("Extended community", "extendedCommunityLists", pick(s.extended, name)), true
+	case ShowLargeList:
+		return showCommunityLists("Large community", "largeCommunityLists", pick(s.large, name)), true
 	case ShowKeyChain:
 		return showKeyChains(pick(s.chains, name), now), true
 	}

@@ -36,7 +36,8 @@ func showASPathLists(lists []*ASPathList) cli.Output {
 	}}
 }
 
-func showCommunityLists(lists []*CommunityList) cli.Output {
+// showCommunityLists shows lists of a kind; key is their name for programs.
+func showCommunityLists[C communityValue[C]](kind, key string, lists []*CommunityListOf[C]) cli.Output {
 	all := make([]pathListJSON, len(lists))
 	for i, l := range lists {
 		all[i] = pathListJSON{Name: l.Name, Type: "standard", Entries: []pathEntryJSON{}}
@@ -51,9 +52,9 @@ func showCommunityLists(lists []*CommunityList) cli.Output {
 			all[i].Entries = append(all[i].Entries, pathEntryJSON{verb(e.Permit), match})
 		}
 	}
-	return cli.Output{JSON: map[string]any{"communityLists": all}, Text: func(w io.Writer) {
+	return cli.Output{JSON: map[string]any{key: all}, Text: func(w io.Writer) {
 		for _, l := range all {
-			fmt.Fprintf(w, "Community %s list %s\n", l.Type, l.Name)
+			fmt.Fprintf(w, "%s %s list %s\n", kind, l.Type, l.Name)
 			l.print(w)
 		}
 	}}

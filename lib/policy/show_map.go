@@ -43,13 +43,9 @@ func (m *matches) lines() []string {
 	add("ip address prefix-lists:", names(m.prefix4))
 	add("ipv6 address prefix-lists:", names(m.prefix6))
 	add("as-path (as-path filter):", names(m.paths))
-	for _, c := range m.communities {
-		words := []string{c.name}
-		if c.exact {
-			words = append(words, "exact-match")
-		}
-		add("community (community-list filter):", words)
-	}
+	out = append(out, communityLines("community (community-list filter):", m.communities)...)
+	out = append(out, communityLines("extcommunity (extcommunity-list filter):", m.extended)...)
+	out = append(out, communityLines("large-community (large-community-list filter):", m.large)...)
 	add("local-preference", texts(m.prefs))
 	add("interface", m.interfaces)
 	add("ip next-hop (access-lists):", names(m.nextHop))
@@ -58,6 +54,18 @@ func (m *matches) lines() []string {
 	add("metric", texts(m.metrics))
 	add("source-protocol", texts(m.protocols))
 	add("tag", texts(m.tags))
+	return out
+}
+
+// communityLines are the match clauses about a kind of communities.
+func communityLines[C communityValue[C]](head string, refs []communityRef[C]) (out []string) {
+	for _, c := range refs {
+		line := head + " " + c.name
+		if c.exact {
+			line += " exact-match"
+		}
+		out = append(out, line)
+	}
 	return out
 }
 
@@ -98,6 +106,7 @@ func (c *changes) lines() []string {
 	case c.community:
 		add("community %s", strings.Join(texts(c.communities), " "))
 	}
+	out = append(out, c.extLines()...)
 	if c.without != nil {
 		add("comm-list %s delete", c.without.name)
 	}
@@ -109,6 +118,36 @@ func (c *changes) lines() []string {
 	}
 	if c.origin != "" {
 		add("origin %s", c.origin)
+	}
+	return out
+}
+
+// extLines are those about extended and large communities.
+func (c *changes) extLines() (out []string) {
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	more := func(additive bool) string {
+		if additive {
+			return " additive"
+		}
+		return ""
+	}
+	if c.targets != nil {
+		add("extcommunity %s%s", strings.Join(texts(c.targets), " "), more(c.moreTargets))
+	}
+	if c.origins != nil {
+		add("extcommunity %s", strings.Join(texts(c.origins), " "))
+	}
+	if c.withoutExt != nil {
+		add("extcomm-list %s delete", c.withoutExt.name)
+	}
+	switch {
+	case c.setLarge && len(c.large) == 0:
+		add("large-community none")
+	case c.setLarge:
+		add("large-community %s%s", strings.Join(texts(c.large), " "), more(c.moreLarge))
+	}
+	if c.withoutLarge != nil {
+		add("large-comm-list %s delete", c.withoutLarge.name)
 	}
 	return out
 }

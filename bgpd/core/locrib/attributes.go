@@ -155,9 +155,9 @@ type Attributes struct {
 	AtomicAggregate bool
 	Aggregator      Aggregator
 	Communities     []policy.Community
-	Extended        [][8]byte   // RFC 4360
-	Large           [][3]uint32 // RFC 8092
-	OriginatorID    netip.Addr  // RFC 4456
+	Extended        []policy.ExtCommunity
+	Large           []policy.LargeCommunity
+	OriginatorID    netip.Addr // RFC 4456
 	ClusterList     []netip.Addr
 
 	// Other is what the speaker keeps of attributes that have no field here.
