@@ -79,6 +79,11 @@
 // accepted, while the session is up; the other side closes these connections at once. It
 // can be had off with passive on one side; listen ranges are passive by themselves.
 //
+// Each speaker that starts writes GoBGP's options of path selection, which are variables
+// of a package (table.SelectionOptions, UseMultiplePaths), while others read them. All
+// write the same, and what is chosen by them does not count here; but the race detector
+// finds it, so tests of several speakers in one process run without.
+//
 // An UPDATE that is malformed is treated after RFC 7606, with the one exception that
 // hostile_test.go names. A panic of GoBGP on what a peer sends would be in a goroutine
 // of its own, where nobody can recover it: the process would end, and bgpd is a process
