@@ -36,11 +36,11 @@ CORES = $$(go list ./... | grep '/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
 RACED = $$(go list ./... | grep -v '/tests/topotests\|/bgpd$$\|/bgpd/speaker$$\|/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
 # Topologies that wait for timers nearly all of the time, outside of a User-Mode Linux where there
 # are veth devices and bridges: they have no place among TOPOJOBS.
-WAITING = ./tests/topotests/interop/ike ./tests/topotests/interop/rip ./tests/topotests/ospf
+WAITING = $(addprefix ./tests/topotests/,interop/ike interop/rip interop/rippeers ospf rip eigrp eigrpstub)
 # The longest first, so that none of them is left alone at the end.
 TOPO = $(addprefix ./tests/topotests/,many ipsecdmvpn dataplane interop/frr ipsec ipsecphase3 faults vtysh phase3 \
-	multicast demo phase2 rip ripdmvpn eigrpdmvpn ospfdmvpn lab1 interop/ipsec eigrp) \
-	$$(go list ./... | grep /tests/topotests | grep -v '/interop/ike$$\|/interop/rip$$\|/topotests/ospf$$')
+	multicast demo phase2 ripdmvpn eigrpdmvpn ospfdmvpn lab1 interop/ipsec) \
+	$$(go list ./tests/topotests/... | grep -vxF "$$(go list $(WAITING))")
 TOPOTEST = go test -vet=off -json -count=1 -timeout $(TOPOTIME)
 # Packages whose unit tests want GRE devices, or a build without cgo.
 KERNEL = ./lib/rawsock ./lib/privilege
@@ -96,7 +96,7 @@ topo: $(TESTSUM) build ## topologies of real binaries on a real kernel; BGP sess
 	@go build -o build/umlrun ./tests/topotests/uml/umlrun
 	@status=0; \
 	export CGO_ENABLED=0; \
-	$(RUN) -json -name 'topo that waits' $(TOPOTEST) -p 1 $(SESSIONS) $(WAITING) & waits=$$!; \
+	$(RUN) -json -name 'topo that waits' $(TOPOTEST) -p 2 $(SESSIONS) $(WAITING) & waits=$$!; \
 	$(RUN) -json -name topo $(TOPOTEST) -p $(TOPOJOBS) $(TOPO) || status=1; \
 	$(RUN) -json -name 'unit tests that need the kernel' $(TOPOTEST) -p $(TOPOJOBS) -exec $(CURDIR)/build/umlrun $(KERNEL) || status=1; \
 	wait $$waits || status=1; \

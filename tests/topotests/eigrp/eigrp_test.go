@@ -9,13 +9,12 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-// TestMain has the tests run side by side although the kernel has one processor: they
-// wait for timers most of the time.
+// TestMain has the tests run side by side: they wait for timers most of the time.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "7"); err != nil {
 		panic(err) // package testing has this flag
 	}
-	harness.Main(m)
+	harness.MainConfig(m, harness.Config{Ethernet: true})
 }
 
 // converge is how long anything may take: a hold time, and what a loaded machine adds.

@@ -7,7 +7,7 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-// TestRemote has neighbours that are two hops apart, from loopback to loopback, one of
+// TestRemote has neighbours that are two hops apart, from LAN to LAN, one of
 // which names the other; what lies between knows of no EIGRP. Packets have the TTL that
 // the line asks for.
 func TestRemote(t *testing.T) {
@@ -18,19 +18,21 @@ func TestRemote(t *testing.T) {
 	tp.Link(b, "eth0", "198.51.100.1/30", between, "b", "198.51.100.2/30")
 	between.Route("10.255.0.1/32", "192.0.2.1")
 	between.Route("10.255.0.2/32", "198.51.100.1")
-	a.Dummy("lan", "10.1.0.1/24")
-	b.Dummy("lan", "10.2.0.1/24")
+	a.Stub("lan", "10.1.0.1/24")
+	b.Stub("lan", "10.2.0.1/24")
+	a.Stub("id", "10.255.0.1/32")
+	b.Stub("id", "10.255.0.2/32")
 	wire := a.Capture("eth0")
 	family := func(lan, lines string) string {
 		return "router eigrp TEST\n address-family ipv4 unicast autonomous-system 100\n  network " + lan + " 0.0.0.255\n  network 10.255.0.0 0.0.0.255\n" + lines
 	}
 	start(t, map[*harness.Node]string{
-		a: "interface Loopback0\n ip address 10.255.0.1 255.255.255.255\nip route 10.255.0.2 255.255.255.255 192.0.2.2\n" +
-			family("10.1.0.0", "  neighbor 10.255.0.2 Loopback0 remote 7\n"),
-		b: "interface Loopback0\n ip address 10.255.0.2 255.255.255.255\nip route 10.255.0.1 255.255.255.255 198.51.100.2\n" +
-			family("10.2.0.0", "  remote-neighbors source Loopback0 unicast-listen\n"),
+		a: "ip route 10.255.0.2 255.255.255.255 192.0.2.2\n" +
+			family("10.1.0.0", "  neighbor 10.255.0.2 id remote 7\n"),
+		b: "ip route 10.255.0.1 255.255.255.255 198.51.100.2\n" +
+			family("10.2.0.0", "  remote-neighbors source id unicast-listen\n"),
 	})
-	await(t, shows(a, "show ip eigrp neighbors", `{"instances": [{"neighbors": [{"address": "10.255.0.2", "interface": "Loopback0", "state": "up", "remote": true}]}]}`),
+	await(t, shows(a, "show ip eigrp neighbors", `{"instances": [{"neighbors": [{"address": "10.255.0.2", "interface": "id", "state": "up", "remote": true}]}]}`),
 		shows(b, "show ip eigrp neighbors", `{"instances": [{"neighbors": [{"address": "10.255.0.1", "state": "up", "remote": true}]}]}`),
 		routes(a, "10.2.0.0/24 via 192.0.2.2 dev eth0"),
 		routes(b, "10.1.0.0/24 via 198.51.100.2 dev eth0"))

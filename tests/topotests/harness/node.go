@@ -203,6 +203,16 @@ func (n *Node) Dummy(name string, addrs ...string) {
 	n.Up(name)
 }
 
+// Stub adds a LAN with nobody on it, with addresses in CIDR: an Ethernet device whose other
+// end is in a namespace of its own. Unlike [Node.Dummy] it needs veth devices only.
+func (n *Node) Stub(name string, addrs ...string) {
+	n.t.Helper()
+	n.tp.Link(n, name, "", n.tp.Node(n.name+"-"+name), "eth0", "")
+	for _, addr := range addrs {
+		n.Addr(name, addr)
+	}
+}
+
 // Bridge adds a bridge, up, with an address in CIDR.
 func (n *Node) Bridge(name, addr string) {
 	n.t.Helper()
@@ -226,7 +236,10 @@ func (n *Node) loss(device string, percent float32) error {
 		return err
 	}
 	qa := netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
-	q := netlink.NewNetem(qa, netlink.NetemQdiscAttrs{Loss: percent})
+	var q netlink.Qdisc = &netlink.GenericQdisc{QdiscAttrs: qa, QdiscType: "blackhole"} // which every kernel has
+	if percent < 100 {
+		q = netlink.NewNetem(qa, netlink.NetemQdiscAttrs{Loss: percent})
+	}
 	if percent == 0 {
 		if err := n.nl.QdiscDel(q); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 			return err

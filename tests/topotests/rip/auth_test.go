@@ -66,8 +66,8 @@ func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	tp := harness.New(t)
 	a, b := &router{Node: tp.Router("a")}, &router{Node: tp.Router("b")}
-	a.Dummy("lan", "10.1.0.1/24")
-	b.Dummy("lan", "10.2.0.1/24")
+	a.Stub("lan", "10.1.0.1/24")
+	b.Stub("lan", "10.2.0.1/24")
 	links := authLinks()
 	var configA, configB strings.Builder
 	for _, l := range links {
@@ -243,8 +243,8 @@ func TestKeyRollOver(t *testing.T) {
 	tp := harness.New(t)
 	a, b := &router{Node: tp.Router("a")}, &router{Node: tp.Router("b")}
 	tp.Link(a.Node, "eth0", "10.9.0.1/24", b.Node, "eth0", "10.9.0.2/24")
-	a.Dummy("lan", "10.1.0.1/24")
-	b.Dummy("lan", "10.2.0.1/24")
+	a.Stub("lan", "10.1.0.1/24")
+	b.Stub("lan", "10.2.0.1/24")
 	wire := a.Capture("eth0")
 	const config = "key chain K\n key 1\n  key-string old\n" +
 		"interface eth0\n ip rip authentication mode hmac-sha-256\n ip rip authentication key-chain K\n" +

@@ -13,13 +13,12 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-// TestMain has the tests run side by side although the kernel has one processor: they
-// wait for updates most of the time.
+// TestMain has the tests run side by side: they wait for updates most of the time.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
-	harness.Main(m)
+	harness.MainConfig(m, harness.Config{Ethernet: true})
 }
 
 // converge is how long anything may take: some updates, and what a loaded machine

@@ -21,8 +21,8 @@ func TestEncryptedSecret(t *testing.T) {
 	a, b := &router{Node: tp.Router("a")}, &router{Node: tp.Router("b")}
 	tp.Link(a.Node, "eth0", "10.9.0.1/24", b.Node, "eth0", "10.9.0.2/24")
 	tp.Link(a.Node, "eth1", "10.9.1.1/24", b.Node, "eth1", "10.9.1.2/24")
-	a.Dummy("lan", "10.1.0.1/24")
-	b.Dummy("lan", "10.2.0.1/24")
+	a.Stub("lan", "10.1.0.1/24")
+	b.Stub("lan", "10.2.0.1/24")
 	const chain, text, master = "s3cret-of-a-chain", "s3cret-string", "m4ster-of-all"
 	const config = "key chain K\n key 1\n  key-string " + chain + "\n" +
 		"interface eth0\n ip rip authentication mode hmac-sha-256\n ip rip authentication key-chain K\n" +

@@ -11,7 +11,7 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/interop/rippeers"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) { harness.MainConfig(m, harness.Config{Ethernet: true}) }
 
 // converge is how long it may take until all know all: some updates, and what a
 // loaded machine adds.
