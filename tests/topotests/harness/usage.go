@@ -57,6 +57,23 @@ func (u *Usage) Memory() (sum int) {
 	return sum
 }
 
+// Resident is the resident memory of the processes, in octets, and the sum of what each
+// had at its most: pages that they share count in each.
+func (u *Usage) Resident() (now, peak int) {
+	u.node.t.Helper()
+	for _, pid := range u.pids {
+		for _, f := range []struct {
+			key string
+			sum *int
+		}{{"VmRSS:", &now}, {"VmHWM:", &peak}} {
+			n, err := kilobytes(fmt.Sprintf("/proc/%d/status", pid), f.key)
+			u.node.check("memory", err)
+			*f.sum += n
+		}
+	}
+	return now, peak
+}
+
 // idleFor is how long processes are to use no processor time to be idle.
 const idleFor = 700 * time.Millisecond
 
@@ -108,16 +125,20 @@ func processorTime(pid int) (time.Duration, error) {
 
 // proportional is the proportional set size of a process (proc(5), smaps_rollup).
 func proportional(pid int) (int, error) {
-	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
+	return kilobytes(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:")
+}
+
+// kilobytes returns the octets that a line of a file in /proc has in kB.
+func kilobytes(path, key string) (int, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(b)) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "Pss:" {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == key {
 			n, err := strconv.Atoi(fields[1])
 			return n * 1024, err
 		}
 	}
-	return 0, fmt.Errorf("%s: no Pss", path)
+	return 0, fmt.Errorf("%s: no %s", path, key)
 }
