@@ -37,6 +37,8 @@ type instance struct {
 	hops     map[netip.Addr]*hop
 	routes   map[netip.Prefix]struct{} // what zebra was told
 	ended    map[Neighbor]bool         // who has told all of its routes
+	last     []rib.NextHop             // of the last route, shared with it
+	scratch  []rib.NextHop
 
 	running   bool       // there is a speaker
 	returning []Neighbor // awaited by it, of listen ranges

@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -45,12 +46,23 @@ func (i *instance) route(r Route) (out rib.Route, ok bool) {
 	default:
 		out.Distance, out.Type = distance.Internal, rib.TypeIBGP
 	}
-	for _, p := range r.Paths {
-		if !p.Own && p.NextHop.IsValid() && len(out.NextHops) < maxNextHops {
-			out.NextHops = append(out.NextHops, rib.NextHop{Addr: p.NextHop})
+	out.NextHops = i.nextHops(r.Paths)
+	return out, len(out.NextHops) > 0
+}
+
+// nextHops returns the next hops of paths. Where they are those of the route before, and
+// of a full table they mostly are, it is the same slice.
+func (i *instance) nextHops(paths []Path) []rib.NextHop {
+	i.scratch = i.scratch[:0]
+	for _, p := range paths {
+		if !p.Own && p.NextHop.IsValid() && len(i.scratch) < maxNextHops {
+			i.scratch = append(i.scratch, rib.NextHop{Addr: p.NextHop})
 		}
 	}
-	return out, len(out.NextHops) > 0
+	if !slices.Equal(i.scratch, i.last) {
+		i.last = slices.Clone(i.scratch)
+	}
+	return i.last
 }
 
 // maxNextHops bounds the next hops of a route (the limit of lib/session is 256).

@@ -26,8 +26,9 @@ func ToUps(b *UpBatch) ([]session.Up, error) {
 		return nil, invalid("batch of %d messages", len(b.GetMessages()))
 	}
 	out := make([]session.Up, 0, len(b.GetMessages()))
+	d := decoder{}
 	for _, m := range b.GetMessages() {
-		up, err := toUp(m)
+		up, err := d.up(m)
 		if err != nil {
 			return nil, err
 		}
@@ -36,12 +37,12 @@ func ToUps(b *UpBatch) ([]session.Up, error) {
 	return out, nil
 }
 
-func toUp(m *Up) (session.Up, error) {
+func (d *decoder) up(m *Up) (session.Up, error) {
 	switch w := m.GetWhat().(type) {
 	case *Up_Begin:
 		return session.Begin{Replay: w.Begin.GetReplay()}, nil
 	case *Up_Route, *Up_Neighbor, *Up_MulticastPeer, *Up_LineProtocol, *Up_Shaper, *Up_Sa, *Up_Policy, *Up_Override:
-		return toPut(m)
+		return d.put(m)
 	case *Up_Delete:
 		k, err := toKey(w.Delete)
 		return session.Delete{Seq: m.GetSeq(), Key: k}, err
@@ -64,8 +65,7 @@ func toUp(m *Up) (session.Up, error) {
 	return nil, invalid("message of unknown kind")
 }
 
-func toPut(m *Up) (session.Up, error) {
-	d := decoder{}
+func (d *decoder) put(m *Up) (session.Up, error) {
 	var obj rib.Object
 	switch w := m.GetWhat().(type) {
 	case *Up_Route:
@@ -247,7 +247,10 @@ func (d *decoder) ack(a *Ack) rib.Event {
 }
 
 // decoder turns fields into values and remembers the first error.
-type decoder struct{ err error }
+type decoder struct {
+	err  error
+	hops []rib.NextHop // of the last route, shared with it
+}
 
 func (d *decoder) fail(format string, args ...any) {
 	if d.err == nil {
@@ -306,11 +309,20 @@ func (d *decoder) nextHops(hops []*NextHop) []rib.NextHop {
 		d.fail("%d next hops", len(hops))
 		return nil
 	}
-	out := make([]rib.NextHop, len(hops))
-	for i, h := range hops {
-		out[i] = d.nextHop(h)
+	if len(hops) == len(d.hops) {
+		same := true
+		for i, h := range hops {
+			same = same && d.nextHop(h) == d.hops[i]
+		}
+		if same { // as for most of a message's routes
+			return d.hops
+		}
 	}
-	return out
+	d.hops = make([]rib.NextHop, len(hops))
+	for i, h := range hops {
+		d.hops[i] = d.nextHop(h)
+	}
+	return d.hops
 }
 
 func (d *decoder) route(r *Route) rib.Route {

@@ -14,24 +14,37 @@ import (
 // route turns a route of the RIB into one of the data plane: names of the
 // configuration into those of the kernel, a VRF into its table. ok is false,
 // and the RIB is told, if the VRF does not exist; the route waits for it.
-func (e *Engine) route(put rib.FIBPut) (r dataplane.Route, ok bool) {
+func (e *Engine) route(put rib.FIBPut) (o dataplane.Object, ok bool) {
 	k, ok := e.routeKey(put.VRF, put.Prefix)
 	if !ok {
 		e.waiting[put.Key()] = put
 		e.results = append(e.results, rib.Result{Key: put.Key(), Gen: put.Gen, Error: fmt.Sprintf("there is no VRF %s", put.VRF)})
-		return r, false
+		return nil, false
 	}
 	delete(e.waiting, put.Key())
-	r = dataplane.Route{Table: k.Table, Prefix: put.Prefix, Metric: k.Metric, Protocol: put.Protocol.KernelNumber()}
-	for _, h := range put.NextHops {
-		if h.Discard {
-			continue
+	hops := e.nextHops(put.NextHops)
+	o = dataplane.Route{Table: k.Table, Prefix: put.Prefix, Metric: k.Metric, Protocol: put.Protocol.KernelNumber(), NextHops: hops, Blackhole: len(hops) == 0}
+	e.gens[k] = &pending{put.Key(), put.Gen, o}
+	return o, true
+}
+
+// nextHops returns next hops with names of the kernel; nil if there is but Null0. Where
+// they are those of the route before, and of a million routes they mostly are, it is the
+// same slice.
+func (e *Engine) nextHops(of []librib.NextHop) []dataplane.NextHop {
+	e.scratch = e.scratch[:0]
+	for _, h := range of {
+		if !h.Discard {
+			e.scratch = append(e.scratch, dataplane.NextHop{Device: e.iface.Kernel(h.Interface), Gateway: h.Addr, OnLink: h.OnLink, Weight: h.Weight})
 		}
-		r.NextHops = append(r.NextHops, dataplane.NextHop{Device: e.iface.Kernel(h.Interface), Gateway: h.Addr, OnLink: h.OnLink, Weight: h.Weight})
 	}
-	r.Blackhole = len(r.NextHops) == 0
-	e.gens[k] = pending{put.Key(), put.Gen, r}
-	return r, true
+	if len(e.scratch) == 0 {
+		return nil
+	}
+	if !slices.Equal(e.scratch, e.hops) {
+		e.hops = slices.Clone(e.scratch)
+	}
+	return e.hops
 }
 
 // routeGone returns what to delete. A VRF that is gone may have left its routes
@@ -39,7 +52,7 @@ func (e *Engine) route(put rib.FIBPut) (r dataplane.Route, ok bool) {
 // all is well, if nothing was.
 func (e *Engine) routeGone(del rib.FIBDelete) (k dataplane.Key, ok bool) {
 	delete(e.waiting, del.Key())
-	if k, ok = e.routeKey(del.VRF, del.Prefix); !ok || e.gens[k].key != del.Key() {
+	if k, ok = e.routeKey(del.VRF, del.Prefix); !ok || !e.gens[k].of(del.Key()) {
 		ok = false
 		for old, p := range e.gens {
 			if old.Kind == dataplane.KindRoute && p.key == del.Key() {
@@ -51,7 +64,7 @@ func (e *Engine) routeGone(del rib.FIBDelete) (k dataplane.Key, ok bool) {
 		e.results = append(e.results, rib.Result{Key: del.Key(), Gen: del.Gen})
 		return k, false
 	}
-	e.gens[k] = pending{del.Key(), del.Gen, nil}
+	e.gens[k] = &pending{del.Key(), del.Gen, nil}
 	return k, true
 }
 
@@ -75,37 +88,37 @@ func (e *Engine) routeKey(vrf string, p netip.Prefix) (k dataplane.Key, ok bool)
 
 func (e *Engine) neighbor(put rib.NeighborPut) dataplane.Neighbor {
 	n := dataplane.Neighbor{Device: e.iface.Kernel(put.Neighbor.Interface), Addr: put.Neighbor.Addr, NBMA: put.Neighbor.NBMA}
-	e.gens[n.Key()] = pending{put.Key(), put.Gen, n}
+	e.gens[n.Key()] = &pending{put.Key(), put.Gen, n}
 	return n
 }
 
 func (e *Engine) neighborKey(del rib.NeighborDelete) dataplane.Key {
 	k := dataplane.Neighbor{Device: e.iface.Kernel(del.Interface), Addr: del.Addr}.Key()
-	e.gens[k] = pending{del.Key(), del.Gen, nil}
+	e.gens[k] = &pending{del.Key(), del.Gen, nil}
 	return k
 }
 
 func (e *Engine) peer(put rib.PeerPut) dataplane.MulticastPeer {
 	p := dataplane.MulticastPeer{Device: e.iface.Kernel(put.Peer.Interface), NBMA: put.Peer.NBMA}
-	e.gens[p.Key()] = pending{put.Key(), put.Gen, p}
+	e.gens[p.Key()] = &pending{put.Key(), put.Gen, p}
 	return p
 }
 
 func (e *Engine) peerKey(del rib.PeerDelete) dataplane.Key {
 	k := dataplane.MulticastPeer{Device: e.iface.Kernel(del.Peer.Interface), NBMA: del.Peer.NBMA}.Key()
-	e.gens[k] = pending{del.Key(), del.Gen, nil}
+	e.gens[k] = &pending{del.Key(), del.Gen, nil}
 	return k
 }
 
 func (e *Engine) shaper(put rib.ShaperPut) dataplane.Shaper {
 	s := dataplane.Shaper{Device: e.iface.Kernel(put.Shaper.Interface), NBMA: put.Shaper.NBMA, Rate: put.Shaper.Rate, Burst: put.Shaper.Burst}
-	e.gens[s.Key()] = pending{put.Key(), put.Gen, s}
+	e.gens[s.Key()] = &pending{put.Key(), put.Gen, s}
 	return s
 }
 
 func (e *Engine) shaperKey(del rib.ShaperDelete) dataplane.Key {
 	k := dataplane.Shaper{Device: e.iface.Kernel(del.Interface), NBMA: del.NBMA}.Key()
-	e.gens[k] = pending{del.Key(), del.Gen, nil}
+	e.gens[k] = &pending{del.Key(), del.Gen, nil}
 	return k
 }
 

@@ -51,7 +51,7 @@ type Engine struct {
 	daemons   map[string]*daemon
 	start     starting
 	holds     clock.Heap[string] // by daemon: when its earlier life is forgotten
-	gens      map[dataplane.Key]pending
+	gens      map[dataplane.Key]*pending
 	waiting   map[librib.Key]rib.FIBPut          // routes whose VRF does not exist
 	tapping   map[dataplane.Key]dataplane.Object // what fib has for taps
 	retap     bool                               // taps have to be looked at
@@ -63,6 +63,8 @@ type Engine struct {
 	effects   []rib.Effect
 	change    change
 	results   []rib.Result
+	hops      []dataplane.NextHop // of the last route, shared with it
+	scratch   []dataplane.NextHop
 }
 
 // pending is the last operation of the RIB on a key that fib has.
@@ -72,8 +74,11 @@ type pending struct {
 	object dataplane.Object // nil for a deletion
 }
 
+// of reports whether there is an operation, and it is about this object of the RIB.
+func (p *pending) of(key librib.Key) bool { return p != nil && p.key == key }
+
 // is reports whether an outcome for o is about this operation.
-func (p pending) is(o dataplane.Object) bool {
+func (p *pending) is(o dataplane.Object) bool {
 	if p.object == nil || o == nil {
 		return p.object == nil && o == nil
 	}
@@ -88,7 +93,7 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
 		unmatched: newUnmatched(),
 		lines:     map[string]bool{}, refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
-		gens: map[dataplane.Key]pending{}, waiting: map[librib.Key]rib.FIBPut{}, tapping: map[dataplane.Key]dataplane.Object{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
+		gens: map[dataplane.Key]*pending{}, waiting: map[librib.Key]rib.FIBPut{}, tapping: map[dataplane.Key]dataplane.Object{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
 

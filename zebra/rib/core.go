@@ -49,7 +49,8 @@ type Core struct {
 	networks   map[network][]*watch   // the same
 	hold       clock.Heap[string]     // by owner: when its stale objects are swept
 
-	gen     uint64 // of the last effect on the FIB
+	gen     uint64        // of the last effect on the FIB
+	hops    []rib.NextHop // of the candidate evaluated last, shared with it
 	effects []Effect
 
 	// The work of the input in hand; see settle.go.

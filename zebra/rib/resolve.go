@@ -22,7 +22,7 @@ type candidate struct {
 	deps     []dep
 
 	// The outcome of the last evaluation.
-	hops   []rib.NextHop // resolved; empty if reason is not Active. May be route.NextHops itself
+	hops   []rib.NextHop // resolved; empty if reason is not Active. May be route.NextHops itself, or that of other candidates
 	depth  int           // levels of recursion
 	reason Reason        // Active if it resolves, selected or not
 	which  int           // index of the next hop that reason is about
@@ -57,8 +57,13 @@ type outcome struct {
 // evaluate resolves the next hops of cand anew.
 func (c *Core) evaluate(cand *candidate) {
 	o := c.resolveRoute(cand)
-	if slices.Equal(o.hops, cand.route.NextHops) {
-		o.hops = cand.route.NextHops // a million routes out of one interface need no second list
+	switch { // a million routes out of one interface, or by one gateway, need no list each
+	case slices.Equal(o.hops, cand.route.NextHops):
+		o.hops = cand.route.NextHops
+	case slices.Equal(o.hops, c.hops):
+		o.hops = c.hops
+	default:
+		c.hops = o.hops
 	}
 	cand.hops, cand.depth, cand.reason, cand.which = o.hops, o.depth, o.reason, o.which
 	cand.used, cand.circle = o.used, o.circle
