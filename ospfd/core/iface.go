@@ -300,7 +300,7 @@ func (i *iface) event(now clock.Instant, e fsm.InterfaceEvent) {
 		i.reset(now)
 	}
 	if do&fsm.StartHello != 0 && !i.passive {
-		i.announceAgain(now)
+		i.announceAgain(now, i.neighbors...)
 		i.helloDue(now)
 	}
 	if do&fsm.StartWait != 0 {

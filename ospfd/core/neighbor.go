@@ -74,6 +74,9 @@ func (i *iface) meet(now clock.Instant, id packet.ID, addr netip.Addr) *neighbor
 	n.flood.Requests = make(map[packet.LSAKey]packet.LSAHeader)
 	n.box, n.resend = &outbox{iface: i, to: n}, &outbox{iface: i, to: n, again: true}
 	i.insert(n)
+	if i.polls() {
+		i.announceAgain(now, n)
+	}
 	return n
 }
 

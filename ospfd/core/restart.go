@@ -43,7 +43,7 @@ type help struct {
 func (in *instance) announceRestart(now clock.Instant) {
 	for range 2 {
 		for _, i := range in.ifaces {
-			in.sendGrace(now, i, in.cfg.Restart.Interval, reasonRestart)
+			in.sendGrace(now, i, in.cfg.Restart.Interval, reasonRestart, i.neighbors)
 		}
 	}
 	m := in.core.remembered[in.key]
@@ -51,8 +51,9 @@ func (in *instance) announceRestart(now clock.Instant) {
 	in.core.emit(Remember{Key: in.key, Value: m})
 }
 
-// sendGrace originates the grace-LSA of a link, and sends it to all that are on it.
-func (in *instance) sendGrace(now clock.Instant, i *iface, period time.Duration, reason uint8) {
+// sendGrace originates the grace-LSA of a link, and sends it to its group, or to these
+// neighbours where there is none.
+func (in *instance) sendGrace(now clock.Instant, i *iface, period time.Duration, reason uint8, to []*neighbor) {
 	if !i.speaks() || i.virtual != nil {
 		return
 	}
@@ -71,7 +72,7 @@ func (in *instance) sendGrace(now clock.Instant, i *iface, period time.Duration,
 		i.sendUpdate(now, packet.AllSPFRouters, []packet.LSA{lsa})
 		return
 	}
-	for _, n := range i.neighbors {
+	for _, n := range to {
 		i.sendUpdate(now, n.addr, []packet.LSA{lsa})
 	}
 }
@@ -98,10 +99,11 @@ func (in *instance) beginRestart(now clock.Instant) {
 	in.traceRestart("graceful restart begins", nil)
 }
 
-// announceAgain sends the grace-LSA of an interface before its first Hello (section 5).
-func (i *iface) announceAgain(now clock.Instant) {
+// announceAgain sends the grace-LSA of an interface before its first Hello (section 5): to all
+// when it comes up, and where nothing is sent to a group to each neighbour that is met later.
+func (i *iface) announceAgain(now clock.Instant, to ...*neighbor) {
 	if in := i.instance; in.restarting {
-		in.sendGrace(now, i, in.restart.until.Sub(now), in.restart.reason)
+		in.sendGrace(now, i, in.restart.until.Sub(now), in.restart.reason, to)
 	}
 }
 

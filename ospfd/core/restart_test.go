@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -78,6 +79,53 @@ func TestGracefulRestart(t *testing.T) {
 					t.Error(s)
 				}
 			}
+		}
+	}
+}
+
+// TestGraceWithoutMulticast has a hub that crashes where nothing is sent to a group: each
+// neighbour hears of the grace period before its first Hello, whether NHRP names it after the
+// interface came up or it is first heard (RFC 3623 section 5).
+func TestGraceWithoutMulticast(t *testing.T) {
+	for _, named := range []bool{true, false} {
+		l := newTown(t)
+		for k := range 3 {
+			r := l.router(fmt.Sprint("r", k)).on("dmvpn", "Tunnel0", fmt.Sprintf("10.0.0.%d/24", k+1))
+			*r.iface("Tunnel0") = InterfaceConfig{Name: "Tunnel0", Type: fsm.PointToMultipoint, NoBroadcast: true, Hello: 10 * time.Second}
+			graceful(r.instance())
+		}
+		l.start()
+		hub, spokes := l.routers[0], l.routers[1:]
+		meet := func() {
+			for k := range spokes {
+				hub.step(TunnelPeer{"Tunnel0", addr(fmt.Sprintf("10.0.0.%d", k+2)), true})
+			}
+		}
+		meet()
+		for _, r := range spokes {
+			r.step(TunnelPeer{"Tunnel0", addr("10.0.0.1"), true})
+		}
+		l.until(30*time.Second, "Full", func() bool { return hub.full() == 2 })
+		l.advance(time.Minute)
+		hub.crash()
+		l.advance(5 * time.Second)
+		hub.fib[key1] = route1
+		hub.start()
+		delete(hub.fib, key1)
+		l.advance(time.Second)
+		if named {
+			meet()
+		}
+		for range 300 {
+			l.advance(100 * time.Millisecond)
+			for _, r := range spokes {
+				if n := r.in().ifaces[0].neighbors; len(n) != 1 || !n[0].full() {
+					t.Fatalf("named %v, %v: %s does not tell of the hub: %q", named, l.now, r.name, r.neighbors())
+				}
+			}
+		}
+		if hub.full() != 2 || hub.in().restart.ended != "completed" {
+			t.Errorf("named %v: %q, restart %q", named, hub.neighbors(), hub.in().restart.ended)
 		}
 	}
 }
