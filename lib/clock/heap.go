@@ -5,16 +5,21 @@ package clock
 // core that drains its heap is deterministic. The zero value is ready for use.
 // It is not safe for concurrent use.
 type Heap[K comparable] struct {
-	items []item[K]
-	index map[K]int
+	items []*item[K]
+	index map[K]*item[K]
+	free  []*item[K] // kept for their room
 	seq   uint64
 }
 
 type item[K comparable] struct {
-	at  Instant
-	seq uint64
-	key K
+	at    Instant
+	seq   uint64
+	place int // in items
+	key   K
 }
+
+// maxFree is how many items are kept at most.
+const maxFree = 16
 
 // Set arms the deadline of key, replacing an earlier one. Never disarms it.
 func (h *Heap[K]) Set(key K, at Instant) {
@@ -23,35 +28,46 @@ func (h *Heap[K]) Set(key K, at Instant) {
 		return
 	}
 	if h.index == nil {
-		h.index = make(map[K]int)
+		h.index = make(map[K]*item[K])
 	}
 	h.seq++
-	if i, ok := h.index[key]; ok {
-		h.items[i].at, h.items[i].seq = at, h.seq
-		h.fix(i)
+	if x := h.index[key]; x != nil {
+		x.at, x.seq = at, h.seq
+		h.fix(x.place)
 		return
 	}
-	h.items = append(h.items, item[K]{at, h.seq, key})
-	h.index[key] = len(h.items) - 1
-	h.up(len(h.items) - 1)
+	x := h.room()
+	*x = item[K]{at, h.seq, len(h.items), key}
+	h.items = append(h.items, x)
+	h.index[key] = x
+	h.up(x.place)
+}
+
+// room returns an item that is not in use.
+func (h *Heap[K]) room() *item[K] {
+	last := len(h.free) - 1
+	if last < 0 {
+		return new(item[K])
+	}
+	x := h.free[last]
+	h.free = h.free[:last]
+	return x
 }
 
 // Clear disarms the deadline of key, if there is one.
 func (h *Heap[K]) Clear(key K) {
-	i, ok := h.index[key]
-	if !ok {
-		return
+	if x := h.index[key]; x != nil {
+		h.remove(x)
 	}
-	h.removeAt(i)
 }
 
 // Deadline returns the deadline of key.
 func (h *Heap[K]) Deadline(key K) (at Instant, ok bool) {
-	i, ok := h.index[key]
-	if !ok {
+	x := h.index[key]
+	if x == nil {
 		return Never, false
 	}
-	return h.items[i].at, true
+	return x.at, true
 }
 
 // Len returns the number of armed deadlines.
@@ -72,22 +88,23 @@ func (h *Heap[K]) PopDue(now Instant) (key K, ok bool) {
 		return key, false
 	}
 	key = h.items[0].key
-	h.removeAt(0)
+	h.remove(h.items[0])
 	return key, true
 }
 
-func (h *Heap[K]) removeAt(i int) {
+func (h *Heap[K]) remove(x *item[K]) {
 	last := len(h.items) - 1
-	delete(h.index, h.items[i].key)
-	if i != last {
-		h.items[i] = h.items[last]
-		h.index[h.items[i].key] = i
-	}
-	var zero item[K]
-	h.items[last] = zero
+	i := x.place
+	delete(h.index, x.key)
+	h.swap(i, last)
+	h.items[last] = nil
 	h.items = h.items[:last]
 	if i < last {
 		h.fix(i)
+	}
+	*x = item[K]{}
+	if len(h.free) < maxFree {
+		h.free = append(h.free, x)
 	}
 }
 
@@ -98,7 +115,7 @@ func (h *Heap[K]) fix(i int) {
 }
 
 func (h *Heap[K]) less(i, j int) bool {
-	a, b := &h.items[i], &h.items[j]
+	a, b := h.items[i], h.items[j]
 	if a.at != b.at {
 		return a.at < b.at
 	}
@@ -107,7 +124,7 @@ func (h *Heap[K]) less(i, j int) bool {
 
 func (h *Heap[K]) swap(i, j int) {
 	h.items[i], h.items[j] = h.items[j], h.items[i]
-	h.index[h.items[i].key], h.index[h.items[j].key] = i, j
+	h.items[i].place, h.items[j].place = i, j
 }
 
 func (h *Heap[K]) up(i int) {

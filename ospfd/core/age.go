@@ -11,6 +11,7 @@ import (
 // age lets the database do what is due: own LSAs are refreshed, those of others become too
 // old (RFC 2328 sections 12.4 and 14).
 func (s *scope) age(now clock.Instant) {
+	s.next = deadline{}
 	for _, c := range s.db.Tick(now, nil) {
 		s.instance.changed(now, s, c, nil)
 	}
@@ -23,7 +24,7 @@ func (in *instance) removeFlushed(now clock.Instant) (any bool) {
 		return false
 	}
 	in.unflushed = false
-	for _, s := range in.scopes() {
+	for s := range in.scopes() {
 		if len(s.flushing) == 0 {
 			continue
 		}

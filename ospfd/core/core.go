@@ -220,6 +220,19 @@ func (c *Core) arm(k timerKey, at clock.Instant, ok bool) {
 	}
 }
 
+// armOnce arms a timer whose deadline last is known to its owner, who forgets it when the timer
+// comes: what is armed after each input costs little while nothing changes.
+func (c *Core) armOnce(last *deadline, k timerKey, at clock.Instant, ok bool) {
+	next := deadline{set: ok}
+	if ok {
+		next.at = at
+	}
+	if next != *last {
+		*last = next
+		c.arm(k, at, ok)
+	}
+}
+
 // linkChanged takes the present state of an interface.
 func (c *Core) linkChanged(now clock.Instant, link rib.Interface) {
 	delete(c.replay.unseen, link.Name)

@@ -37,7 +37,7 @@ func (in *instance) flush(now clock.Instant, s *scope, key packet.LSAKey) {
 
 // flushOwn flushes all LSAs of this router.
 func (in *instance) flushOwn(now clock.Instant) {
-	for _, s := range in.scopes() {
+	for s := range in.scopes() {
 		var own []packet.LSAKey
 		for lsa := range s.db.All(now) {
 			if s.db.Own(lsa.LSAKey) {

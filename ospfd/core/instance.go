@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -57,6 +58,7 @@ type scope struct {
 	unable   map[packet.LSAKey]bool // LSAs with the DC-bit clear
 	ages     bool                   // there may be no LSA that does not age
 	kept     bool                   // there may be one
+	next     deadline               // timerScope
 }
 
 // area is an area that the router has interfaces in.
@@ -144,22 +146,29 @@ func (in *instance) settle(now clock.Instant) {
 		box.fresh = false
 		box.due(now)
 	}
-	for _, s := range in.scopes() {
+	for s := range in.scopes() {
 		at, ok := s.db.Next()
-		in.core.arm(timerKey{kind: timerScope, scope: s}, max(at, now+1), ok)
+		in.core.armOnce(&s.next, timerKey{kind: timerScope, scope: s}, max(at, now+1), ok)
 	}
 }
 
-// scopes returns all databases: that of the AS, then each area's with those of its links.
-func (in *instance) scopes() []*scope {
-	all := []*scope{in.as}
-	for _, a := range in.order {
-		all = append(all, a.scope)
-		for _, i := range a.ifaces {
-			all = append(all, i.scope)
+// scopes yields all databases: that of the AS, then each area's with those of its links.
+func (in *instance) scopes() iter.Seq[*scope] {
+	return func(yield func(*scope) bool) {
+		if !yield(in.as) {
+			return
+		}
+		for _, a := range in.order {
+			if !yield(a.scope) {
+				return
+			}
+			for _, i := range a.ifaces {
+				if !yield(i.scope) {
+					return
+				}
+			}
 		}
 	}
-	return all
 }
 
 // formerID is the router ID that the life of the daemon before this one had, if this router
@@ -223,6 +232,7 @@ func (in *instance) dropArea(now clock.Instant, a *area) {
 		in.routesChanged(now, a.scope, lsdb.Change{Kind: lsdb.Removed, LSA: lsa, Part: lsdb.PartTree})
 	}
 	in.core.timers.Clear(timerKey{kind: timerScope, scope: a.scope})
+	in.routes.forgetScope(a.scope)
 	delete(in.areas, a.id)
 	in.reduction.changed = true
 	in.order = slices.DeleteFunc(in.order, func(o *area) bool { return o == a })

@@ -110,7 +110,7 @@ func (in *instance) settleReduction(now clock.Instant) (again bool) {
 		a.scope.ages = len(a.scope.unable) > 0 || unable && a.external()
 		in.as.ages = in.as.ages || a.scope.ages && a.external()
 	}
-	for _, s := range in.scopes() {
+	for s := range in.scopes() {
 		if s.ages && s.kept {
 			s.kept = false
 			again = in.purge(now, s, func(packet.LSA) bool { return true }) || again
@@ -150,7 +150,7 @@ func (in *instance) flushStale(now clock.Instant) (again bool) {
 	}
 	r.stale = deadline{now.Add(staleCheck), false}
 	gone := make(map[origin]clock.Instant)
-	for _, s := range in.scopes() {
+	for s := range in.scopes() {
 		if !s.kept {
 			continue
 		}

@@ -218,7 +218,7 @@ func (in *instance) endRestart(now clock.Instant, why string) {
 	in.restarting, in.restart.ended = false, why
 	in.core.timers.Clear(timerKey{kind: timerRestart, instance: in})
 	in.traceRestart("graceful restart ends: "+why, nil)
-	for _, s := range in.scopes() {
+	for s := range in.scopes() {
 		for _, lsa := range slices.Collect(s.db.All(now)) {
 			if s.db.Self(lsa.LSAKey) && !lsa.IsMaxAge() {
 				if s.iface != nil {

@@ -39,6 +39,7 @@ type routesState struct {
 	connected bool // … with an active connection to the backbone
 	boundary  bool // AS boundary router
 
+	next      deadline // timerRoutes
 	installed map[netip.Prefix]rib.Route
 	maximized bool // max-metric router-lsa is in force
 	again     bool // all routes are to be compared with what was installed
@@ -136,13 +137,12 @@ func (in *instance) routesConfigured(clock.Instant) {
 func (in *instance) routesAttached(clock.Instant) { in.routes.external.attached() }
 
 // routesTick: timerRoutes has come; routesSettle follows.
-func (in *instance) routesTick(clock.Instant) {}
+func (in *instance) routesTick(clock.Instant) { in.routes.next = deadline{} }
 
 // routesSettle ends each Step: own LSAs are compared with what they should say, and
 // computations are done that are due. It reports whether it originated or flushed anything.
 func (in *instance) routesSettle(now clock.Instant) (again bool) {
 	r := &in.routes
-	in.pruneScopes()
 	in.syncTable(now)
 	if !in.restarting {
 		in.settleLinks(now)
@@ -190,23 +190,13 @@ func (in *instance) armRoutes(now clock.Instant) {
 			at, ok = d.at, true
 		}
 	}
-	in.core.arm(timerKey{kind: timerRoutes, instance: in}, max(at, now+1), ok)
+	in.core.armOnce(&r.next, timerKey{kind: timerRoutes, instance: in}, max(at, now+1), ok)
 }
 
 // deadline is an instant, if it is set.
 type deadline struct {
 	at  clock.Instant
 	set bool
-}
-
-// pruneScopes forgets what was said in areas that are no more.
-func (in *instance) pruneScopes() {
-	r := &in.routes
-	for s := range r.own { // unordered: each for itself
-		if s.area != nil && in.areas[s.area.id] != s.area {
-			r.forgetScope(s)
-		}
-	}
 }
 
 // syncTable gives the table its configuration, if it is another: areas and their kinds, and

@@ -63,7 +63,9 @@ func (n *neighbor) install(now clock.Instant, lsa packet.LSA) (ack flood.Ack, ok
 	fromDR := n.addr == i.dr
 	_, asked := n.flood.Requests[lsa.LSAKey]
 	r := s.db.Receive(now, lsa, in.exchanging > 0)
-	i.traceFlood(n.addr, n.id, lsa.LSAHeader, fmt.Sprintf("received: %v, ", r.Verdict))
+	if in.core.tracing.Flood {
+		i.traceFlood(n.addr, n.id, lsa.LSAHeader, fmt.Sprintf("received: %v, ", r.Verdict))
+	}
 	switch r.Verdict {
 	case lsdb.Newer:
 		if asked {

@@ -181,7 +181,9 @@ func (t *Table) destinations() []netip.Prefix {
 		if ok != d.reached || ok && !r.Equal(d.best) {
 			changed = append(changed, d.prefix)
 		}
+		t.count(d, -1)
 		d.best, d.reached = r, ok
+		t.count(d, 1)
 		if !ok && len(d.summaries) == 0 && len(d.externals) == 0 {
 			delete(t.dests, d.prefix)
 		}

@@ -146,7 +146,7 @@ func (t *Table) activeRange(p netip.Prefix) (RangeState, packet.ID, bool) {
 func (t *Table) between(d *dest) (best Route, ok bool) {
 	for k := range d.summaries {
 		s := &d.summaries[k]
-		if !t.counts(s) || d.prefix.Bits() == 0 && t.cfg.Border && s.area.Kind != Normal {
+		if !t.matters(s) || d.prefix.Bits() == 0 && t.cfg.Border && s.area.Kind != Normal {
 			continue
 		}
 		b, reached := t.border(s)
@@ -159,8 +159,8 @@ func (t *Table) between(d *dest) (best Route, ok bool) {
 	return best, ok
 }
 
-// counts reports whether a summary-LSA is examined at all (sections 16.2 and RFC 3509).
-func (t *Table) counts(s *summary) bool {
+// matters reports whether a summary-LSA is examined at all (sections 16.2 and RFC 3509).
+func (t *Table) matters(s *summary) bool {
 	return !t.cfg.Backbone || s.area.ID == Backbone
 }
 
@@ -242,7 +242,7 @@ func (t *Table) remoteASBR(id packet.ID, list []summary) {
 	for k := range list { // sorted by area
 		s := &list[k]
 		b, ok := t.border(s)
-		if !ok || !t.counts(s) || t.withinAs(id, s.area.ID) {
+		if !ok || !t.matters(s) || t.withinAs(id, s.area.ID) {
 			continue
 		}
 		all := t.borders[id]

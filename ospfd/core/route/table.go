@@ -142,7 +142,8 @@ type Table struct {
 	dests   map[netip.Prefix]*dest
 	places  map[place]netip.Prefix // of each summary-, AS-external- and type-7 LSA: its destination
 	asbrs   map[packet.ID][]summary
-	lengths [33]int // how many internal routes of each length there are
+	lengths [33]int            // how many internal routes of each length there are
+	counts  [External2 + 1]int // … routes of each type
 	forward map[*dest]struct{}
 	borders map[packet.ID][]Border
 
@@ -400,18 +401,14 @@ func (t *Table) Ranges(id packet.ID) []RangeState {
 
 // Count returns how many routes there are within areas, between areas, and external ones.
 func (t *Table) Count() (intra, inter, external int) {
-	for _, d := range t.dests { // unordered: counted
-		switch {
-		case !d.reached || d.best.Discard:
-		case d.best.Type == Intra:
-			intra++
-		case d.best.Type == Inter:
-			inter++
-		default:
-			external++
-		}
+	return t.counts[Intra], t.counts[Inter], t.counts[External1] + t.counts[External2]
+}
+
+// count adds the route to a destination to the counts, or takes it off.
+func (t *Table) count(d *dest, by int) {
+	if d.reached && !d.best.Discard {
+		t.counts[d.best.Type] += by
 	}
-	return intra, inter, external
 }
 
 // ASBR returns the preferred entry for an AS boundary router in areas that have
