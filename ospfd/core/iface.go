@@ -353,6 +353,11 @@ func (i *iface) elect(now clock.Instant) {
 	if e.Promoted && i.typ == fsm.NonBroadcast {
 		i.startNeighbors(now, true)
 	}
+	i.adjust(now)
+}
+
+// adjust has all neighbours looked at anew for who is to be adjacent (section 9.4 step 7).
+func (i *iface) adjust(now clock.Instant) {
 	for _, n := range slices.Clone(i.neighbors) {
 		if n.state >= fsm.NeighborTwoWay {
 			n.event(now, fsm.AdjOK, "AdjOK?")

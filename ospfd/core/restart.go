@@ -123,6 +123,7 @@ func (i *iface) resume(now clock.Instant, n *neighbor) {
 		return
 	}
 	i.event(now, fsm.WaitTimer)
+	i.adjust(now) // the election found what was set here: nothing changed
 }
 
 // checkRestart ends the restart when all adjacencies are there that were before it, or one

@@ -23,17 +23,21 @@ var (
 func graceful(ic *InstanceConfig) { ic.Restart.Enabled = true }
 
 // TestGracefulRestart restarts a router gracefully, planned and after a crash: its neighbour
-// helps, and says nothing else of it meanwhile (RFC 3623 sections 2, 3 and 5).
+// helps, and says nothing else of it meanwhile (RFC 3623 sections 2, 3 and 5). Also that of a
+// hub, whose spokes have the priority 0.
 func TestGracefulRestart(t *testing.T) {
 	for _, typ := range []fsm.NetworkType{fsm.PointToPoint, fsm.Broadcast} {
-		for k := range 4 {
-			planned, designated := k&1 == 0, k&2 == 0 // designated: who restarts is the designated router
+		for k := range 6 {
+			planned, designated, hub := k&1 == 0, k&2 == 0, k&4 != 0 // designated: who restarts is the designated router
 			l, a, b := pair(t, graceful)
 			if designated {
 				a.instance().RouterID = addr("0.0.0.9")
 			}
 			for _, r := range l.routers {
 				r.iface("Eth0").Type = typ
+			}
+			if hub {
+				b.iface("Eth0").Priority = new(uint8)
 			}
 			l.start()
 			l.bothFull(a, b)
