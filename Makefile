@@ -14,6 +14,7 @@ N        ?= 10000
 # Simulations: seeds of clouds of NHRP and of graphs of RIP, routers of those, spokes of a RIP hub,
 # seeds of graphs of DUAL.
 SIMSEEDS   ?= 100
+SIMFIRST   ?= 1
 SIMROUTERS ?= 500
 SIMSPOKES  ?= 5000
 DUALSEEDS  ?= 1000
@@ -89,7 +90,7 @@ sim: go ## N=10000 spokes and a hub or two, SIMSEEDS times; RIP on 100 graphs an
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./eigrpd/core/rtp -sim-seeds $(DUALSEEDS) -sim-spokes $(SIMSPOKES)
 	go test -count=1 -v -timeout 3h -run '^TestSim' ./eigrpd/core -sim-seeds 60 -sim-spokes $(SIMSPOKES) -sim-prefixes 100000
 	go test -count=1 -v -timeout 3h -run '^Test(Sim|Hub|ManyLSAs)' ./ospfd/core -sim-seeds $(SIMSEEDS) -sim-routers 40 -hub-spokes 500 -exchange-lsas 50000
-	go test -count=1 -v -timeout 3h -run '^TestSimCore$$' ./ospfd/core -sim-seeds 2 -sim-routers 1000
+	GOGC=300 go test -count=1 -v -timeout 8h -run '^TestSimCore$$' ./ospfd/core -sim-seeds $(SIMSEEDS) -sim-first $(SIMFIRST) -sim-routers 1000
 
 .PHONY: topo
 topo: $(TESTSUM) build ## topologies of real binaries on a real kernel; BGP sessions over TCP

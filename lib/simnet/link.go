@@ -27,6 +27,9 @@ type Link struct {
 	// Multicast has packets to multicast addresses and to 255.255.255.255
 	// delivered to all other ports; without it they are unreachable.
 	Multicast bool
+	// Hub is the port that alone hears packets to groups of all others, who hear its own:
+	// the link is a multipoint tunnel. nil: all hear all.
+	Hub *Port
 
 	net     *Network
 	ports   []*Port
@@ -169,6 +172,9 @@ func (l *Link) flood(from *Port, pkt Packet) {
 		return
 	}
 	for _, to := range l.ports {
+		if l.Hub != nil && from != l.Hub && to != l.Hub {
+			continue
+		}
 		if to != from && to.gate == from.gate {
 			l.carry(from, to, pkt)
 		}

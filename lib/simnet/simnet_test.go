@@ -187,6 +187,33 @@ func TestMulticast(t *testing.T) {
 	}
 }
 
+// TestHub: on a link with a hub, what others send to a group reaches the hub only, and what the
+// hub sends all of them.
+func TestHub(t *testing.T) {
+	for _, of := range []int{0, 1, 2} { // which port is the hub, the sender's first
+		n := simnet.New(1)
+		tunnel := n.Link(simnet.Quality{})
+		tunnel.Multicast = true
+		ports := []*simnet.Port{tunnel.Attach(addClient(n, "a", simnet.Addr(netip.MustParseAddr("224.0.0.9")), time.Hour), spokeAddr(1))}
+		sinks := []*sink{{}, {}}
+		for i, s := range sinks {
+			v := simnet.Add(n, "b", behavior(func(uint64) sm.Machine[toyIn, toyOut] { return s }))
+			ports = append(ports, tunnel.Attach(v, spokeAddr(2+i)))
+		}
+		tunnel.Hub = ports[of]
+		must(t, n.Run(second-1))
+		for i, s := range sinks {
+			want := 0
+			if of == 0 || of == 1+i {
+				want = 1
+			}
+			if len(s.got) != want {
+				t.Errorf("hub %d: receiver %d got %d packets, want %d", of, i, len(s.got), want)
+			}
+		}
+	}
+}
+
 // TestHoldBackReorders wants packets to overtake each other only where one was
 // held back, and that as often as Reorder says.
 func TestHoldBackReorders(t *testing.T) {

@@ -53,11 +53,7 @@ func newSimHub(seed uint64, typ fsm.NetworkType, spokes int) *simHub {
 		r.wires, r.names[h.cloud.name()] = h.wires, 0
 		h.cloud.link.Attach(r.node, h.addr(r))
 	}
-	for _, a := range h.routers[1:] {
-		for _, b := range h.routers[1:] {
-			h.cloud.link.Between(a.node.Port(0), b.node.Port(0), simnet.Quality{Loss: 1})
-		}
-	}
+	h.cloud.link.Hub = h.routers[0].node.Port(0)
 	for _, r := range h.routers {
 		r.node.Crash()
 		h.After(time.Duration(h.Rand().Int64N(int64(5*time.Second))), func() { h.boot(r) })

@@ -57,7 +57,7 @@ func (g *simGraph) within(area packet.ID, from *simRouter) []int {
 				}
 			}
 			for _, o := range w.on {
-				if d := p.distance + cost; o != r && o.node.Alive() && d < dist[o.id] {
+				if d := p.distance + cost; d < dist[o.id] && w.joins(r, o) {
 					dist[o.id] = d
 					heap.Push(queue, simPlace{o.id, d})
 				}
