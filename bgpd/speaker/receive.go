@@ -141,11 +141,12 @@ func (s *Speaker) session(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) 
 	defer s.mu.Unlock()
 	defer wake(s.wake)
 	n := s.neighbors[st.NeighborAddress]
-	if n == nil {
-		if n = s.arrive(st.NeighborAddress); n == nil {
+	if n == nil || n.refused && st.SessionState == bgp.BGP_FSM_OPENSENT { // or a new attempt
+		if n = s.arrive(st.NeighborAddress, st.SessionState); n == nil {
 			return
 		}
 	}
+	opening := !n.up
 	switch up := st.SessionState == bgp.BGP_FSM_ESTABLISHED; {
 	case n.refused: // it is being removed
 	case up && !n.up:
@@ -157,44 +158,66 @@ func (s *Speaker) session(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) 
 		s.table.LongLived(&n.Neighbor)
 	}
 	if st.SessionState == bgp.BGP_FSM_IDLE {
-		s.drop(n)
+		if s.drop(n) && opening && n.group != "" && !n.refused {
+			s.remove(n) // GoBGP keeps who did not get as far as a session
+		}
 	}
 }
 
-// arrive makes a neighbour that was not known; nil if nobody is configured there.
-func (s *Speaker) arrive(a netip.Addr) *neighbor {
+// arrive makes a neighbour that was not known; nil if nobody is configured there. One of
+// a listen range arrives with its OPEN: what GoBGP tells later of somebody unknown is of
+// one that was removed meanwhile, and nothing would follow.
+func (s *Speaker) arrive(a netip.Addr, state bgp.FSMState) *neighbor {
 	settings, group := s.want.lookup(a)
-	if settings == nil {
+	if settings == nil || group != "" && state != bgp.BGP_FSM_OPENSENT {
 		return nil
 	}
 	n := &neighbor{Neighbor: locrib.Neighbor{Address: a}, group: group}
 	s.configure(n, settings)
 	s.neighbors[a] = n
-	if group == "" {
-		return n
-	}
-	if s.dynamic++; s.want.ListenLimit > 0 && s.dynamic > s.want.ListenLimit {
+	switch {
+	case group == "":
+	case s.want.ListenLimit > 0 && s.dynamic >= s.want.ListenLimit:
 		n.refused = true
-		s.queue.add(Batch{Notices: []Notice{{Kind: ListenLimit, Neighbor: a, Count: s.dynamic - 1, Limit: s.want.ListenLimit}}})
-		s.later(func() { s.bgp.DeletePeer(context.Background(), &api.DeletePeerRequest{Address: a.String()}) }) //nolint: errcheck // it has gone by itself
+		s.queue.add(Batch{Notices: []Notice{{Kind: ListenLimit, Neighbor: a, Count: s.dynamic, Limit: s.want.ListenLimit}}})
+		s.remove(n)
+	default:
+		s.dynamic++
 	}
 	return n
 }
 
+// remove takes a neighbour of a listen range from GoBGP, which tells that it is idle then.
+func (s *Speaker) remove(n *neighbor) {
+	s.later(func() {
+		if s.bgp.DeletePeer(context.Background(), &api.DeletePeerRequest{Address: n.Address.String()}) == nil {
+			return
+		}
+		s.mu.Lock() // it has gone by itself
+		defer s.mu.Unlock()
+		if n.refused {
+			s.drop(n)
+		}
+	})
+}
+
 // drop forgets a neighbour of a listen range that has gone for good, and a configured
-// one that is no longer.
-func (s *Speaker) drop(n *neighbor) {
+// one that is no longer; it tells whether it did.
+func (s *Speaker) drop(n *neighbor) bool {
 	if n.up || n.paths() > 0 || n.group == "" && n.settings != nil || s.neighbors[n.Address] != n {
-		return
+		return false
 	}
 	delete(s.neighbors, n.Address)
 	if n.group != "" {
-		s.dynamic--
+		if !n.refused {
+			s.dynamic--
+		}
 		s.dismiss(n.Address)
 	}
 	if n.revive != nil {
 		n.revive.Stop()
 	}
+	return true
 }
 
 func (s *Speaker) comeUp(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {

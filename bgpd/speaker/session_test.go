@@ -3,12 +3,16 @@ package speaker
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 	"github.com/godmvpn/godmvpn/lib/rib"
@@ -66,6 +70,77 @@ func TestListenLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	hub.up(spokes[2])
+}
+
+// TestLateEvents: GoBGP may tell of a neighbour of a listen range that it removed a moment
+// ago. That is no neighbour, and takes nobody's place; one that is refused may try again.
+func TestLateEvents(t *testing.T) {
+	hub := newNode(t, 10, 65000)
+	hub.c.Groups = []Group{{Name: "SPOKES", Ranges: []netip.Prefix{pfx("127.0.0.64/26")}, Settings: settings(65000)}}
+	hub.c.ListenLimit = 1
+	hub.start()
+	tell := func(last byte, states ...bgp.FSMState) string {
+		a := netip.AddrFrom4([4]byte{127, 0, 0, last})
+		for _, state := range states {
+			hub.session(&apiutil.WatchEventMessage_PeerEvent{Peer: apiutil.Peer{State: apiutil.PeerState{NeighborAddress: a, PeerASN: 65000, SessionState: state}}}, time.Now())
+		}
+		hub.Speaker.mu.Lock()
+		defer hub.Speaker.mu.Unlock()
+		n := hub.neighbors[a]
+		return fmt.Sprintf("%d: %t %t", hub.dynamic, n != nil, n != nil && n.refused)
+	}
+	const sent, confirm, up, idle = bgp.BGP_FSM_OPENSENT, bgp.BGP_FSM_OPENCONFIRM, bgp.BGP_FSM_ESTABLISHED, bgp.BGP_FSM_IDLE
+	for i, step := range []struct {
+		last   byte
+		states []bgp.FSMState
+		want   string
+	}{
+		{65, []bgp.FSMState{sent, confirm, up}, "1: true false"},
+		{66, []bgp.FSMState{sent, idle, confirm, up}, "1: false false"}, // refused, removed
+		{67, []bgp.FSMState{sent, confirm}, "1: true true"},
+		{65, []bgp.FSMState{idle, up}, "0: false false"},
+		{67, []bgp.FSMState{sent, confirm, up}, "1: true false"}, // though it was not seen to end
+	} {
+		if got := tell(step.last, step.states...); got != step.want {
+			t.Errorf("step %d: %s, want %s", i, got, step.want)
+		}
+	}
+	// GoBGP has never heard of this one, so that nothing is told of its end.
+	tell(68, sent)
+	eventually(t, func() string {
+		if got := tell(68); got != "1: false false" {
+			return got
+		}
+		return ""
+	})
+}
+
+// TestFailedOpening: GoBGP keeps nothing of a station that connects and says nothing.
+func TestFailedOpening(t *testing.T) {
+	hub := newNode(t, 10, 65000)
+	hub.c.Groups = []Group{{Name: "SPOKES", Ranges: []netip.Prefix{pfx("127.0.0.64/26")}, Settings: settings(65000)}}
+	hub.start()
+	there := func(want int) {
+		t.Helper()
+		eventually(t, func() string {
+			list, err := hub.members(context.Background(), "SPOKES")
+			if err != nil || len(list) != want {
+				return fmt.Sprintf("neighbors %v, %v", list, err)
+			}
+			return ""
+		})
+	}
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 65)}}
+	c, err := from.Dial("tcp", netip.AddrPortFrom(hub.addr, uint16(hub.port)).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	there(1)
+	c.Close()
+	there(0)
+	if list, err := hub.Neighbors(false); err != nil || len(list) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
 }
 
 func TestMaximumPrefixWarning(t *testing.T) {
