@@ -23,7 +23,7 @@ type Client struct {
 
 	mu       sync.Mutex // guards all below
 	list     list       // everything wanted, and deletions to be sent, by last change
-	objects  map[rib.Key]*entry
+	objects  objects
 	watches  map[rib.Watch]*entry
 	topics   map[topicKey]*entry
 	seq      uint64
@@ -51,7 +51,7 @@ func NewClient(sink func(rib.Event)) *Client {
 	return &Client{
 		sink:    sink,
 		wake:    make(chan struct{}, 1),
-		objects: map[rib.Key]*entry{},
+		objects: newObjects(),
 		watches: map[rib.Watch]*entry{},
 		topics:  map[topicKey]*entry{},
 	}
@@ -69,14 +69,14 @@ func (c *Client) Put(obj rib.Object) (seq uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := obj.Key()
-	e := c.objects[key]
+	e := c.objects.get(key)
 	if e != nil && !e.gone {
 		if old := e.up.(Put); old.Object.Equal(obj) {
 			return old.Seq, nil
 		}
 	}
 	c.seq++
-	c.objects[key] = c.change(e, Put{Seq: c.seq, Object: obj})
+	c.objects.set(key, c.change(e, Put{Seq: c.seq, Object: obj}))
 	return c.seq, nil
 }
 
@@ -85,13 +85,13 @@ func (c *Client) Put(obj rib.Object) (seq uint64, err error) {
 func (c *Client) Delete(key rib.Key) (seq uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := c.objects[key]
+	e := c.objects.get(key)
 	if e == nil || e.gone {
 		return 0
 	}
 	c.seq++
 	if !c.remove(e, Delete{Seq: c.seq, Key: key}) {
-		delete(c.objects, key)
+		c.objects.delete(key)
 	}
 	return c.seq
 }

@@ -132,7 +132,7 @@ func (c *Client) forget(e *entry) {
 	c.list.unlink(e)
 	switch up := e.up.(type) {
 	case Delete:
-		delete(c.objects, up.Key)
+		c.objects.delete(up.Key)
 	case WatchDel:
 		delete(c.watches, up.Watch)
 	case Publish:
