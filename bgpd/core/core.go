@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gaissmai/bart"
+
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
@@ -35,9 +37,9 @@ type instance struct {
 	sources  []*source
 	own      map[netip.Prefix]origination // what the speaker was told to originate
 	hops     map[netip.Addr]*hop
-	routes   map[netip.Prefix]struct{} // what zebra was told
-	ended    map[Neighbor]bool         // who has told all of its routes
-	last     []rib.NextHop             // of the last route, shared with it
+	routes   bart.Lite         // what zebra was told
+	ended    map[Neighbor]bool // who has told all of its routes
+	last     []rib.NextHop     // of the last route, shared with it
 	scratch  []rib.NextHop
 
 	running   bool       // there is a speaker
@@ -163,7 +165,7 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 		i := c.instances[want.VRF]
 		if i == nil {
 			i = &instance{core: c, networks: map[netip.Prefix]*network{}, own: map[netip.Prefix]origination{},
-				hops: map[netip.Addr]*hop{}, routes: map[netip.Prefix]struct{}{}, ended: map[Neighbor]bool{}}
+				hops: map[netip.Addr]*hop{}, ended: map[Neighbor]bool{}}
 			c.instances[want.VRF] = i
 		}
 		i.configure(want)
@@ -207,7 +209,7 @@ func (i *instance) started(returning []Neighbor) {
 
 // stopped takes back what a speaker has told.
 func (i *instance) stopped() {
-	for _, p := range sortedKeys(i.routes, netip.Prefix.Compare) {
+	for _, p := range slices.Collect(i.routes.AllSorted()) {
 		i.remove(p)
 	}
 	for _, a := range sortedKeys(i.hops, netip.Addr.Compare) {

@@ -14,14 +14,14 @@ func (i *instance) best(r Route) {
 		i.remove(r.Prefix)
 		return
 	}
-	i.routes[r.Prefix] = struct{}{}
+	i.routes.Insert(r.Prefix)
 	i.core.emit(PutRoute{route})
 }
 
 // remove takes a route back.
 func (i *instance) remove(p netip.Prefix) {
-	if _, ok := i.routes[p]; ok {
-		delete(i.routes, p)
+	if i.routes.Get(p) {
+		i.routes.Delete(p)
 		i.core.emit(DelRoute{rib.Key{Kind: rib.KindRoute, VRF: i.cfg.VRF, Prefix: p, Protocol: rib.BGP, Instance: i.cfg.AS}})
 	}
 }

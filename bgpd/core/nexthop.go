@@ -62,6 +62,6 @@ func (c *Core) report(vrf string) Report {
 		h := i.hops[a]
 		r.NextHops = append(r.NextHops, NextHop{a, h.known, h.prefix, h.metric})
 	}
-	r.Routes, r.Own = len(i.routes), len(i.own)
+	r.Routes, r.Own = i.routes.Size(), len(i.own)
 	return r
 }

@@ -35,7 +35,7 @@ func (t *Table) SetAggregates(list []Aggregate) {
 	t.aggregates = nil
 	for _, a := range list {
 		g := &aggregate{Aggregate: a, members: map[netip.Prefix]bool{}, dirty: true}
-		for p, d := range t.dests { // unordered: a set
+		for p, d := range t.dests.All() {
 			if g.covers(p) && d.told.attributes != nil {
 				g.members[p] = true
 			}
@@ -130,7 +130,7 @@ func (t *Table) merge(g *aggregate, a *Attributes) {
 	var set []uint32
 	var communities []policy.Community
 	for p := range g.members { // unordered: sorted below
-		d := t.dests[p]
+		d := t.dest(p)
 		if d == nil {
 			continue
 		}

@@ -66,7 +66,7 @@ func (t *Table) hopsChanged() {
 	if len(t.changed) == 0 {
 		return
 	}
-	for p, d := range t.dests { // unordered: only marks
+	for p, d := range t.dests.All() {
 		for i := range d.paths {
 			if o := &d.paths[i]; o.Attributes != nil && t.changed[o.Attributes.NextHop] {
 				t.mark(p, d)

@@ -22,7 +22,7 @@ type Selection struct {
 // Select chooses the best paths of a prefix, the best first. Changed tells whether
 // they are others than at the last call.
 func (t *Table) Select(p netip.Prefix) (best []Path, changed bool) {
-	d := t.dests[p]
+	d := t.dest(p)
 	if d == nil {
 		return nil, false
 	}
@@ -49,7 +49,7 @@ func (t *Table) Select(p netip.Prefix) (best []Path, changed bool) {
 		t.contributes(p, first != nil)
 	}
 	if d.told, d.more = now, more; len(d.paths) == 0 {
-		delete(t.dests, p)
+		t.dests.Delete(p)
 	}
 	return best, changed
 }

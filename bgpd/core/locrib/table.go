@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/gaissmai/bart"
+
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -106,7 +108,7 @@ type hop struct {
 // Table has the paths of a speaker.
 type Table struct {
 	config Config
-	dests  map[netip.Prefix]*dest
+	dests  bart.Table[*dest]
 	dirty  []netip.Prefix // those whose dest is dirty
 
 	hops    map[netip.Addr]*hop
@@ -121,7 +123,7 @@ type Table struct {
 
 // New returns an empty table.
 func New(c Config) *Table {
-	return &Table{config: c, dests: map[netip.Prefix]*dest{}, hops: map[netip.Addr]*hop{}, changed: map[netip.Addr]bool{}}
+	return &Table{config: c, hops: map[netip.Addr]*hop{}, changed: map[netip.Addr]bool{}}
 }
 
 // Configure changes the configuration and marks all prefixes.
@@ -144,11 +146,17 @@ func (t *Table) Originate(p netip.Prefix, s Source, a *Attributes, now int64) {
 	t.put(p, Path{ID: s, Received: a, Attributes: a, Since: now})
 }
 
+// dest returns a prefix, nil if nobody has a path to it.
+func (t *Table) dest(p netip.Prefix) *dest {
+	d, _ := t.dests.Get(p)
+	return d
+}
+
 func (t *Table) put(p netip.Prefix, path Path) {
-	d := t.dests[p]
+	d := t.dest(p)
 	if d == nil {
 		d = &dest{}
-		t.dests[p] = d
+		t.dests.Insert(p, d)
 	}
 	t.mark(p, d)
 	t.use(p, &path, 1)
@@ -170,7 +178,7 @@ func (t *Table) put(p netip.Prefix, path Path) {
 
 // Unlearn takes a path back.
 func (t *Table) Unlearn(p netip.Prefix, from *Neighbor, id uint32) {
-	if d := t.dests[p]; d != nil {
+	if d := t.dest(p); d != nil {
 		t.remove(p, d, func(o *Path) bool { return o.Neighbor == from && o.ID == id })
 	}
 }
@@ -191,7 +199,7 @@ func (t *Table) remove(p netip.Prefix, d *dest, gone func(*Path) bool) {
 // Forget takes all paths of a neighbour back; with onlyStale, those that are stale, of
 // one address family.
 func (t *Table) Forget(n *Neighbor, f rib.Family, onlyStale bool) {
-	for p, d := range t.dests { // unordered: only marks
+	for p, d := range t.dests.All() {
 		if rib.FamilyOf(p.Addr()) == f {
 			t.remove(p, d, func(o *Path) bool { return o.Neighbor == n && (o.Stale || !onlyStale) })
 		}
@@ -200,7 +208,7 @@ func (t *Table) Forget(n *Neighbor, f rib.Family, onlyStale bool) {
 
 // Stale marks all paths of a neighbour that restarts, and returns their number.
 func (t *Table) Stale(n *Neighbor) (count int) {
-	for _, d := range t.dests { // unordered: independent of each other
+	for _, d := range t.dests.All() {
 		for i := range d.paths {
 			if d.paths[i].Neighbor == n {
 				d.paths[i].Stale = true
@@ -215,7 +223,7 @@ func (t *Table) Stale(n *Neighbor) (count int) {
 // time, the least preferred ones; those that forbid it go (RFC 9494, section 4.2).
 func (t *Table) LongLived(n *Neighbor) {
 	stale := map[*Attributes]*Attributes{}
-	for p, d := range t.dests { // unordered: only marks
+	for p, d := range t.dests.All() {
 		t.remove(p, d, func(o *Path) bool { return o.Neighbor == n && o.Stale && o.Received.Has(NoLLGR) })
 		for i := range d.paths {
 			o := &d.paths[i]
@@ -241,7 +249,7 @@ func (t *Table) LongLived(n *Neighbor) {
 // Reimport applies the import policies of neighbours anew, as after a change of them.
 func (t *Table) Reimport(of func(*Neighbor) bool) {
 	t.lastIn = nil
-	for p, d := range t.dests { // unordered: only marks
+	for p, d := range t.dests.All() {
 		for i := range d.paths {
 			o := &d.paths[i]
 			if o.Neighbor == nil || !of(o.Neighbor) {
@@ -322,14 +330,14 @@ func (t *Table) mark(p netip.Prefix, d *dest) {
 
 // MarkAll marks all prefixes as changed.
 func (t *Table) MarkAll() {
-	for p, d := range t.dests { // unordered: only marks
+	for p, d := range t.dests.All() {
 		t.mark(p, d)
 	}
 }
 
 // Mark marks a prefix as changed.
 func (t *Table) Mark(p netip.Prefix) {
-	if d := t.dests[p]; d != nil {
+	if d := t.dest(p); d != nil {
 		t.mark(p, d)
 	}
 }
@@ -353,23 +361,24 @@ func (t *Table) Changed(n int, now int64) []netip.Prefix {
 func (t *Table) Marked() int { return len(t.dirty) }
 
 // Len returns the number of prefixes.
-func (t *Table) Len() int { return len(t.dests) }
+func (t *Table) Len() int { return t.dests.Size() }
 
 // Prefixes returns all prefixes of a family, in order.
 func (t *Table) Prefixes(f rib.Family) (out []netip.Prefix) {
-	for p := range t.dests { // unordered: sorted below
-		if rib.FamilyOf(p.Addr()) == f {
-			out = append(out, p)
-		}
+	all := t.dests.AllSorted4()
+	if f == rib.IPv6 {
+		all = t.dests.AllSorted6()
 	}
-	slices.SortFunc(out, netip.Prefix.Compare)
+	for p := range all {
+		out = append(out, p)
+	}
 	return out
 }
 
 // Paths returns the paths of a prefix, the best first, then those that could be, then
 // the others. It is a copy.
 func (t *Table) Paths(p netip.Prefix) []Path {
-	d := t.dests[p]
+	d := t.dest(p)
 	if d == nil {
 		return nil
 	}
