@@ -56,6 +56,10 @@ func New(log *slog.Logger, build string, world edge.World) *Daemon {
 	return &Daemon{daemon.Plugin{Name: Name, Build: build, HoldLimit: holdLimit, Commands: Grammar, Edge: e}, e}
 }
 
+// Restart implements plugin.Restarter: neighbors with graceful restart keep the routes
+// (RFC 4724 section 4).
+func (d *Daemon) Restart(ctx context.Context) error { return d.edge.Restart(ctx) }
+
 // Exec implements plugin.Daemon.
 func (d *Daemon) Exec(ctx context.Context, cmd plugin.Command, out io.Writer) error {
 	if done, err := plugin.ExecDebug(d.edge.Debug(), cmd, out); done {

@@ -204,9 +204,14 @@ func (e *Edge) Alive(ctx context.Context) error {
 }
 
 // Goodbye takes leave of the neighbours, and returns once that is done.
-func (e *Edge) Goodbye(ctx context.Context) error {
+func (e *Edge) Goodbye(ctx context.Context) error { return e.leave(ctx, speaker.Goodbye) }
+
+// Restart is Goodbye before a restart: who does graceful restart is told nothing.
+func (e *Edge) Restart(ctx context.Context) error { return e.leave(ctx, speaker.Restart) }
+
+func (e *Edge) leave(ctx context.Context, how speaker.Ending) error {
 	e.mu.Lock()
 	e.ending = true
 	e.mu.Unlock()
-	return e.stopAll(ctx, speaker.Goodbye)
+	return e.stopAll(ctx, how)
 }
