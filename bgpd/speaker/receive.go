@@ -30,6 +30,7 @@ type neighbor struct {
 	resets    int
 	stale     bool           // some of its paths are
 	warned    [2]uint8       // by family: 1 at the threshold, 2 at the limit
+	most      [2]int         // by family: prefixes that the session had at once
 	revive    *time.Timer    // of maximum-prefix restart
 	capable   []Capability   // of the last session, theirs
 	remote    netip.AddrPort // of the last session
@@ -90,6 +91,7 @@ func (s *Speaker) countPrefixes(n *neighbor) {
 	}
 	for i, f := range families {
 		m, count := n.settings.family(f).MaximumPrefix, n.count(f).Received
+		n.most[i] = max(n.most[i], count)
 		if m.Limit == 0 {
 			continue
 		}
@@ -247,7 +249,11 @@ func (s *Speaker) goDown(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at
 	st := &e.Peer.State
 	n.up, n.since, n.reason = false, at, n.why(st.DisconnectReason)
 	n.resets++
-	n.warned = [2]uint8{}
+	if st.AdminState == api.PeerState_ADMIN_STATE_PFX_CT {
+		n.reason = "Peer over prefix limit"
+		s.overLimit(n)
+	}
+	n.warned, n.most = [2]uint8{}, [2]int{}
 	// What the end took along has been taken back before; the rest waits for the
 	// neighbour to return.
 	n.stale = n.paths() > 0 && s.table.Stale(&n.Neighbor) > 0
@@ -284,6 +290,32 @@ func (n *neighbor) why(r api.PeerState_DisconnectReason) string {
 		return "User reset"
 	}
 	return "Neighbor deleted"
+}
+
+// overLimit tells of the limit for which GoBGP has ended a session, unless that is told:
+// GoBGP does not say which one it was, nor does it hand over the UPDATE that went beyond.
+func (s *Speaker) overLimit(n *neighbor) {
+	over := -1
+	for i, f := range families {
+		m := MaximumPrefix{}
+		if n.settings != nil {
+			m = n.settings.family(f).MaximumPrefix
+		}
+		if m.Limit == 0 || m.WarningOnly {
+			continue
+		}
+		if n.warned[i] == 2 {
+			return
+		}
+		if over < 0 || n.most[i] >= int(m.Limit) {
+			over = i
+		}
+	}
+	if over >= 0 {
+		limit := int(n.settings.family(families[over]).MaximumPrefix.Limit)
+		s.queue.add(Batch{Notices: []Notice{{Kind: PrefixLimit, Neighbor: n.Address, Family: families[over],
+			Count: max(n.most[over], limit+1), Limit: limit}}})
+	}
 }
 
 // reviveLater is maximum-prefix restart.

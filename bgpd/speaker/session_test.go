@@ -182,10 +182,10 @@ func TestClearOfMaximumPrefix(t *testing.T) {
 	b.up(a)
 	a.originate(local("10.1.0.0/16"), local("10.2.0.0/16"))
 	eventually(t, func() string {
-		if st := b.status(a); !st.OverLimit {
+		if st := b.status(a); !st.OverLimit || st.Reason != "Peer over prefix limit" {
 			return fmt.Sprintf("%+v", st)
 		}
-		return ""
+		return b.notice(PrefixLimit)
 	})
 	a.Withdraw([]netip.Prefix{pfx("10.2.0.0/16")})
 	if err := b.Clear(a.addr); err != nil {
