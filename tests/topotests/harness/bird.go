@@ -49,15 +49,21 @@ func (b *BIRD) write(config string) {
 func (b *BIRD) file(name string) string { return filepath.Join(b.dir, name) }
 
 // Start starts BIRD again, after Stop or Kill, with the configuration it had.
-func (b *BIRD) Start() {
+func (b *BIRD) Start() { b.node.t.Helper(); b.start() }
+
+// Recover is Start after Kill for a BIRD that does graceful restart, which tells its
+// neighbours that it has restarted.
+func (b *BIRD) Recover() { b.node.t.Helper(); b.start("-R") }
+
+func (b *BIRD) start(args ...string) {
 	n := b.node
 	n.t.Helper()
 	if _, err := os.Stat(birdProgram); err != nil {
 		n.t.Fatalf("%v (Debian package bird2)", err)
 	}
 	_ = os.Remove(b.file("bird.ctl"))
-	b.process = n.Start("bird", birdProgram, "-f", "-c", b.file("bird.conf"),
-		"-s", b.file("bird.ctl"), "-P", b.file("bird.pid"))
+	b.process = n.Start("bird", birdProgram, append(args, "-f", "-c", b.file("bird.conf"),
+		"-s", b.file("bird.ctl"), "-P", b.file("bird.pid"))...)
 	Eventually(n.t, peerLimit, func() error {
 		if !b.process.Running() {
 			out, _ := os.ReadFile(filepath.Join(n.Rundir(), "bird.out"))
