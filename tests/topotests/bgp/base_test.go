@@ -57,7 +57,7 @@ router bgp 65000
 			family(fmt.Sprintf("  neighbor 10.255.0.%[2]d next-hop-self\n  network 10.%[1]d.0.0 mask 255.255.255.0\n", n+1, other),
 				fmt.Sprintf("  neighbor 2001:db8:ff::%[2]d activate\n  neighbor 2001:db8:ff::%[2]d next-hop-self\n  neighbor 2001:db8:9:%[4]s::%[3]s activate\n  network 2001:db8:%[1]d::/64\n", n+1, other, beside, net))
 	}
-	start(t, map[*harness.Node]string{
+	harness.StartZebras(t, map[*harness.Node]string{
 		e: edge(65001, 1, 1, "2"), c: edge(65002, 4, 3, "1"),
 		r1: inner(1, 2, "1", "1", 65001), r2: inner(2, 1, "2", "3", 65002),
 	})

@@ -2,8 +2,6 @@ package bgp
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,21 +19,6 @@ const converge = 60 * time.Second
 // protocol is the number of BGP's routes in the kernel.
 var protocol = harness.ProtocolNumber(rib.BGP)
 
-// start starts all routers at once, each with its configuration, and waits for all.
-func start(t *testing.T, configs map[*harness.Node]string) {
-	t.Helper()
-	zebras := []*harness.Zebra{}
-	for r, config := range configs {
-		if err := os.WriteFile(filepath.Join(r.Rundir(), "godmvpn.conf"), []byte(config), 0o640); err != nil {
-			t.Fatal(err)
-		}
-		zebras = append(zebras, r.LaunchZebra())
-	}
-	for _, z := range zebras {
-		z.WaitReady()
-	}
-}
-
 // port gives a router a device with these addresses: a LAN, or what is to pass for a
 // loopback, since not every kernel has dummy devices. It is up as long as its end at the
 // node of hosts is, which has the names of both.
@@ -47,17 +30,7 @@ func port(tp *harness.Topology, hosts, n *harness.Node, device string, addrs ...
 }
 
 // await waits until all that is said is so.
-func await(t *testing.T, all ...func() error) {
-	t.Helper()
-	harness.Eventually(t, converge, func() error {
-		for _, f := range all {
-			if err := f(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
+func await(t *testing.T, all ...func() error) { t.Helper(); harness.Await(t, converge, all...) }
 
 // routes tells whether a kernel has exactly these routes of BGP, of both families.
 func routes(n *harness.Node, want ...string) func() error {

@@ -27,7 +27,7 @@ func TestPolicies(t *testing.T) {
 	tp.Link(b, "to-d", "10.9.3.1/30", d, "eth0", "10.9.3.2/30")
 	port(tp, hosts, a, "lan", "10.1.0.1/24", "10.1.1.1/24", "10.1.2.1/24", "10.1.3.1/24")
 	port(tp, hosts, b, "lan", "10.2.0.1/24", "10.2.1.1/24")
-	start(t, map[*harness.Node]string{
+	harness.StartZebras(t, map[*harness.Node]string{
 		a: `ip prefix-list ONE permit 10.1.1.0/24
 ip prefix-list TWO permit 10.1.2.0/24
 route-map MARK permit 10
@@ -132,7 +132,7 @@ func TestBalance(t *testing.T) {
 	port(tp, hosts, a, "lan", "10.1.0.1/24")
 	port(tp, hosts, b, "lan", "10.2.0.1/24")
 	wire := a.Capture("eth0")
-	start(t, map[*harness.Node]string{
+	harness.StartZebras(t, map[*harness.Node]string{
 		a: "router bgp 65001\n" + timers + " neighbor 10.9.1.2 remote-as 65002\n neighbor 10.9.1.2 ttl-security hops 1\n neighbor 10.9.2.2 remote-as 65002\n maximum-paths 2\n network 10.1.0.0 mask 255.255.255.0\n",
 		b: "router bgp 65002\n" + timers + " neighbor 10.9.1.1 remote-as 65001\n neighbor 10.9.1.1 ttl-security hops 1\n neighbor 10.9.2.1 remote-as 65001\n network 10.2.0.0 mask 255.255.255.0\n",
 	})

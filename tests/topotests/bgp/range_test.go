@@ -59,7 +59,7 @@ func TestReflector(t *testing.T) {
 	spoke := func(n int, password string) string {
 		return fmt.Sprintf("router bgp 65000\n%s neighbor 172.31.0.1 remote-as 65000\n neighbor 172.31.0.1 password %s\n network 10.%d.0.0 mask 255.255.255.0\n", timers, password, n)
 	}
-	start(t, map[*harness.Node]string{
+	harness.StartZebras(t, map[*harness.Node]string{
 		hub: "router bgp 65000\n bgp cluster-id 10.0.0.77\n bgp listen range 172.31.0.0/24 peer-group SPOKES\n bgp listen limit 2\n" + timers +
 			" neighbor SPOKES peer-group\n neighbor SPOKES remote-as 65000\n neighbor SPOKES password s3cret\n neighbor SPOKES route-reflector-client\n network 10.1.0.0 mask 255.255.255.0\n",
 		r2: spoke(2, "s3cret"), r3: spoke(3, "s3cret"), stranger: spoke(9, "guessed"),

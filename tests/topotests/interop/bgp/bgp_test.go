@@ -21,17 +21,7 @@ const converge = 60 * time.Second
 var protocol = harness.ProtocolNumber(rib.BGP)
 
 // await waits until all that is said is so.
-func await(t *testing.T, all ...func() error) {
-	t.Helper()
-	harness.Eventually(t, converge, func() error {
-		for _, f := range all {
-			if err := f(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
+func await(t *testing.T, all ...func() error) { t.Helper(); harness.Await(t, converge, all...) }
 
 // routes tells whether a kernel has exactly these routes of BGP.
 func routes(n *harness.Node, want ...string) func() error {
