@@ -171,4 +171,4 @@ var atOurs = []string{"10.2.0.0/24 via 10.9.1.2 dev eth0", "2001:db8:2::/64 via 
 
 // theirs is what our table has of such a neighbour's route.
 const theirs = `{"paths": [{"nextHop": "10.9.1.2", "asPath": "4200000002", "best": true, "communities": ["65000:7"],
-	"largeCommunities": ["4200000002:1:2"], "extendedCommunities": ["0x0002fde800000009"]}]}`
+	"largeCommunities": ["4200000002:1:2"], "extendedCommunities": ["RT:65000:9"]}]}`

@@ -12,5 +12,4 @@
 //   - Where both sides connect at the same moment BIRD closed both connections, and gave
 //     up the routes that it had kept over our restart; it is passive here where that
 //     matters.
-//   - bgpd shows extended communities as numbers.
 package bgp
