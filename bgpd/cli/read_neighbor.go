@@ -149,10 +149,15 @@ func (s *scope) active(n *conf.Node, v int, ipv4 bool) bool {
 	return v == 0 && ipv4 && s.process(CmdDefaultUnicast) == nil
 }
 
+// connectRetry is the time between attempts to connect. RFC 4271 section 10 suggests two
+// minutes: for so long a spoke would have no routes whose tunnel is not up yet at the
+// first attempt.
+const connectRetry = 10 * time.Second
+
 // session fills in what concerns the session.
 func (r *reader) session(s *scope, lines []attributes, out *speaker.Settings, peer *Peer) {
 	seconds := func(n *conf.Node, name string) time.Duration { return time.Duration(n.Args.Uint(name)) * time.Second }
-	out.Timers = speaker.Timers{Hold: 180 * time.Second, Keepalive: 60 * time.Second} // Cisco's
+	out.Timers = speaker.Timers{Hold: 180 * time.Second, Keepalive: 60 * time.Second, Connect: connectRetry} // Cisco's
 	if n := cmp.Or(find(lines, CmdPeerTimers), s.process(CmdTimers)); n != nil {
 		out.Timers.Hold, out.Timers.Keepalive = seconds(n, "hold"), seconds(n, "keepalive")
 	}

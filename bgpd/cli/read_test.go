@@ -253,3 +253,15 @@ func TestPolicyMemory(t *testing.T) {
 		t.Error("the policy changed, and is the same value")
 	}
 }
+
+// TestConnectRetry: who is not reached at the first attempt is tried again soon (RFC 4271
+// section 10, ConnectRetryTime), unless the neighbour or its group says otherwise.
+func TestConnectRetry(t *testing.T) {
+	c := read(t, "router bgp 65000\n neighbor HUBS peer-group\n neighbor HUBS remote-as 65000\n neighbor HUBS timers connect 33\n"+
+		" neighbor 10.0.0.1 remote-as 65000\n neighbor 10.0.0.2 remote-as 65000\n neighbor 10.0.0.2 timers connect 120\n neighbor 10.0.0.3 peer-group HUBS\n")
+	for addr, want := range map[string]time.Duration{"10.0.0.1": 10 * time.Second, "10.0.0.2": 2 * time.Minute, "10.0.0.3": 33 * time.Second} {
+		if got := neighbor(t, c, addr).Timers.Connect; got != want {
+			t.Errorf("%s: %v, want %v", addr, got, want)
+		}
+	}
+}
