@@ -60,7 +60,7 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 	}
 	c.replay.config = true
 	c.work(now)
-	for _, name := range c.linkNames() {
+	for _, name := range c.links.Names() {
 		c.listen(name)
 	}
 	c.listenRemote()
@@ -86,7 +86,7 @@ func (in *instance) configure(now clock.Instant, cfg InstanceConfig, samePolicy 
 		in.begin(now)
 		return
 	}
-	for _, name := range in.core.linkNames() {
+	for _, name := range in.core.links.Names() {
 		in.reconcile(now, name)
 	}
 	in.routesConfigured(now, old)

@@ -3,12 +3,11 @@ package core
 import (
 	"cmp"
 	"math/rand/v2"
-	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/links"
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
@@ -20,9 +19,8 @@ type Core struct {
 	wall   time.Time     // what time it was
 	wallAt clock.Instant // at this instant
 
-	links  map[string]rib.Interface
+	links  links.Table
 	ends   map[tunnelpeer.Peer]bool // other ends of tunnels that are up
-	own    map[ownAddr]int          // how many interfaces have the address
 	policy *policy.Set
 
 	instances map[Key]*instance
@@ -35,12 +33,6 @@ type Core struct {
 	tracing Tracing
 	in      packet.Message // decoded anew for each packet
 	out     []Effect
-}
-
-// ownAddr is an address of this router.
-type ownAddr struct {
-	vrf  string
-	addr netip.Addr
 }
 
 // Options are what a Core is given at birth.
@@ -56,7 +48,6 @@ type Options struct {
 func New(o Options) *Core {
 	return &Core{
 		rng: rand.New(o.Source), wall: o.Wall,
-		links: make(map[string]rib.Interface), own: make(map[ownAddr]int),
 		ends:      make(map[tunnelpeer.Peer]bool),
 		instances: make(map[Key]*instance), listens: make(map[listenKey]Listen),
 	}
@@ -204,33 +195,14 @@ func (c *Core) arm(kind timerKind, in *instance, at clock.Instant, ok bool) {
 
 // linkChanged takes the present state of an interface.
 func (c *Core) linkChanged(now clock.Instant, link rib.Interface) {
-	delete(c.replay.unseen, link.Name)
-	if old, ok := c.links[link.Name]; ok {
-		if old.Equal(link) {
-			return
-		}
-		c.countOwn(old, -1)
+	if c.links.Put(link) {
+		c.reconcileName(now, link.Name)
 	}
-	c.countOwn(link, 1)
-	c.links[link.Name] = link
-	c.reconcileName(now, link.Name)
 }
 
 func (c *Core) linkGone(now clock.Instant, name string) {
-	if old, ok := c.links[name]; ok {
-		c.countOwn(old, -1)
-		delete(c.links, name)
+	if c.links.Delete(name) {
 		c.reconcileName(now, name)
-	}
-}
-
-// countOwn keeps the set of own addresses.
-func (c *Core) countOwn(link rib.Interface, by int) {
-	for _, a := range link.Addresses {
-		k := ownAddr{link.VRF, a.Prefix.Addr()}
-		if c.own[k] += by; c.own[k] == 0 {
-			delete(c.own, k)
-		}
 	}
 }
 
@@ -245,16 +217,6 @@ func (c *Core) reconcileName(now clock.Instant, name string) {
 		in.routesLinkChanged(now, name)
 	}
 	c.listen(name)
-}
-
-// linkNames returns the names of the interfaces, sorted.
-func (c *Core) linkNames() []string {
-	names := make([]string, 0, len(c.links))
-	for name := range c.links {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func compareKeys(a, b Key) int {

@@ -124,7 +124,7 @@ func (in *instance) config(name string) InterfaceConfig {
 // reconcile brings the instance in line with an interface as it is and as it is
 // configured.
 func (in *instance) reconcile(now clock.Instant, name string) {
-	link, known := in.core.links[name]
+	link, known := in.core.links.Get(name)
 	i := in.ifaces[name]
 	switch runs := known && in.runsOn(link); {
 	case !runs && i == nil:
@@ -227,7 +227,7 @@ type listenKey struct {
 // instances want.
 func (c *Core) listen(name string) {
 	for _, f := range [...]rib.Family{rib.IPv4, rib.IPv6} {
-		want, wanted := Listen{Interface: name, VRF: c.links[name].VRF, Family: f}, false
+		want, wanted := Listen{Interface: name, VRF: c.links.VRF(name), Family: f}, false
 		for _, in := range c.order {
 			i := in.ifaces[name]
 			if in.key.Family != f || i == nil || !i.talks() {

@@ -144,7 +144,7 @@ func (in *instance) begin(now clock.Instant) {
 	in.transport = rtp.New(in.transportOptions())
 	in.beginConverge(now)
 	in.routesBegin(now)
-	for _, name := range in.core.linkNames() {
+	for _, name := range in.core.links.Names() {
 		in.reconcile(now, name)
 	}
 }
@@ -191,8 +191,8 @@ func (in *instance) settle(now clock.Instant) {
 func (c *Core) chooseID(vrf string) netip.Addr {
 	var best netip.Addr
 	var loopback bool
-	for _, name := range c.linkNames() {
-		link := c.links[name]
+	for _, name := range c.links.Names() {
+		link, _ := c.links.Get(name)
 		if link.VRF != vrf || !link.Up && !link.HeldDown {
 			continue
 		}

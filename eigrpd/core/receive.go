@@ -19,7 +19,7 @@ func (c *Core) receive(now clock.Instant, rx RxPacket) {
 		c.dropForAll(now, rx.Interface, from, DropMalformed)
 		return
 	}
-	in := c.instances[Key{Family: rib.FamilyOf(from), VRF: c.links[rx.Interface].VRF, AS: c.in.AS}]
+	in := c.instances[Key{Family: rib.FamilyOf(from), VRF: c.links.VRF(rx.Interface), AS: c.in.AS}]
 	if in == nil {
 		c.dropForAll(now, rx.Interface, from, DropAS)
 		return
@@ -94,7 +94,7 @@ func (in *instance) fromOwn(by *iface, a netip.Addr) bool {
 	if a.IsLinkLocalUnicast() && a.Is6() {
 		return by != nil && by.addr == a
 	}
-	return in.core.own[ownAddr{in.key.VRF, a}] > 0
+	return in.core.links.Own(in.key.VRF, a) > 0
 }
 
 // receiveReliable takes an acknowledgment or a packet that wants one.

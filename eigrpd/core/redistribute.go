@@ -232,7 +232,7 @@ func (in *instance) linkOf(x rib.Route) (i rib.Interface, ok bool) {
 	if x.NextHops[0].Discard {
 		return rib.Interface{Type: rib.TypeLoopback, Bandwidth: 10_000_000, Delay: 1, MTU: 1500}, true
 	}
-	i, ok = in.core.links[x.NextHops[0].Interface]
+	i, ok = in.core.links.Get(x.NextHops[0].Interface)
 	return i, ok
 }
 

@@ -81,7 +81,7 @@ route-map M permit 20
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w, a, b := policyPair(t, InstanceConfig{Redistribute: []Redistribute{test.line}, DefaultMetric: test.normal}, InstanceConfig{}, text)
-			a.core.links = map[string]rib.Interface{"Tunnel9": {Name: "Tunnel9", Bandwidth: 100, Delay: 5000}}
+			a.core.links.Put(rib.Interface{Name: "Tunnel9", Bandwidth: 100, Delay: 5000})
 			test.route.Prefix, test.route.Protocol = prefix("10.9.0.0/24"), test.line.Protocol
 			change := RouteChanged{Watch: a.watch(test.line.Protocol, test.line.Instance), Route: test.route}
 			a.redistributes(change)

@@ -217,7 +217,7 @@ func TestLeakingStubIsAsked(t *testing.T) {
 func TestIPv6(t *testing.T) {
 	key := Key{Family: rib.IPv6, AS: 100}
 	for _, name := range []string{"", "N"} {
-		in := &instance{core: &Core{own: map[ownAddr]int{}}, key: key, cfg: InstanceConfig{Name: name, Networks: everywhere}, id: netip.MustParseAddr("1.1.1.1"),
+		in := &instance{core: &Core{}, key: key, cfg: InstanceConfig{Name: name, Networks: everywhere}, id: netip.MustParseAddr("1.1.1.1"),
 			neighbors: map[dual.NeighborID]*neighbor{}}
 		var sent []*packet.Message
 		in.hooks = hooks{

@@ -56,7 +56,7 @@ func (w *routesNet) router(name, id string, cfg InstanceConfig) *routesRouter {
 		cfg.Networks = []policy.Wildcard{{Bits: 0xffffffff}}
 	}
 	r.instance = &instance{
-		core: &Core{own: map[ownAddr]int{}}, key: cfg.Key, cfg: cfg, id: netip.MustParseAddr(id),
+		core: &Core{}, key: cfg.Key, cfg: cfg, id: netip.MustParseAddr(id),
 		ifaces: map[string]*iface{}, neighbors: map[dual.NeighborID]*neighbor{},
 		hooks: hooks{send: r.send, reset: r.reset, trace: func(clock.Instant, Trace) {}},
 	}
@@ -70,7 +70,7 @@ func (r *routesRouter) iface(lan, name, addr string, bandwidth uint64, delay uin
 	i := &iface{id: dual.InterfaceID(len(r.order) + 1), name: name, up: true, addr: netip.MustParsePrefix(addr).Addr(), cfg: cfg}
 	i.link = rib.Interface{Name: name, Bandwidth: bandwidth, Delay: delay, MTU: 1400, Up: true,
 		Addresses: []rib.Address{{Prefix: netip.MustParsePrefix(addr)}}}
-	r.core.own[ownAddr{addr: i.addr}]++
+	r.core.links.Put(i.link)
 	i.instance = r.instance
 	r.ifaces[name], r.order = i, append(r.order, i)
 	r.lans[i] = lan

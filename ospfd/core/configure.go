@@ -152,7 +152,7 @@ func (in *instance) configure(now clock.Instant, cfg InstanceConfig, same bool) 
 			}
 		}
 	}
-	for _, name := range in.core.linkNames() {
+	for _, name := range in.core.links.Names() {
 		in.reconcile(now, name)
 	}
 	in.reconcileVirtuals(now)

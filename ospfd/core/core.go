@@ -3,10 +3,10 @@ package core
 import (
 	"cmp"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/links"
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ospfd/core/fsm"
@@ -17,8 +17,7 @@ type Core struct {
 	wall   time.Time     // what time it was
 	wallAt clock.Instant // at this instant
 
-	links  map[string]rib.Interface
-	own    map[ownAddr]int // how many interfaces have the address
+	links  links.Table
 	peers  map[tunnelPeer]bool
 	policy *policy.Set
 	cfg    Config
@@ -33,12 +32,6 @@ type Core struct {
 	ended   bool // Shutdown came: nothing is sent any more
 	tracing Tracing
 	out     []Effect
-}
-
-// ownAddr is an address of this router.
-type ownAddr struct {
-	vrf  string
-	addr netip.Addr
 }
 
 // tunnelPeer is what NHRP offers (input TunnelPeer).
@@ -57,8 +50,8 @@ type Options struct {
 // New returns a core that knows of no interface and has no configuration.
 func New(o Options) *Core {
 	return &Core{
-		wall:  o.Wall,
-		links: make(map[string]rib.Interface), own: make(map[ownAddr]int), peers: make(map[tunnelPeer]bool),
+		wall:      o.Wall,
+		peers:     make(map[tunnelPeer]bool),
 		instances: make(map[Key]*instance), remembered: make(map[Key]Memory), listens: make(map[listenKey]Listen),
 	}
 }
@@ -235,33 +228,14 @@ func (c *Core) armOnce(last *deadline, k timerKey, at clock.Instant, ok bool) {
 
 // linkChanged takes the present state of an interface.
 func (c *Core) linkChanged(now clock.Instant, link rib.Interface) {
-	delete(c.replay.unseen, link.Name)
-	if old, ok := c.links[link.Name]; ok {
-		if old.Equal(link) {
-			return
-		}
-		c.countOwn(old, -1)
+	if c.links.Put(link) {
+		c.reconcileName(now, link.Name)
 	}
-	c.countOwn(link, 1)
-	c.links[link.Name] = link
-	c.reconcileName(now, link.Name)
 }
 
 func (c *Core) linkGone(now clock.Instant, name string) {
-	if old, ok := c.links[name]; ok {
-		c.countOwn(old, -1)
-		delete(c.links, name)
+	if c.links.Delete(name) {
 		c.reconcileName(now, name)
-	}
-}
-
-// countOwn keeps the set of own addresses.
-func (c *Core) countOwn(link rib.Interface, by int) {
-	for _, a := range link.Addresses {
-		k := ownAddr{link.VRF, a.Prefix.Addr()}
-		if c.own[k] += by; c.own[k] == 0 {
-			delete(c.own, k)
-		}
 	}
 }
 
@@ -275,16 +249,6 @@ func (c *Core) reconcileName(now clock.Instant, name string) {
 		in.reconcile(now, name)
 	}
 	c.listen(name)
-}
-
-// linkNames returns the names of the interfaces, sorted.
-func (c *Core) linkNames() []string {
-	names := make([]string, 0, len(c.links))
-	for name := range c.links {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func compareKeys(a, b Key) int {

@@ -107,7 +107,7 @@ func (in *instance) isPassive(name string) bool {
 // reconcile brings the instance in line with an interface as it is and as it is
 // configured. What cannot change while it runs makes it begin anew.
 func (in *instance) reconcile(now clock.Instant, name string) {
-	link, known := in.core.links[name]
+	link, known := in.core.links.Get(name)
 	i := in.byName[name]
 	at, runs := attachment{}, false
 	if known {

@@ -102,7 +102,7 @@ func (in *instance) begin(now clock.Instant) {
 	in.sequence.begin(now, in)
 	in.beginConverge(now)
 	in.routesBegin(now)
-	for _, name := range in.core.linkNames() {
+	for _, name := range in.core.links.Names() {
 		in.reconcile(now, name)
 	}
 	in.reconcileVirtuals(now)
@@ -176,7 +176,7 @@ func (in *instance) scopes() iter.Seq[*scope] {
 // 0: there is none.
 func (in *instance) formerID() packet.ID {
 	id := in.core.remembered[in.key].RouterID
-	if in.begun || in.core.own[ownAddr{in.key.VRF, id.Addr()}] == 0 || in.taken(id) {
+	if in.begun || in.core.links.Own(in.key.VRF, id.Addr()) == 0 || in.taken(id) {
 		return 0
 	}
 	return id
@@ -189,8 +189,8 @@ func (in *instance) chooseID() packet.ID {
 	c := in.core
 	var best netip.Addr
 	var loopback bool
-	for _, name := range c.linkNames() {
-		link := c.links[name]
+	for _, name := range c.links.Names() {
+		link, _ := c.links.Get(name)
 		if link.VRF != in.key.VRF || !link.Up && !link.HeldDown {
 			continue
 		}

@@ -14,7 +14,7 @@ type listenKey struct{ name, vrf string }
 // listen keeps what the edge listens to on an interface in line with what its instance
 // wants (RFC 2328 section 8.1).
 func (c *Core) listen(name string) {
-	want, wanted := Listen{Interface: name, VRF: c.links[name].VRF}, false
+	want, wanted := Listen{Interface: name, VRF: c.links.VRF(name)}, false
 	for _, in := range c.order {
 		i := in.byName[name]
 		if i == nil || i.virtual != nil || !i.listens() {
@@ -34,7 +34,7 @@ func (i *iface) listens() bool {
 
 // listenAll does so for all interfaces, and for virtual links.
 func (c *Core) listenAll() {
-	for _, name := range c.linkNames() {
+	for _, name := range c.links.Names() {
 		c.listen(name)
 	}
 	want := map[string]bool{}  // by VRF

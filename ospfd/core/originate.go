@@ -182,7 +182,7 @@ func (i *iface) transit() bool {
 
 // unnumbered reports whether the address of the interface is borrowed from another.
 func (i *iface) unnumbered() bool {
-	return i.addr.IsSingleIP() && i.instance.core.own[ownAddr{i.link.VRF, i.addr.Addr()}] > 1
+	return i.addr.IsSingleIP() && i.instance.core.links.Own(i.link.VRF, i.addr.Addr()) > 1
 }
 
 // describePeers adds a link to each neighbour that is full.

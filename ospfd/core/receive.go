@@ -71,7 +71,7 @@ func (in *instance) ifaceFor(now clock.Instant, by *iface, m *packet.Message, rx
 func (i *iface) receive(now clock.Instant, m *packet.Message, rx RxPacket) DropReason {
 	in := i.instance
 	switch {
-	case in.core.own[ownAddr{in.key.VRF, rx.Source}] > 0:
+	case in.core.links.Own(in.key.VRF, rx.Source) > 0:
 		return DropOwn
 	case i.virtual == nil && !i.reaches(rx.Source):
 		return DropSource

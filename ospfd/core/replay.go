@@ -9,12 +9,11 @@ import (
 
 // replay is what is known of the session to zebra, and of how whole the routes are.
 type replay struct {
-	interfaces bool            // InterfacesKnown came once
-	config     bool            // a ConfigSet came once
-	atWork     bool            // both came: instances may run
-	pending    bool            // Attached came, EndOfReplay did not follow yet
-	stale      int             // objects of an earlier life
-	unseen     map[string]bool // interfaces that a restarted zebra did not tell again yet
+	interfaces bool // InterfacesKnown came once
+	config     bool // a ConfigSet came once
+	atWork     bool // both came: instances may run
+	pending    bool // Attached came, EndOfReplay did not follow yet
+	stale      int  // objects of an earlier life
 }
 
 // attached begins a session. zebra tells all interfaces and watched routes again, each
@@ -22,22 +21,16 @@ type replay struct {
 func (c *Core) attached(a Attached) {
 	r := &c.replay
 	r.pending, r.stale = true, a.Stale
-	r.unseen = make(map[string]bool, len(c.links))
-	for name := range c.links { // unordered: a set
-		r.unseen[name] = true
-	}
+	c.links.Expect()
 }
 
 // interfacesKnown ends the interfaces that were not told again.
 func (c *Core) interfacesKnown(now clock.Instant) {
 	r := &c.replay
 	r.interfaces = true
-	for _, name := range c.linkNames() {
-		if r.unseen[name] {
-			c.linkGone(now, name)
-		}
+	for _, name := range c.links.Untold() {
+		c.linkGone(now, name)
 	}
-	r.unseen = nil
 	c.work(now)
 }
 

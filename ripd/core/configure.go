@@ -56,7 +56,7 @@ func (c *Core) configureInstance(now clock.Instant, in *instance, rc RouterConfi
 			c.timers.Clear(timerKey{kind: timerRegular, iface: i})
 		}
 	}
-	for _, name := range c.linkNames() {
+	for _, name := range c.links.Names() {
 		c.reconcile(now, in, name)
 	}
 	if old.Timers != rc.Timers {

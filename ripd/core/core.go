@@ -3,11 +3,11 @@ package core
 import (
 	"cmp"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
+	"github.com/godmvpn/godmvpn/lib/links"
 	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ripd/packet"
@@ -19,8 +19,7 @@ type Core struct {
 	wall   time.Time     // what time it was
 	wallAt clock.Instant // at this instant
 
-	links  map[string]rib.Interface
-	own    map[ownAddr]int            // how many interfaces have the address
+	links  links.Table
 	config map[string]InterfaceConfig // by name, of the last ConfigSet
 	policy *policy.Set
 
@@ -34,12 +33,6 @@ type Core struct {
 	in      packet.Message // decoded anew for each packet
 	msg     packet.Message // filled anew for each packet
 	out     []Effect
-}
-
-// ownAddr is an address of this router.
-type ownAddr struct {
-	vrf  string
-	addr netip.Addr
 }
 
 // Options are what a Core is given at birth.
@@ -56,8 +49,6 @@ func New(o Options) *Core {
 	return &Core{
 		rng:       rand.New(o.Source),
 		wall:      o.Wall,
-		links:     make(map[string]rib.Interface),
-		own:       make(map[ownAddr]int),
 		config:    make(map[string]InterfaceConfig),
 		instances: make(map[string]*instance),
 	}
@@ -185,40 +176,21 @@ func (c *Core) between(lo, hi time.Duration) time.Duration {
 
 // linkChanged takes the present state of an interface.
 func (c *Core) linkChanged(now clock.Instant, link rib.Interface) {
-	delete(c.replay.unseen, link.Name)
-	if old, ok := c.links[link.Name]; ok {
-		if old.Equal(link) {
-			return
-		}
-		c.countOwn(old, -1)
+	if c.links.Put(link) {
+		c.reconcileName(now, link.Name)
 	}
-	c.countOwn(link, 1)
-	c.links[link.Name] = link
-	c.reconcileName(now, link.Name)
 }
 
 func (c *Core) linkGone(now clock.Instant, name string) {
-	if old, ok := c.links[name]; ok {
-		c.countOwn(old, -1)
-		delete(c.links, name)
+	if c.links.Delete(name) {
 		c.reconcileName(now, name)
-	}
-}
-
-// countOwn keeps the set of own addresses.
-func (c *Core) countOwn(link rib.Interface, by int) {
-	for _, a := range link.Addresses {
-		k := ownAddr{link.VRF, a.Prefix.Addr()}
-		if c.own[k] += by; c.own[k] == 0 {
-			delete(c.own, k)
-		}
 	}
 }
 
 // reconcileName brings every instance in line with the state of an interface: the
 // one that it is in last, since it may just have left another.
 func (c *Core) reconcileName(now clock.Instant, name string) {
-	home := c.instances[c.links[name].VRF]
+	home := c.instances[c.links.VRF(name)]
 	for _, in := range c.order {
 		if in != home {
 			c.reconcile(now, in, name)

@@ -155,7 +155,7 @@ func primary(link rib.Interface) netip.Prefix {
 // reconcile brings an instance in line with an interface as it is and as it is
 // configured.
 func (c *Core) reconcile(now clock.Instant, in *instance, name string) {
-	link, known := c.links[name]
+	link, known := c.links.Get(name)
 	var networks []key
 	runs := false
 	if known {

@@ -174,4 +174,4 @@ func (c *Core) expire(now clock.Instant, in *instance) {
 }
 
 // own reports whether an address is one of this router's in the VRF.
-func (c *Core) isOwn(in *instance, a netip.Addr) bool { return c.own[ownAddr{in.vrf, a}] > 0 }
+func (c *Core) isOwn(in *instance, a netip.Addr) bool { return c.links.Own(in.vrf, a) > 0 }

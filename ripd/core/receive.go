@@ -13,7 +13,7 @@ import (
 // receive takes a datagram.
 func (c *Core) receive(now clock.Instant, rx RxPacket) {
 	rx.Source = netip.AddrPortFrom(rx.Source.Addr().Unmap(), rx.Source.Port())
-	in := c.instances[c.links[rx.Interface].VRF]
+	in := c.instances[c.links.VRF(rx.Interface)]
 	var i *iface
 	if in != nil {
 		i = in.ifaces[rx.Interface]

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"slices"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
@@ -15,7 +14,6 @@ type replay struct {
 	since      clock.Instant
 	pending    bool // Attached came, EndOfReplay did not follow yet
 	stale      int
-	unseen     map[string]bool // interfaces that a restarted zebra did not tell again yet
 }
 
 // attached begins a session. zebra tells all interfaces and watched routes again,
@@ -23,10 +21,7 @@ type replay struct {
 func (c *Core) attached(now clock.Instant, a Attached) {
 	r := &c.replay
 	r.pending, r.stale = true, a.Stale
-	r.unseen = make(map[string]bool, len(c.links))
-	for _, name := range c.linkNames() {
-		r.unseen[name] = true
-	}
+	c.links.Expect()
 	for _, in := range c.order {
 		in.markWatches()
 	}
@@ -37,23 +32,10 @@ func (c *Core) attached(now clock.Instant, a Attached) {
 func (c *Core) interfacesKnown(now clock.Instant) {
 	r := &c.replay
 	r.interfaces = true
-	for _, name := range c.linkNames() {
-		if r.unseen[name] {
-			c.linkGone(now, name)
-		}
+	for _, name := range c.links.Untold() {
+		c.linkGone(now, name)
 	}
-	r.unseen = nil
 	c.checkReplay(now)
-}
-
-// linkNames returns the names of the interfaces, sorted.
-func (c *Core) linkNames() []string {
-	names := make([]string, 0, len(c.links))
-	for name := range c.links {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // checkReplay decides whether everything was stated that this life wants. It was

@@ -77,7 +77,8 @@ func TestRequestVersion(t *testing.T) {
 		ask, want uint8
 	}{{"eth0", 1, 1}, {"eth0", 2, 2}, {"eth1", 2, 1}} {
 		m := packet.WholeTableRequest(x.ask)
-		from := netip.AddrPortFrom(primary(r.core.links[x.ifname]).Addr().Next().Next(), 520)
+		link, _ := r.core.links.Get(x.ifname)
+		from := netip.AddrPortFrom(primary(link).Addr().Next().Next(), 520)
 		r.rxMessage(x.ifname, from, &m)
 		got := packets(t, r.take())
 		if len(got) != 1 || got[0].m.Version != x.want {
