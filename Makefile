@@ -12,7 +12,7 @@ FUZZTIME  ?=
 FUZZJOBS  ?= $(shell nproc)
 N        ?= 10000
 # Simulations: seeds of clouds of NHRP and of graphs of RIP, routers of those, spokes of a RIP hub,
-# seeds of graphs of DUAL.
+# seeds of graphs of DUAL. SIMFIRST: the first seed of the graphs of OSPF of 1,000 routers.
 SIMSEEDS   ?= 100
 SIMFIRST   ?= 1
 SIMROUTERS ?= 500

@@ -29,6 +29,7 @@ type world struct {
 	links   map[string]rib.Interface
 	started bool   // links and configuration are handed over as they come
 	hellos  bool   // Hellos are printed
+	silent  bool   // other packets are not
 	bodies  bool   // of LSAs that are shown
 	last    uint32 // the sequence number of the last Database Description that the core sent
 }
@@ -74,13 +75,25 @@ func (w *world) Command(line string) {
 		w.Advance(scripttest.Must(time.ParseDuration(a.Word(1))))
 	case "hellos":
 		w.hellos = a.Word(1) == "on"
+	case "packets":
+		w.silent = a.Word(1) == "off"
 	case "rx":
 		w.rx(a)
+	case "area":
+		w.area(a)
+	case "redistribute":
+		w.redistribute(a)
+	case "route":
+		w.route(a)
+	case "tell":
+		w.tell(a)
+	case "full":
+		w.full(a)
 	case "originate", "flush":
 		w.originate(a)
 	case "show":
 		w.bodies = a.Word(1) == "own" // LSAs of this router, with what they say
-		w.Step(Query{ID: 1, Database: DatabaseFilter{Self: w.bodies}, Kind: map[string]ReportKind{"neighbors": ReportNeighbors, "interfaces": ReportInterfaces, "database": ReportDatabase, "own": ReportDatabase, "drops": ReportStatus}[a.Word(1)]})
+		w.Step(Query{ID: 1, Database: DatabaseFilter{Self: w.bodies}, Kind: map[string]ReportKind{"neighbors": ReportNeighbors, "interfaces": ReportInterfaces, "database": ReportDatabase, "own": ReportDatabase, "drops": ReportStatus, "routes": ReportRoutes}[a.Word(1)]})
 	case "shutdown":
 		w.Step(Shutdown{Restart: a.Has("restart")})
 	default:
@@ -102,7 +115,7 @@ func (w *world) router(a scripttest.Args) {
 	ic := InstanceConfig{Key: Key{Process: 1}, RouterID: netip.MustParseAddr(a.Word(1)), LogAdjacency: true, RFC1583: true,
 		Networks: []Network{{policy.Wildcard{Bits: 0xffffffff}, area}}}
 	ic.Restart.Enabled = a.Has("nsf")
-	ic.Areas = []AreaConfig{{ID: area, Kind: map[string]AreaKind{"": AreaNormal, "stub": AreaStub, "nssa": AreaNSSA}[a.Get("kind", "")]}}
+	ic.Areas = []AreaConfig{{ID: area, Kind: areaKinds[a.Get("kind", "")]}}
 	for _, v := range a.Pairs["neighbor"] {
 		f := strings.Split(v+",1", ",")
 		ic.Neighbors = append(ic.Neighbors, StaticNeighbor{Addr: netip.MustParseAddr(f[0]), Priority: uint8(scripttest.Must(strconv.Atoi(f[1])))})
@@ -114,11 +127,15 @@ var networkTypes = map[string]fsm.NetworkType{"": 0, "broadcast": fsm.Broadcast,
 
 // iface describes an interface anew:
 //
-//	interface NAME [type=T] [no-broadcast] [hello=D] [dead=D] [priority=N] [chain=K] [password=P] [mtu-ignore]
+//	interface NAME [area=A] [cost=N] [type=T] [no-broadcast] [hello=D] [dead=D] [priority=N] [chain=K] [password=P] [mtu-ignore]
 func (w *world) iface(a scripttest.Args) {
 	p := uint8(a.Number("priority", 1))
 	i := InterfaceConfig{Name: a.Word(1), Type: networkTypes[a.Get("type", "")], NoBroadcast: a.Has("no-broadcast"), Hello: a.Duration("hello", 0), Dead: a.Duration("dead", 0),
 		Priority: &p, MTUIgnore: a.Has("mtu-ignore")}
+	i.Cost = uint16(a.Number("cost", 0))
+	if v := a.Get("area", ""); v != "" {
+		i.HasArea, i.Process, i.Area = true, 1, id(v)
+	}
 	if v := a.Get("chain", ""); v != "" {
 		i.Authentication, i.KeyChain = AuthenticationKeyChain, v
 	}
@@ -250,6 +267,8 @@ func (w *world) effect(e Effect) {
 		w.tx(e)
 	case PutRoute:
 		w.Printf("put %v [%d/%d]", e.Route.Prefix, e.Route.Distance, e.Route.Metric)
+	case WatchRoutes:
+		w.Printf("watch %v", e.Watch.Protocol)
 	case DelRoute:
 		w.Printf("del %v", e.Key.Prefix)
 	case EndOfReplay:
@@ -280,6 +299,12 @@ func (w *world) tx(e TxPacket) {
 	m, err := packet.Parse(e.Packet)
 	if err != nil {
 		w.Printf("tx of what nobody reads: %v", err)
+		return
+	}
+	if w.silent && m.Type != packet.Hello {
+		if m.Type == packet.DatabaseDescription {
+			w.last = m.Description.Sequence
+		}
 		return
 	}
 	s := ""
@@ -356,8 +381,14 @@ func (w *world) report(r Report) {
 			}
 		}
 		for _, l := range r.Instances[0].AS {
+			if w.bodies {
+				w.Printf("AS %v options %v: %s", l.LSAKey, l.Options, says(l))
+				continue
+			}
 			w.Printf("AS%s", headersText([]packet.LSAHeader{l.LSAHeader}))
 		}
+	case *RouteReport:
+		w.table(r.Instances[0])
 	case *StatusReport:
 		for _, d := range DropReasons() {
 			if n := r.Instances[0].Counters.Dropped[d]; n > 0 {
