@@ -24,7 +24,7 @@ func (e *Engine) route(put rib.FIBPut) (o dataplane.Object, ok bool) {
 	delete(e.waiting, put.Key())
 	hops := e.nextHops(put.NextHops)
 	o = dataplane.Route{Table: k.Table, Prefix: put.Prefix, Metric: k.Metric, Protocol: put.Protocol.KernelNumber(), NextHops: hops, Blackhole: len(hops) == 0}
-	e.gens[k] = &pending{put.Key(), put.Gen, o}
+	e.gens.Set(k, &pending{vrf: put.VRF, gen: put.Gen, object: o})
 	return o, true
 }
 
@@ -52,10 +52,11 @@ func (e *Engine) nextHops(of []librib.NextHop) []dataplane.NextHop {
 // all is well, if nothing was.
 func (e *Engine) routeGone(del rib.FIBDelete) (k dataplane.Key, ok bool) {
 	delete(e.waiting, del.Key())
-	if k, ok = e.routeKey(del.VRF, del.Prefix); !ok || !e.gens[k].of(del.Key()) {
+	k, ok = e.routeKey(del.VRF, del.Prefix)
+	if p := e.gens.Get(k); !ok || p == nil || p.vrf != del.VRF {
 		ok = false
-		for old, p := range e.gens {
-			if old.Kind == dataplane.KindRoute && p.key == del.Key() {
+		for old, p := range e.gens.All() {
+			if old.Kind == dataplane.KindRoute && old.Prefix == del.Prefix && p.vrf == del.VRF {
 				k, ok = old, true
 			}
 		}
@@ -64,7 +65,7 @@ func (e *Engine) routeGone(del rib.FIBDelete) (k dataplane.Key, ok bool) {
 		e.results = append(e.results, rib.Result{Key: del.Key(), Gen: del.Gen})
 		return k, false
 	}
-	e.gens[k] = &pending{del.Key(), del.Gen, nil}
+	e.gens.Set(k, &pending{vrf: del.VRF, gen: del.Gen})
 	return k, true
 }
 
@@ -88,37 +89,37 @@ func (e *Engine) routeKey(vrf string, p netip.Prefix) (k dataplane.Key, ok bool)
 
 func (e *Engine) neighbor(put rib.NeighborPut) dataplane.Neighbor {
 	n := dataplane.Neighbor{Device: e.iface.Kernel(put.Neighbor.Interface), Addr: put.Neighbor.Addr, NBMA: put.Neighbor.NBMA}
-	e.gens[n.Key()] = &pending{put.Key(), put.Gen, n}
+	e.note(n.Key(), put.Key(), put.Gen, n)
 	return n
 }
 
 func (e *Engine) neighborKey(del rib.NeighborDelete) dataplane.Key {
 	k := dataplane.Neighbor{Device: e.iface.Kernel(del.Interface), Addr: del.Addr}.Key()
-	e.gens[k] = &pending{del.Key(), del.Gen, nil}
+	e.note(k, del.Key(), del.Gen, nil)
 	return k
 }
 
 func (e *Engine) peer(put rib.PeerPut) dataplane.MulticastPeer {
 	p := dataplane.MulticastPeer{Device: e.iface.Kernel(put.Peer.Interface), NBMA: put.Peer.NBMA}
-	e.gens[p.Key()] = &pending{put.Key(), put.Gen, p}
+	e.note(p.Key(), put.Key(), put.Gen, p)
 	return p
 }
 
 func (e *Engine) peerKey(del rib.PeerDelete) dataplane.Key {
 	k := dataplane.MulticastPeer{Device: e.iface.Kernel(del.Peer.Interface), NBMA: del.Peer.NBMA}.Key()
-	e.gens[k] = &pending{del.Key(), del.Gen, nil}
+	e.note(k, del.Key(), del.Gen, nil)
 	return k
 }
 
 func (e *Engine) shaper(put rib.ShaperPut) dataplane.Shaper {
 	s := dataplane.Shaper{Device: e.iface.Kernel(put.Shaper.Interface), NBMA: put.Shaper.NBMA, Rate: put.Shaper.Rate, Burst: put.Shaper.Burst}
-	e.gens[s.Key()] = &pending{put.Key(), put.Gen, s}
+	e.note(s.Key(), put.Key(), put.Gen, s)
 	return s
 }
 
 func (e *Engine) shaperKey(del rib.ShaperDelete) dataplane.Key {
 	k := dataplane.Shaper{Device: e.iface.Kernel(del.Interface), NBMA: del.NBMA}.Key()
-	e.gens[k] = &pending{del.Key(), del.Gen, nil}
+	e.note(k, del.Key(), del.Gen, nil)
 	return k
 }
 
@@ -148,21 +149,21 @@ func (e *Engine) outcomes(outcomes []fib.Outcome) {
 		switch o.Key.Kind {
 		case dataplane.KindRoute, dataplane.KindNeighbor, dataplane.KindMulticastPeer, dataplane.KindShaper, dataplane.KindSA:
 		default:
-			if _, ok := e.gens[o.Key]; ok {
+			if e.gens.Get(o.Key) != nil {
 				break // a policy of a daemon
 			}
 			e.trouble(o)
 			continue
 		}
-		p, ok := e.gens[o.Key]
-		if !ok || !p.is(o.Object) {
+		p := e.gens.Get(o.Key)
+		if p == nil || !p.is(o.Object) {
 			continue // it is about an operation before the last one
 		}
-		r := rib.Result{Key: p.key, Gen: p.gen}
+		r := rib.Result{Key: p.ribKey(o.Key), Gen: p.gen}
 		if o.Err != nil {
 			r.Error = o.Err.Error()
 		} else if o.Object == nil {
-			delete(e.gens, o.Key)
+			e.gens.Delete(o.Key)
 		}
 		results = append(results, r)
 	}

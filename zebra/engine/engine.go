@@ -51,7 +51,7 @@ type Engine struct {
 	daemons   map[string]*daemon
 	start     starting
 	holds     clock.Heap[string] // by daemon: when its earlier life is forgotten
-	gens      map[dataplane.Key]*pending
+	gens      dataplane.Map[*pending]
 	waiting   map[librib.Key]rib.FIBPut          // routes whose VRF does not exist
 	tapping   map[dataplane.Key]dataplane.Object // what fib has for taps
 	retap     bool                               // taps have to be looked at
@@ -69,13 +69,24 @@ type Engine struct {
 
 // pending is the last operation of the RIB on a key that fib has.
 type pending struct {
-	key    librib.Key
+	key    *librib.Key // nil for a route, which is known by its VRF
+	vrf    string
 	gen    uint64
 	object dataplane.Object // nil for a deletion
 }
 
-// of reports whether there is an operation, and it is about this object of the RIB.
-func (p *pending) of(key librib.Key) bool { return p != nil && p.key == key }
+// ribKey is what the RIB calls the object that fib knows as k.
+func (p *pending) ribKey(k dataplane.Key) librib.Key {
+	if p.key != nil {
+		return *p.key
+	}
+	return librib.Key{Kind: librib.KindRoute, VRF: p.vrf, Prefix: k.Prefix}
+}
+
+// note remembers an operation on another object than a route; o is nil for a deletion.
+func (e *Engine) note(k dataplane.Key, key librib.Key, gen uint64, o dataplane.Object) {
+	e.gens.Set(k, &pending{key: &key, gen: gen, object: o})
+}
 
 // is reports whether an outcome for o is about this operation.
 func (p *pending) is(o dataplane.Object) bool {
@@ -93,7 +104,7 @@ func New(log *slog.Logger, logged func(daemon string, l session.Log)) *Engine {
 		rib: rib.New(rib.Options{Trace: log.Enabled(context.Background(), slog.LevelDebug)}), iface: iface.New(),
 		unmatched: newUnmatched(),
 		lines:     map[string]bool{}, refused: map[dataplane.Key]string{}, static: map[librib.Key]librib.Route{}, daemons: map[string]*daemon{},
-		gens: map[dataplane.Key]*pending{}, waiting: map[librib.Key]rib.FIBPut{}, tapping: map[dataplane.Key]dataplane.Object{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
+		waiting: map[librib.Key]rib.FIBPut{}, tapping: map[dataplane.Key]dataplane.Object{}, foreign: foreign{routes: map[dataplane.Key]foreignRoute{}, down: map[string]bool{}},
 	}
 }
 

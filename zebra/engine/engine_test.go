@@ -45,15 +45,17 @@ func TestStaticRoutes(t *testing.T) {
 }
 
 // TestVRFGone: routes of a VRF that is not there any more are deleted from the
-// table that it had.
+// table that it had, and no others.
 func TestVRFGone(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		w.ready(static("RED", "10.7.0.0/16", librib.NextHop{Discard: true}))
+		null := librib.NextHop{Discard: true}
+		global := []librib.Route{static("", "10.6.0.0/16", null), static("", "10.7.0.0/16", null)}
+		w.ready(append(global, static("RED", "10.6.0.0/16", null), static("RED", "10.7.0.0/16", null), static("RED", "10.8.0.0/16", null))...)
 		if got := w.wanted(route); !strings.Contains(got, "route 1001 10.7.0.0/16") {
 			t.Fatalf("routes: %s", got)
 		}
-		w.engine.Configure(iface.Config{}, nil)
-		w.expect("routes", w.wanted(route), "")
+		w.engine.Configure(iface.Config{}, global)
+		w.expect("routes", w.wanted(route), "route 254 10.6.0.0/16 p196 blackhole; route 254 10.7.0.0/16 p196 blackhole")
 		w.expect("table", w.routes("RED"), "")
 	})
 }

@@ -117,24 +117,24 @@ func saName(k dataplane.Key) librib.Key {
 // kept, and not brought into force.
 func (e *Engine) sa(put rib.SAPut) dataplane.SA {
 	s := dataplane.SA{ESP: put.SA.ESP, Keep: put.SA.Epoch != e.daemon(put.Owner).epoch}
-	e.gens[s.Key()] = &pending{put.Key(), put.Gen, s}
+	e.note(s.Key(), put.Key(), put.Gen, s)
 	return s
 }
 
 func (e *Engine) saKey(del rib.SADelete) dataplane.Key {
 	s := dataplane.SA{ESP: librib.ESP{Destination: del.SA.Addr, SPI: del.SA.Instance}}
-	e.gens[s.Key()] = &pending{del.Key(), del.Gen, nil}
+	e.note(s.Key(), del.Key(), del.Gen, nil)
 	return s.Key()
 }
 
 func (e *Engine) policy(put rib.PolicyPut) dataplane.Policy {
 	p := dataplane.Policy{Policy: put.Policy}
-	e.gens[p.Key()] = &pending{put.Key(), put.Gen, p}
+	e.note(p.Key(), put.Key(), put.Gen, p)
 	return p
 }
 
 func (e *Engine) policyKey(del rib.PolicyDelete) dataplane.Key {
 	p := dataplane.Policy{Policy: librib.Policy{Local: del.Policy.Addr, Peer: del.Policy.Prefix}}
-	e.gens[p.Key()] = &pending{del.Key(), del.Gen, nil}
+	e.note(p.Key(), del.Key(), del.Gen, nil)
 	return p.Key()
 }

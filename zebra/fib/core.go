@@ -55,7 +55,7 @@ func (e *entry) differs() bool {
 // Core compares what is wanted with what is installed. It is a plain value
 // driven by one goroutine at a time.
 type Core struct {
-	entries  map[dataplane.Key]*entry
+	entries  dataplane.Map[*entry]
 	devices  map[dataplane.Key]*entry // of entries, those that are devices
 	puts     [numRanks]queue
 	dels     [numRanks]queue
@@ -77,7 +77,6 @@ type flight struct {
 // NewCore returns a Core that wants nothing and knows of nothing.
 func NewCore() *Core {
 	return &Core{
-		entries: map[dataplane.Key]*entry{},
 		devices: map[dataplane.Key]*entry{},
 		failed:  map[dataplane.Key]*entry{},
 		links:   map[string]dataplane.LinkInfo{},
@@ -85,10 +84,10 @@ func NewCore() *Core {
 }
 
 func (c *Core) entry(k dataplane.Key) *entry {
-	e := c.entries[k]
+	e := c.entries.Get(k)
 	if e == nil {
 		e = &entry{key: k, last: -clock.Never}
-		c.entries[k] = e
+		c.entries.Set(k, e)
 		if !onDevice(k.Kind) {
 			c.devices[k] = e
 		}
@@ -132,7 +131,7 @@ func (c *Core) Put(o dataplane.Object) {
 
 // Delete makes the object with key k not wanted.
 func (c *Core) Delete(k dataplane.Key) {
-	e := c.entries[k]
+	e := c.entries.Get(k)
 	if e == nil || e.want == nil && !e.stale {
 		return
 	}
@@ -188,7 +187,7 @@ func (c *Core) Next(now clock.Instant, max int) []dataplane.Op {
 			break
 		}
 		delete(c.failed, k)
-		if e := c.entries[k]; e != nil {
+		if e := c.entries.Get(k); e != nil {
 			c.queue(e)
 		}
 	}
@@ -343,7 +342,7 @@ func (c *Core) queue(e *entry) {
 // forget drops an entry about which nothing is left to know.
 func (c *Core) forget(e *entry) {
 	if e.want == nil && e.have == nil && !e.doomed && !e.flying && !e.inPut && !e.inDel {
-		delete(c.entries, e.key)
+		c.entries.Delete(e.key)
 		delete(c.devices, e.key)
 		c.calm(e)
 	}
@@ -382,7 +381,7 @@ func (c *Core) Drain(dst []Outcome) []Outcome {
 
 // Installed returns what is believed to be installed under k.
 func (c *Core) Installed(k dataplane.Key) (dataplane.Object, bool) {
-	e := c.entries[k]
+	e := c.entries.Get(k)
 	if e == nil || e.have == nil {
 		return nil, false
 	}

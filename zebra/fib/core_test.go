@@ -129,8 +129,8 @@ func TestOrder(t *testing.T) {
 	b.c.DeleteAll()
 	b.expect("deletes", []string{"delete " + saidNeighbor, "delete " + saidRoute, "delete " + saidAddress,
 		"delete " + saidFilter, "delete tunnel Tunnel0", "delete sysctl ipv4/ip_forward"}, b.run())
-	if len(b.c.entries) != 0 {
-		t.Errorf("%d entries are left", len(b.c.entries))
+	if b.c.entries.Len() != 0 {
+		t.Errorf("%d entries are left", b.c.entries.Len())
 	}
 }
 
@@ -244,8 +244,8 @@ func TestChangeOfMindInFlight(t *testing.T) {
 	b.c.Done(0, b.p.Apply(context.Background(), ops))
 	b.p.Forget(func() { b.p.Steal(r.Key()) })
 	b.expect("outcome", []string{"put " + saidRoute, "put " + saidRoute}, b.run())
-	if b.p.Changes(); len(b.c.entries) != 1 {
-		t.Errorf("%d entries", len(b.c.entries))
+	if b.p.Changes(); b.c.entries.Len() != 1 {
+		t.Errorf("%d entries", b.c.entries.Len())
 	}
 }
 
@@ -481,7 +481,7 @@ func TestFailedDelete(t *testing.T) {
 	b.p.FailWith(nil)
 	b.pass(time.Second)
 	b.expect("outcome", []string{"delete " + saidRoute}, b.run())
-	if len(b.c.entries) != 0 || len(b.routes()) != 0 {
+	if b.c.entries.Len() != 0 || len(b.routes()) != 0 {
 		t.Error("something is left")
 	}
 }
@@ -496,7 +496,7 @@ func TestUnsupportedIsNotThere(t *testing.T) {
 	b.expect("outcome", []string{"put " + saidRoute + ": " + dataplane.ErrUnsupported.Error()}, b.run())
 	b.c.Delete(r.Key())
 	b.expect("outcome", []string{"delete " + saidRoute}, b.run())
-	if len(b.c.entries) != 0 || b.c.Stats().Failed != 0 {
+	if b.c.entries.Len() != 0 || b.c.Stats().Failed != 0 {
 		t.Errorf("something is left: %+v", b.c.Stats())
 	}
 }

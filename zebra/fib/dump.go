@@ -19,7 +19,7 @@ type dumpState struct {
 func (c *Core) BeginDump(kind dataplane.Kind, adopt bool) {
 	c.dump.kind, c.dump.adopt = kind, adopt
 	c.dump.gen++
-	for _, e := range c.entries {
+	for _, e := range c.entries.All() {
 		if e.key.Kind == kind {
 			e.gen = c.dump.gen - 1
 		}
@@ -28,7 +28,7 @@ func (c *Core) BeginDump(kind dataplane.Kind, adopt bool) {
 
 // Dumped takes one object that is installed.
 func (c *Core) Dumped(have dataplane.Object) {
-	e := c.entries[have.Key()]
+	e := c.entries.Get(have.Key())
 	if e == nil {
 		if !dataplane.Own(have) {
 			return

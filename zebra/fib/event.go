@@ -25,7 +25,7 @@ func (c *Core) Event(now clock.Instant, ev dataplane.Event) {
 		}
 	case dataplane.ObjectGone:
 		c.unguarded(ev.Key)
-		if e := c.entries[ev.Key]; e != nil && (e.have != nil || e.flying) {
+		if e := c.entries.Get(ev.Key); e != nil && (e.have != nil || e.flying) {
 			c.putBack(now, e)
 		}
 	}

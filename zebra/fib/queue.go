@@ -52,7 +52,7 @@ func rank(k dataplane.Key) int {
 // that nothing depends on the order of a map.
 func (c *Core) pick(f func(*entry) bool) []*entry {
 	var es []*entry
-	for _, e := range c.entries {
+	for _, e := range c.entries.All() {
 		if f(e) {
 			es = append(es, e)
 		}

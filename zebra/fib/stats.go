@@ -46,7 +46,7 @@ func (c *Core) refused() (first []Refusal) {
 func (c *Core) Stats() Stats {
 	s := Stats{Counters: c.counters, Queued: c.Pending(), Failed: len(c.failed)}
 	s.Refused = c.refused()
-	for _, e := range c.entries {
+	for _, e := range c.entries.All() {
 		switch {
 		case e.want != nil:
 			s.Wanted++
