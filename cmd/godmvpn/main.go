@@ -47,6 +47,9 @@ func main() {
 		usage()
 		os.Exit(2)
 	}
+	if name != "vtysh" {
+		go giveBack()
+	}
 	os.Exit(run(args))
 }
 

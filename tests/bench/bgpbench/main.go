@@ -18,7 +18,8 @@
 //
 //   - add: from the first UPDATE to the last route in the kernel, whose own count is
 //     looked at (/proc/net/fib_triestat)
-//   - CPU: user and system time of a process from then until all have been idle again
+//   - CPU: user and system time of a process from then until all have been idle again,
+//     with what it does until its memory is looked at
 //   - peak: resident memory of a process at its most so far, when all routes are there
 //   - settled: resident memory of a process, that long after it became idle
 //   - withdraw, with its CPU: from the first UPDATE that takes the routes back, all of

@@ -41,9 +41,11 @@ func once(t harness.TB, s suite, f *feed, settle time.Duration) (out figure) {
 		out.processes[i].add = cpu[i]
 		_, out.processes[i].peak = u.Resident()
 	}
+	at := b.cpu()
 	time.Sleep(settle)
-	for i, u := range b.processes {
-		out.processes[i].settled, _ = u.Resident()
+	for i, used := range b.cpu() {
+		out.processes[i].add += used - at[i]
+		out.processes[i].settled, _ = b.processes[i].Resident()
 	}
 	out.withdraw, cpu = b.tell(f.withdraw, b.before)
 	for i := range b.processes {
@@ -77,9 +79,7 @@ func newBench(t harness.TB, tp *harness.Topology, s suite) *bench {
 // that took, and the processor time of each process until all are idle again.
 func (b *bench) tell(updates []byte, routes int) (took time.Duration, cpu []time.Duration) {
 	b.Helper()
-	for _, u := range b.processes {
-		cpu = append(cpu, u.CPU())
-	}
+	cpu = b.cpu()
 	begin := time.Now()
 	written := make(chan error, 1)
 	go func() { written <- b.session.write(updates) }()
@@ -107,6 +107,14 @@ func (b *bench) tell(updates []byte, routes int) (took time.Duration, cpu []time
 		b.Fatalf("the kernel had %d routes, and has %d", routes, got)
 	}
 	return took, cpu
+}
+
+// cpu returns the processor time of each process so far.
+func (b *bench) cpu() (cpu []time.Duration) {
+	for _, u := range b.processes {
+		cpu = append(cpu, u.CPU())
+	}
+	return cpu
 }
 
 func (b *bench) count() int {
