@@ -37,7 +37,7 @@ func (n *Neighbor) api(c *Config, later bool) *api.Peer {
 			AuthPassword: string(s.Password.Reveal()), AdminDown: s.Shutdown,
 			AllowOwnAsn: anyAS, AllowAspathLoopLocal: true, ReplacePeerAsn: s.ASOverride, RemovePrivate: s.private(),
 		},
-		Transport: s.transport(), Timers: s.timers(), EbgpMultihop: s.multihop(), TtlSecurity: s.ttlSecurity(),
+		Transport: s.transport(c), Timers: s.timers(), EbgpMultihop: s.multihop(), TtlSecurity: s.ttlSecurity(),
 		RouteReflector: s.reflector(c), GracefulRestart: restart, AfiSafis: s.afiSafis(),
 	}
 }
@@ -56,7 +56,7 @@ func (c *Config) deferral() uint32 {
 
 func (g *Group) api(c *Config) *api.PeerGroup {
 	s := &g.Settings
-	t := s.transport()
+	t := s.transport(c)
 	t.PassiveMode = true
 	restart := s.restart()
 	restart.DeferralTime = c.deferral() // those that return take it from here
@@ -80,8 +80,9 @@ func (s *Settings) private() api.RemovePrivate {
 	return api.RemovePrivate_REMOVE_PRIVATE_UNSPECIFIED
 }
 
-func (s *Settings) transport() *api.Transport {
-	t := &api.Transport{PassiveMode: s.Passive, RemotePort: uint32(s.Port)}
+// transport binds connections that go out to the VRF, as the listener is.
+func (s *Settings) transport(c *Config) *api.Transport {
+	t := &api.Transport{PassiveMode: s.Passive, RemotePort: uint32(s.Port), BindInterface: c.Process.Device}
 	if s.Source.IsValid() {
 		t.LocalAddress = s.Source.String()
 	}
