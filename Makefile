@@ -40,7 +40,7 @@ RACED = $$(go list ./... | grep -v '/tests/topotests\|/bgpd$$\|/bgpd/speaker$$\|
 WAITING = $(addprefix ./tests/topotests/,interop/ike interop/rip interop/rippeers ospf rip eigrp eigrpstub bgp interop/bgp)
 # The longest first, so that none of them is left alone at the end.
 TOPO = $(addprefix ./tests/topotests/,many ipsecdmvpn dataplane interop/frr ipsec ipsecphase3 faults vtysh phase3 \
-	multicast demo phase2 ripdmvpn eigrpdmvpn ospfdmvpn lab1 interop/ipsec) \
+	multicast demo phase2 ripdmvpn eigrpdmvpn ospfdmvpn bgpdmvpn lab1 interop/ipsec) \
 	$$(go list ./tests/topotests/... | grep -vxF "$$(go list $(WAITING))")
 TOPOTEST = go test -vet=off -json -count=1 -timeout $(TOPOTIME)
 # Packages whose unit tests want GRE devices, or a build without cgo.
