@@ -40,6 +40,8 @@ const (
 	CmdIgnoreASPath   = "bgp.bestpath-as-path-ignore"
 	CmdMultipathRelax = "bgp.bestpath-as-path-multipath-relax"
 	CmdCompareID      = "bgp.bestpath-compare-routerid"
+	CmdIgnoreMetric   = "bgp.bestpath-igp-metric-ignore"
+	CmdLocalPref      = "bgp.default-local-preference"
 	CmdMissingMED     = "bgp.bestpath-med-missing-as-worst"
 	CmdRestart        = "bgp.graceful-restart"
 	CmdRestartTime    = "bgp.graceful-restart-restart-time"
@@ -81,6 +83,8 @@ const (
 	CmdTransport   = "bgp.transport-connection-mode"
 	CmdPeerRestart = "bgp.ha-mode-graceful-restart"
 	CmdVersion     = "bgp.version"
+	CmdConnected   = "bgp.disable-connected-check"
+	CmdPathMTU     = "bgp.transport-path-mtu-discovery"
 )
 
 // IDs of the lines about the routes of a neighbour.

@@ -39,6 +39,8 @@ func (l *lines) session(who string) {
 	add(60, CmdConnect, "timers connect seconds:<1-65535>", with(timersHelp, cli.Help{"connect": "Time between attempts to connect"}))
 	add(61, CmdTransport, "transport connection-mode passive", cli.Help{"transport": "TCP", "connection-mode": "Who connects", "passive": "The neighbor, never this router"})
 	add(62, CmdPeerRestart, "ha-mode graceful-restart [disable]", cli.Help{"ha-mode": "High availability", "graceful-restart": "Graceful restart with this neighbor", "disable": "Without it"})
+	add(63, CmdConnected, "disable-connected-check", cli.Help{"disable-connected-check": "An external neighbor need not be on a connected network"}).Ignored = "it need not be anyway"
+	add(63, CmdPathMTU, "transport path-mtu-discovery", cli.Help{"transport": "TCP", "path-mtu-discovery": "Segments as large as the path lets through"}).Ignored = "the kernel does it"
 	add(63, CmdVersion, "version 4", cli.Help{"version": "Version of BGP", "4": "Version 4"}).Ignored = "there is no other"
 }
 
@@ -61,7 +63,8 @@ func (l *lines) policy(who string, v int) {
 	add(74, CmdSendCommunity, "send-community [kind:{standard|extended|large|both|all}]", cli.Help{"send-community": "Send communities", "standard": "Of RFC 1997", "extended": "Extended ones",
 		"large": "Large ones", "both": "Standard and extended ones", "all": "All of them"})
 	add(75, CmdSoft, "soft-reconfiguration inbound", cli.Help{"soft-reconfiguration": "Keep what the neighbor sends", "inbound": "As it was before policy"}).Ignored = "it is always kept"
-	add(75, CmdDefaultOriginate, "default-originate", cli.Help{"default-originate": "Send a default route, whether there is one or not"})
+	add(75, CmdDefaultOriginate, "default-originate [route-map map:WORD(63)]", cli.Help{"default-originate": "Send a default route, whether there is one or not",
+		"route-map": "While it permits a route of the table; with what it sets"})
 	add(76, CmdWeight, "weight weight:<0-65535>", cli.Help{"weight": "Weight of what it sends; the greatest is the best"})
 	add(77, CmdAllowASIn, "allowas-in [count:<1-10>]", cli.Help{"allowas-in": "Accept routes that have passed the own AS", "count": "So many times at most (3)"})
 	add(77, CmdASOverride, "as-override", cli.Help{"as-override": "Put the own AS number in place of the neighbor's"})

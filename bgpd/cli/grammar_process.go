@@ -4,7 +4,7 @@ import "github.com/godmvpn/godmvpn/lib/cli"
 
 // bestpath explains how paths are chosen.
 var bestpath = cli.Help{"bestpath": "How the best path is chosen", "as-path": "The AS path", "ignore": "Its length does not matter",
-	"multipath-relax": "Paths of equal length share load, whatever is in them", "compare-routerid": "Of external paths the lowest router ID counts, not the oldest",
+	"igp-metric": "The metric to the next hop", "multipath-relax": "Paths of equal length share load, whatever is in them", "compare-routerid": "Of external paths the lowest router ID counts, not the oldest",
 	"med": "MULTI_EXIT_DISC", "missing-as-worst": "One that is missing is the worst", "always-compare-med": "Compare MULTI_EXIT_DISC of different autonomous systems",
 	"deterministic-med": "Compare MULTI_EXIT_DISC in the deterministic way"}
 
@@ -16,13 +16,15 @@ func (l *lines) process() {
 	l.add(4, CmdListenLimit, "bgp listen limit count:<1-100000>", listenHelp)
 	l.add(5, CmdClusterID, "bgp cluster-id {id:A.B.C.D|number:<1-4294967295>}", cli.Help{"cluster-id": "Number of the cluster of this route reflector", "id": "In the form of an address",
 		"number": "As a number"})
-	standard := cli.Help{"default": "What neighbors have by default", "ipv4-unicast": "IPv4 is active"}
+	standard := cli.Help{"default": "What neighbors and routes have by default", "ipv4-unicast": "IPv4 is active"}
 	l.add(6, CmdDefaultUnicast, "bgp default ipv4-unicast", standard).DefaultOn = true
+	l.add(6, CmdLocalPref, "bgp default local-preference value:<1-4294967295>", with(standard, cli.Help{"local-preference": "LOCAL_PREF of routes that have none", "value": "LOCAL_PREF; the greatest is the best"})).Default = "bgp default local-preference 100"
 	l.add(7, CmdAlwaysMED, "bgp always-compare-med", bestpath)
 	l.add(7, CmdDeterministic, "bgp deterministic-med", bestpath).Ignored = "it is always compared so"
 	l.add(7, CmdIgnoreASPath, "bgp bestpath as-path ignore", bestpath)
 	l.add(7, CmdMultipathRelax, "bgp bestpath as-path multipath-relax", bestpath)
 	l.add(7, CmdCompareID, "bgp bestpath compare-routerid", bestpath)
+	l.add(7, CmdIgnoreMetric, "bgp bestpath igp-metric ignore", bestpath)
 	l.add(7, CmdMissingMED, "bgp bestpath med missing-as-worst", bestpath)
 	restart := cli.Help{"graceful-restart": "Neighbors keep the routes of this router while bgpd restarts, and the other way round", "restart-time": "How long this router may take, as it tells neighbors",
 		"long-lived-graceful-restart": "Keep stale routes, as the worst ones, beyond the restart time", "stale-time": "How long", "update-delay": "How long a restarted bgpd waits for its neighbors' routes"}

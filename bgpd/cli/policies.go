@@ -25,6 +25,7 @@ type Policies struct {
 type filterKey struct {
 	family                            rib.Family
 	distribute, prefixes, paths, maps string
+	originate                         bool // maps is the route-map of default-originate
 }
 
 // filter is what routes have to pass: all of its parts.
@@ -92,6 +93,11 @@ func (p *Policies) filter(lines []attributes, v int, direction string) speaker.P
 // routeMap returns a policy that is a route-map.
 func (p *Policies) routeMap(name string) speaker.Policy { return p.get(filterKey{maps: name}) }
 
+// defaultMap returns a policy that is the route-map of default-originate.
+func (p *Policies) defaultMap(name string) speaker.Policy {
+	return p.get(filterKey{maps: name, originate: true})
+}
+
 func (p *Policies) get(k filterKey) *filter {
 	p.used[k] = true
 	f := p.known[k]
@@ -125,5 +131,9 @@ func (f *filter) Apply(r locrib.Route) (*locrib.Attributes, bool) {
 	if f.has.maps == "" {
 		return r.Attributes, true
 	}
-	return core.Apply(f.routeMap, policy.Route{Prefix: r.Prefix, Source: r.From, Protocol: rib.BGP}, r.Attributes)
+	of := policy.Route{Prefix: r.Prefix, Source: r.From, Protocol: rib.BGP}
+	if f.has.originate {
+		return core.DefaultRoute(f.routeMap, of, r.Attributes)
+	}
+	return core.Apply(f.routeMap, of, r.Attributes)
 }

@@ -308,6 +308,10 @@ func (r *reader) process(s *scope, out *Router, inst *core.InstanceConfig) {
 	sel := &c.Selection
 	sel.AlwaysCompareMED, sel.MissingMEDWorst = s.has(CmdAlwaysMED), s.has(CmdMissingMED)
 	sel.IgnoreASPath, sel.MultipathRelax, sel.CompareRouterID = s.has(CmdIgnoreASPath), s.has(CmdMultipathRelax), s.has(CmdCompareID)
+	sel.IgnoreMetric = s.has(CmdIgnoreMetric)
+	if n := s.process(CmdLocalPref); n != nil {
+		c.LocalPref = uint32(n.Args.Uint("value"))
+	}
 	c.WaitInstall = s.has(CmdWaitInstall)
 	if n := s.process(CmdUpdateDelay); n != nil {
 		inst.UpdateDelay = time.Duration(n.Args.Uint("seconds")) * time.Second

@@ -229,7 +229,12 @@ const defaultRestartTime = 120
 // routes fills in what concerns the routes of a family.
 func (r *reader) routes(lines []attributes, v int, f *speaker.Family, out *speaker.Settings) {
 	has := func(id string) bool { return find(lines, id) != nil }
-	f.ReflectorClient, f.DefaultOriginate = has(CmdReflectorClient), has(CmdDefaultOriginate)
+	f.ReflectorClient = has(CmdReflectorClient)
+	if n := find(lines, CmdDefaultOriginate); n != nil {
+		if f.DefaultOriginate = true; n.Args.Has("map") {
+			f.DefaultMap = r.policies.defaultMap(n.Args.String("map"))
+		}
+	}
 	if n := find(lines, CmdNextHopSelf); n != nil {
 		f.NextHop = speaker.NextHopSelf
 		if n.Args.Has("all") {

@@ -13,6 +13,7 @@ import (
 	"github.com/godmvpn/godmvpn/bgpd/core"
 	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
 	"github.com/godmvpn/godmvpn/bgpd/speaker"
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -230,6 +231,44 @@ route-map M permit 10
 	}
 	if _, ok := f.Export.Apply(locrib.Route{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Attributes: a}); ok {
 		t.Error("a route-map that is not defined permits")
+	}
+}
+
+// TestDefaultMap: the map of default-originate says what the default route has, and has of
+// the route that it permits nothing but what it adds to.
+func TestDefaultMap(t *testing.T) {
+	c := read(t, `router bgp 65000
+ bgp default local-preference 150
+ bgp bestpath igp-metric ignore
+ neighbor 10.0.0.1 remote-as 65001
+ neighbor 10.0.0.1 disable-connected-check
+ neighbor 10.0.0.1 transport path-mtu-discovery
+ neighbor 10.0.0.1 default-originate route-map UPLINK
+ neighbor 10.0.0.2 remote-as 65001
+ neighbor 10.0.0.2 default-originate
+ip prefix-list UPLINK seq 5 permit 192.0.2.0/24
+ip community-list 1 permit 65000:1
+route-map UPLINK permit 10
+ match ip address prefix-list UPLINK
+ match community 1
+ set metric 7
+ set community 65000:9
+ set as-path prepend 65000
+ set origin igp
+`)
+	f := neighbor(t, c, "10.0.0.1").IPv4
+	if o := neighbor(t, c, "10.0.0.2").IPv4; !o.DefaultOriginate || o.DefaultMap != nil || !f.DefaultOriginate || c.Routers[0].Speaker.LocalPref != 150 || !c.Routers[0].Speaker.Selection.IgnoreMetric {
+		t.Fatalf("%+v %+v", o, c.Routers[0].Speaker)
+	}
+	route := locrib.Route{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Attributes: &locrib.Attributes{NextHop: netip.MustParseAddr("10.9.9.9"), MED: 7, HasMED: true, LocalPref: 300, HasLocalPref: true,
+		Communities: []policy.Community{65000<<16 | 1}, ASPath: locrib.ASPath{{Type: locrib.Sequence, AS: []uint32{65009}}}, Origin: locrib.Incomplete}}
+	want := &locrib.Attributes{MED: 7, HasMED: true, Communities: []policy.Community{65000<<16 | 9}, ASPath: locrib.ASPath{{Type: locrib.Sequence, AS: []uint32{65000}}}}
+	if out, permit := f.DefaultMap.Apply(route); !permit || !out.Equal(want) {
+		t.Errorf("%t %+v", permit, out)
+	}
+	route.Attributes = &locrib.Attributes{}
+	if _, permit := f.DefaultMap.Apply(route); permit {
+		t.Error("permitted without the community")
 	}
 }
 

@@ -10,6 +10,21 @@ import (
 // Apply evaluates a route-map for path attributes. r says what is known of the route
 // beside them; Apply fills in what they say. It returns a itself if nothing changed.
 func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.Attributes, bool) {
+	b, permit := evaluate(m, r, a, a)
+	if permit && b.Equal(a) {
+		return a, true
+	}
+	return b, permit
+}
+
+// DefaultRoute evaluates the route-map of default-originate for a route with attributes a.
+// It returns those of the default route: what the map sets, and else nothing.
+func DefaultRoute(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.Attributes, bool) {
+	return evaluate(m, r, a, &locrib.Attributes{})
+}
+
+// evaluate returns base with what the route-map sets of a route with attributes a.
+func evaluate(m *policy.RouteMap, r policy.Route, a, base *locrib.Attributes) (*locrib.Attributes, bool) {
 	r.Metric, r.LocalPref, r.ASPath, r.Weight = a.MED, a.Preference(), a.ASPath, a.Weight
 	r.Communities, r.Extended, r.Large = a.Communities, a.Extended, a.Large
 	if !r.NextHop.IsValid() {
@@ -20,20 +35,20 @@ func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.At
 	if !permit {
 		return nil, false
 	}
-	b := *a
+	b := *base
 	if out.MetricSet {
 		b.MED, b.HasMED = out.Metric, true
 	}
 	if out.LocalPrefSet {
 		b.LocalPref, b.HasLocalPref = out.LocalPref, true
 	}
-	if out.CommunitiesSet && !slices.Equal(out.Communities, a.Communities) {
+	if out.CommunitiesSet && !slices.Equal(out.Communities, base.Communities) {
 		b.Communities = out.Communities
 	}
-	if out.ExtendedSet && !slices.Equal(out.Extended, a.Extended) {
+	if out.ExtendedSet && !slices.Equal(out.Extended, base.Extended) {
 		b.Extended = out.Extended
 	}
-	if out.LargeSet && !slices.Equal(out.Large, a.Large) {
+	if out.LargeSet && !slices.Equal(out.Large, base.Large) {
 		b.Large = out.Large
 	}
 	if out.NextHop != was {
@@ -50,9 +65,6 @@ func Apply(m *policy.RouteMap, r policy.Route, a *locrib.Attributes) (*locrib.At
 		b.Origin = locrib.IGP
 	case "incomplete":
 		b.Origin = locrib.Incomplete
-	}
-	if b.Equal(a) {
-		return a, true
 	}
 	return &b, true
 }

@@ -94,6 +94,9 @@ func (s *Speaker) round(ctx context.Context) bool {
 	for _, p := range prefixes {
 		s.settle(p, &b, &out)
 	}
+	if s.table.Marked() == 0 && s.export.search(s.table) {
+		s.defaults = true
+	}
 	if s.defaults {
 		s.defaults = false
 		for _, f := range families {
@@ -149,6 +152,9 @@ func (s *Speaker) settle(p netip.Prefix, b *Batch, out *output) {
 			r.Paths = append(r.Paths, s.path(p, &best[i]))
 		}
 		b.Routes = append(b.Routes, r)
+		if s.export.consider(p, best) {
+			s.defaults = true
+		}
 		if s.want.WaitInstall {
 			s.waits(p, best)
 		}
@@ -280,7 +286,10 @@ func (s *Speaker) placing(p netip.Prefix, o *locrib.Path, synthetic bool, b *Bat
 }
 
 func (s *Speaker) defaultOriginate(p netip.Prefix) bool {
-	return slices.ContainsFunc(s.export.classes, func(c *class) bool { return c.key.family(p).defaultOriginate })
+	return slices.ContainsFunc(s.export.classes, func(c *class) bool {
+		_, met := s.export.originated(c.key.family(p), p)
+		return met
+	})
 }
 
 // writer makes GoBGP's attributes. Prefixes that have the same share them, as those
@@ -340,7 +349,7 @@ func hopAttribute(f rib.Family, nlri bgp.NLRI, hop netip.Addr) bgp.PathAttribute
 func (s *Speaker) renumber() {
 	s.renumbered = time.Now()
 	e := newExporter(s.as)
-	e.last = s.export.last
+	e.last, e.maps = s.export.last, s.export.maps
 	e.enter(&s.want)
 	e.leave(&s.want)
 	s.export = e

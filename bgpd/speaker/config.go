@@ -32,7 +32,9 @@ type Config struct {
 	TrackNextHops bool
 	// WaitInstall has best paths of neighbours advertised only after Installed.
 	WaitInstall bool
-	Aggregates  []locrib.Aggregate
+	// LocalPref is bgp default local-preference; 0: that of locrib.
+	LocalPref  uint32
+	Aggregates []locrib.Aggregate
 }
 
 // Process is what cannot change while a Speaker lives (ErrProcess).
@@ -131,6 +133,10 @@ type Family struct {
 	ReflectorClient  bool
 	AllowASIn        uint8 // own AS in AS_PATH so many times, in what the neighbour sends
 	DefaultOriginate bool  // a default route, past the export policy
+	// DefaultMap is the condition of that, and says what the default route has: it is sent
+	// while the policy permits a route of the table, with the attributes that it returns
+	// for the first of them; nil: always.
+	DefaultMap Policy
 
 	SendStandard, SendExtended, SendLarge bool // send-community
 

@@ -33,6 +33,7 @@
 //   - receive.go: what GoBGP tells of sessions and paths;
 //   - advertise.go: the goroutine that chooses, and fills GoBGP's table;
 //   - export.go: what which neighbours get of a path: classes, changes and tags;
+//   - default.go: the default route of default-originate, and its route-map;
 //   - events.go: the queue between that and Next;
 //   - route.go: own routes, paths; query.go: tables and neighbours;
 //   - speaker.go: life of a Speaker.
@@ -92,6 +93,7 @@
 // # What it does not do
 //
 // Confederations; local-as that keeps the process's AS in AS_PATH (it always is
-// no-prepend replace-as); policies that change AS_PATH otherwise than by prepending one
+// no-prepend replace-as), and remove-private-as without all, since GoBGP puts its own AS
+// before, or takes private ones out, before a policy sees the path; policies that change AS_PATH otherwise than by prepending one
 // AS.
 package speaker

@@ -26,6 +26,7 @@ type outbound struct {
 	nextHop          NextHop
 	client           bool
 	defaultOriginate bool
+	defaultMap       Policy
 
 	standard, extended, large bool
 }
@@ -55,7 +56,7 @@ func (s *Settings) class(as uint32, a netip.Addr) classKey {
 		if !f.Active {
 			return outbound{}
 		}
-		return outbound{f.Export, f.NextHop, f.ReflectorClient, f.DefaultOriginate, f.SendStandard, f.SendExtended, f.SendLarge}
+		return outbound{f.Export, f.NextHop, f.ReflectorClient, f.DefaultOriginate, f.DefaultMap, f.SendStandard, f.SendExtended, f.SendLarge}
 	}
 	return classKey{s.external(as), a.Is6(), of(&s.IPv4), of(&s.IPv6)}
 }
@@ -102,6 +103,7 @@ type exporter struct {
 	as       uint32
 	classes  []*class
 	blocks   []block
+	maps     []*condition
 	next     policy.Community // tag
 	last     policy.Community
 	stripMED bool // no class is internal
@@ -126,6 +128,7 @@ func (e *exporter) enter(c *Config) (added bool) {
 			added = true
 		}
 	}
+	e.enterMaps()
 	strip := !slices.ContainsFunc(e.classes, func(c *class) bool { return !c.key.external })
 	added = added || strip != e.stripMED
 	e.stripMED = strip
@@ -198,6 +201,7 @@ func (e *exporter) leave(c *Config) {
 	e.classes = slices.DeleteFunc(e.classes, func(k *class) bool {
 		return !slices.ContainsFunc(blocks, func(b block) bool { return b.class == k })
 	})
+	e.leaveMaps()
 	e.blocks, e.stale = blocks, true
 }
 
@@ -246,11 +250,8 @@ func isDefault(p netip.Prefix) bool { return p.Bits() == 0 }
 // default-originate, for those who have it alone.
 func (e *exporter) change(k *classKey, p netip.Prefix, o *locrib.Path, synthetic bool) (c change, problem string) {
 	f := k.family(p)
-	if isDefault(p) && f.defaultOriginate {
-		c = k.base(p)
-		c.self = true
-		problem = c.checkSelf(k, p, o.Attributes)
-		return c, problem
+	if out, met := e.originated(f, p); met {
+		return e.defaultRoute(k, p, o, out, synthetic)
 	}
 	if synthetic || !locrib.Reflects(o, p, k.external, f.client) {
 		return change{deny: true}, ""
@@ -266,6 +267,18 @@ func (e *exporter) change(k *classKey, p netip.Prefix, o *locrib.Path, synthetic
 			return change{deny: true}, ""
 		}
 	}
+	if c, problem = e.difference(k, p, o, out); problem == "" {
+		problem = c.checkSelf(k, p, a)
+	}
+	if problem != "" {
+		return change{deny: true}, problem
+	}
+	return c, ""
+}
+
+// difference works out what becomes of a path that a policy turned into out.
+func (e *exporter) difference(k *classKey, p netip.Prefix, o *locrib.Path, out *locrib.Attributes) (c change, problem string) {
+	f, a := k.family(p), o.Attributes
 	c = k.base(p)
 	c.hops(k, f, o, out)
 	switch own := o.Neighbor == nil; {
@@ -283,13 +296,7 @@ func (e *exporter) change(k *classKey, p netip.Prefix, o *locrib.Path, synthetic
 	if problem = c.path(k, e.as, a.ASPath, out.ASPath); problem == "" {
 		problem = c.communities(f, a, out)
 	}
-	if problem == "" {
-		problem = c.checkSelf(k, p, a)
-	}
-	if problem != "" {
-		return change{deny: true}, problem
-	}
-	return c, ""
+	return c, problem
 }
 
 // checkSelf denies what would have the address of a session as next hop that is of the

@@ -84,7 +84,7 @@ func New(c Config, log *slog.Logger) (*Speaker, error) {
 
 func (c *Config) table() locrib.Config {
 	return locrib.Config{AS: c.Process.AS, RouterID: c.Process.RouterID, ClusterID: c.ClusterID,
-		TrackNextHops: c.TrackNextHops, Selection: c.Selection}
+		TrackNextHops: c.TrackNextHops, LocalPref: c.LocalPref, Selection: c.Selection}
 }
 
 func (s *Speaker) start(ctx context.Context, c Config) error {

@@ -148,6 +148,68 @@ func TestDefaultOriginate(t *testing.T) {
 	}
 }
 
+// TestDefaultOriginateMap: the default route is there while the map permits a route of the
+// table, and has what it returns for the first of them.
+func TestDefaultOriginateMap(t *testing.T) {
+	a, b := pair(t)
+	c := newNode(t, 4, 65003)
+	a.knows(c, true)
+	c.knows(a, false)
+	given := func(med map[string]uint32) Policy {
+		return &changing{func(r locrib.Route) (*locrib.Attributes, bool) {
+			m, permit := med[r.Prefix.String()]
+			out := &locrib.Attributes{MED: m, HasMED: true, Communities: []policy.Community{65001<<16 | 9}}
+			if r.From == c.addr {
+				out.NextHop = netip.MustParseAddr("127.0.0.77")
+			}
+			return out, permit
+		}}
+	}
+	a.c.Neighbors[0].IPv4.DefaultOriginate = true
+	a.c.Neighbors[0].IPv4.DefaultMap = given(map[string]uint32{"10.1.0.0/16": 1, "10.3.0.0/16": 3})
+	for _, n := range []*node{a, b, c} {
+		n.start()
+	}
+	med := func(want uint32) {
+		t.Helper()
+		eventually(t, func() string {
+			if p := b.best("0.0.0.0/0"); len(p) != 1 || p[0].MED != want || !slices.Equal(p[0].Communities, []policy.Community{65001<<16 | 9}) {
+				return fmt.Sprintf("%+v, not MED %d", p, want)
+			}
+			return ""
+		})
+	}
+	a.originate(local("10.2.0.0/16"), local("10.4.0.0/16"))
+	b.via("10.4.0.0/16", a.addr)
+	b.via("0.0.0.0/0")
+	a.originate(local("10.3.0.0/16"))
+	med(3)
+	a.originate(local("10.1.0.0/16"))
+	med(1)
+	a.Withdraw([]netip.Prefix{pfx("10.1.0.0/16")})
+	med(3)
+	a.Withdraw([]netip.Prefix{pfx("10.3.0.0/16")})
+	b.via("0.0.0.0/0")
+	// One that a neighbour sent, and a next hop that the map sets.
+	c.originate(local("10.3.0.0/16"))
+	b.via("0.0.0.0/0", netip.MustParseAddr("127.0.0.77"))
+	med(3)
+	// Another map finds what is there already.
+	a.c.Neighbors = slices.Clone(a.c.Neighbors)
+	a.c.Neighbors[0].IPv4.DefaultMap = given(map[string]uint32{"10.4.0.0/16": 4})
+	a.apply()
+	med(4)
+	b.via("0.0.0.0/0", a.addr)
+	a.c.Neighbors = slices.Clone(a.c.Neighbors)
+	a.c.Neighbors[0].IPv4.DefaultMap = given(nil)
+	a.apply()
+	b.via("0.0.0.0/0")
+	c.via("0.0.0.0/0")
+	if e := b.events(a); e != "up" {
+		t.Errorf("sessions %q", e)
+	}
+}
+
 func TestAggregateAddress(t *testing.T) {
 	a, b := pair(t)
 	c := newNode(t, 4, 65003)

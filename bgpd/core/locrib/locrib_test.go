@@ -134,6 +134,51 @@ func TestDeterministicMED(t *testing.T) {
 	}
 }
 
+// TestIgnoreMetric: of two internal paths the farther one is chosen, by its address.
+func TestIgnoreMetric(t *testing.T) {
+	table := newTable(func(c *Config) { c.TrackNextHops = true })
+	for i, n := range []*Neighbor{peer(2, 65000), peer(3, 65000)} {
+		table.Learn(ten, n, 0, &Attributes{NextHop: n.Address}, 0)
+		table.SetNextHop(n.Address, true, uint32(20-i))
+	}
+	if got := table.best(ten); got != "3" {
+		t.Errorf("best is %q", got)
+	}
+	c := table.config
+	c.IgnoreMetric = true
+	table.Configure(c)
+	if got := table.best(ten); got != "2" {
+		t.Errorf("best is %q where the metric is ignored", got)
+	}
+}
+
+// TestDefaultLocalPref: external and own routes have it, but for those that a policy or an
+// internal neighbour gives another, and a change concerns what is there.
+func TestDefaultLocalPref(t *testing.T) {
+	table := newTable(func(c *Config) { c.LocalPref = 150 })
+	lower := peer(3, 65003)
+	lower.IPv4.Import = preferring(120)
+	for _, n := range []*Neighbor{peer(2, 65002), lower, peer(4, 65000)} {
+		table.Learn(ten, n, 0, &Attributes{NextHop: n.Address, LocalPref: 999, HasLocalPref: n.External}, 0)
+	}
+	table.Originate(ten, Originated, &Attributes{NextHop: hub}, 0)
+	preferences := func() (out []uint32) {
+		for _, o := range table.dest(ten).paths {
+			out = append(out, o.Attributes.Preference())
+		}
+		return out
+	}
+	if got := fmt.Sprint(preferences()); got != "[150 120 100 150]" {
+		t.Errorf("LOCAL_PREF %s", got)
+	}
+	c := table.config
+	c.LocalPref = 0
+	table.Configure(c)
+	if got := fmt.Sprint(preferences()); got != "[100 120 100 100]" {
+		t.Errorf("LOCAL_PREF %s without a default", got)
+	}
+}
+
 // TestLoops has RFC 4271, section 9.1.2, and RFC 4456, section 8.
 func TestLoops(t *testing.T) {
 	n, in := peer(2, 65002), peer(3, 65000)
@@ -375,4 +420,13 @@ func TestReflects(t *testing.T) {
 			t.Errorf("case %d: %v", i, got)
 		}
 	}
+}
+
+// preferring is a policy that sets LOCAL_PREF.
+type preferring uint32
+
+func (p preferring) Apply(r Route) (*Attributes, bool) {
+	a := *r.Attributes
+	a.LocalPref, a.HasLocalPref = uint32(p), true
+	return &a, true
 }

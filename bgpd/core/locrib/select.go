@@ -17,6 +17,7 @@ type Selection struct {
 	IgnoreASPath     bool // bgp bestpath as-path ignore
 	MultipathRelax   bool // bgp bestpath as-path multipath-relax
 	CompareRouterID  bool // bgp bestpath compare-routerid
+	IgnoreMetric     bool // bgp bestpath igp-metric ignore: that to the next hop
 }
 
 // Select chooses the best paths of a prefix, the best first. Changed tells whether
@@ -132,9 +133,12 @@ func (t *Table) rank(a, b *Path, med bool) int {
 			return c
 		}
 	}
+	if c := boolean(!external(a), !external(b)); c != 0 || t.config.IgnoreMetric {
+		return c
+	}
 	m, _ := t.Metric(a)
 	n, _ := t.Metric(b)
-	return cmp.Or(boolean(!external(a), !external(b)), cmp.Compare(m, n))
+	return cmp.Compare(m, n)
 }
 
 func (t *Table) med(a *Attributes) uint32 {

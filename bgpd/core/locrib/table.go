@@ -1,6 +1,7 @@
 package locrib
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -18,6 +19,9 @@ type Config struct {
 	// TrackNextHops makes paths depend on their next hops: one that was never told is
 	// not reachable.
 	TrackNextHops bool
+	// LocalPref is what routes of external neighbours and own ones have where no policy
+	// says another LOCAL_PREF; 0: DefaultLocalPref.
+	LocalPref uint32
 	Selection
 }
 
@@ -131,7 +135,12 @@ func (t *Table) Configure(c Config) {
 	if t.config == c {
 		return
 	}
+	preference := t.config.LocalPref != c.LocalPref
 	t.config = c
+	if preference {
+		t.Reimport(func(*Neighbor) bool { return true })
+		t.reoriginate()
+	}
 	t.MarkAll()
 }
 
@@ -143,7 +152,28 @@ func (t *Table) Learn(p netip.Prefix, from *Neighbor, id uint32, a *Attributes, 
 
 // Originate puts an own route.
 func (t *Table) Originate(p netip.Prefix, s Source, a *Attributes, now int64) {
-	t.put(p, Path{ID: s, Received: a, Attributes: a, Since: now})
+	t.put(p, Path{ID: s, Received: a, Attributes: t.preferred(a), Since: now})
+}
+
+// preferred gives attributes the configured LOCAL_PREF if they have none.
+func (t *Table) preferred(a *Attributes) *Attributes {
+	if t.config.LocalPref == 0 || a.HasLocalPref {
+		return a
+	}
+	c := *a
+	c.LocalPref, c.HasLocalPref = t.config.LocalPref, true
+	return &c
+}
+
+// reoriginate gives all own routes what is configured now.
+func (t *Table) reoriginate() {
+	for _, d := range t.dests.All() {
+		for i := range d.paths {
+			if o := &d.paths[i]; o.Neighbor == nil {
+				o.Attributes = t.preferred(o.Received)
+			}
+		}
+	}
 }
 
 // dest returns a prefix, nil if nobody has a path to it.
@@ -289,13 +319,13 @@ func (t *Table) imported(p netip.Prefix, n *Neighbor, a *Attributes) *Attributes
 // base drops what a neighbour may not tell and adds what we say of all its routes.
 func (t *Table) base(n *Neighbor, a *Attributes) *Attributes {
 	// RFC 4271, section 5.1.5: LOCAL_PREF of an external neighbour is ignored.
-	if a.Weight == n.Weight && (!n.External || !a.HasLocalPref) {
+	if a.Weight == n.Weight && (!n.External || !a.HasLocalPref && t.config.LocalPref == 0) {
 		return a
 	}
 	c := *a
 	c.Weight = n.Weight
 	if n.External {
-		c.LocalPref, c.HasLocalPref = 0, false
+		c.LocalPref, c.HasLocalPref = t.config.LocalPref, t.config.LocalPref != 0
 	}
 	return &c
 }
@@ -365,14 +395,30 @@ func (t *Table) Len() int { return t.dests.Size() }
 
 // Prefixes returns all prefixes of a family, in order.
 func (t *Table) Prefixes(f rib.Family) (out []netip.Prefix) {
-	all := t.dests.AllSorted4()
-	if f == rib.IPv6 {
-		all = t.dests.AllSorted6()
-	}
-	for p := range all {
+	for p := range t.sorted(f) {
 		out = append(out, p)
 	}
 	return out
+}
+
+func (t *Table) sorted(f rib.Family) iter.Seq2[netip.Prefix, *dest] {
+	if f == rib.IPv6 {
+		return t.dests.AllSorted6()
+	}
+	return t.dests.AllSorted4()
+}
+
+// Bests are the best paths of the prefixes of a family, in order.
+func (t *Table) Bests(f rib.Family) iter.Seq2[netip.Prefix, *Path] {
+	return func(yield func(netip.Prefix, *Path) bool) {
+		for p, d := range t.sorted(f) {
+			for i := range d.paths {
+				if o := &d.paths[i]; o.Best && !yield(p, o) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Paths returns the paths of a prefix, the best first, then those that could be, then
