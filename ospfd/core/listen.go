@@ -12,16 +12,16 @@ import (
 type listenKey struct{ name, vrf string }
 
 // listen keeps what the edge listens to on an interface in line with what its instance
-// wants (RFC 2328 section 8.1).
+// wants (RFC 2328 section 8.1). All hear AllSPFRouters (appendix A.1), also where nothing is
+// sent to it: another router of the network may know nothing else.
 func (c *Core) listen(name string) {
-	want, wanted := Listen{Interface: name, VRF: c.links.VRF(name)}, false
+	want, wanted := Listen{Interface: name, VRF: c.links.VRF(name), Group: true}, false
 	for _, in := range c.order {
 		i := in.byName[name]
 		if i == nil || i.virtual != nil || !i.listens() {
 			continue
 		}
 		wanted = true
-		want.Group = want.Group || i.multicasts()
 		want.Designated = want.Designated || i.typ == fsm.Broadcast && (i.state == fsm.InterfaceDR || i.state == fsm.InterfaceBackup)
 	}
 	c.setListen(listenKey{name: name}, want, wanted)
