@@ -62,7 +62,8 @@ func (in *instance) sendGrace(now clock.Instant, i *iface, period time.Duration,
 	if i.typ != fsm.PointToPoint {
 		tlvs = append(tlvs, packet.TLV{Type: graceAddress, Value: i.addr.Addr().AsSlice()})
 	}
-	what := lsdb.Statement{Type: packet.OpaqueLinkLSA, ID: graceID, Options: i.area.lsaOptions(), Body: packet.AppendTLVs(nil, tlvs)}
+	what := lsdb.Statement{Type: packet.OpaqueLinkLSA, ID: graceID, Options: i.area.lsaOptions(), Body: packet.AppendTLVs(nil, tlvs),
+		First: graceSequence(in.core.wallTime(now))}
 	in.originate(now, i.scope, what)
 	lsa, ok := i.scope.db.Get(now, packet.LSAKey{Type: packet.OpaqueLinkLSA, ID: graceID, Router: in.id})
 	if !ok {
@@ -75,6 +76,13 @@ func (in *instance) sendGrace(now clock.Instant, i *iface, period time.Duration,
 	for _, n := range to {
 		i.sendUpdate(now, n.addr, []packet.LSA{lsa})
 	}
+}
+
+// graceSequence is the sequence number of a life's first grace-LSA: after a crash nobody tells
+// it the last one in time, and a neighbour may remember for long the one that was flushed
+// after the restart before. The time of day is above both.
+func graceSequence(wall time.Time) int32 {
+	return int32(int64(packet.InitialSequence) + min(max(wall.Unix(), 0), 1<<32-4))
 }
 
 // beginRestart begins a graceful restart if this life follows one that asked for it, or one

@@ -134,6 +134,35 @@ func TestGraceWithoutMulticast(t *testing.T) {
 	}
 }
 
+// TestGraceSequence crashes a router soon after a restart: the grace-LSA is above that which
+// was flushed, and which a neighbour may remember.
+func TestGraceSequence(t *testing.T) {
+	l, a, b := pair(t, graceful)
+	l.start()
+	l.bothFull(a, b)
+	var last int32 = packet.InitialSequence
+	for life := range 4 {
+		a.crash()
+		l.advance(time.Second)
+		a.fib[key1] = route1
+		a.start()
+		delete(a.fib, key1)
+		lsa, ok := a.in().ifaces[0].scope.db.Get(l.now, packet.LSAKey{Type: packet.OpaqueLinkLSA, ID: graceID, Router: a.in().id})
+		if !ok || lsa.Sequence <= last || lsa.Age != 0 {
+			t.Errorf("life %d: grace-LSA %v with sequence number %d after %d", life, ok, lsa.Sequence, last)
+		}
+		l.advance(20 * time.Second)
+		if last = lsa.Sequence; a.in().restart.ended != "completed" {
+			t.Errorf("life %d: the restart does not end: %q", life, a.in().restart.ended)
+		}
+	}
+	for wall, want := range map[int64]int32{-1: packet.InitialSequence, 0: packet.InitialSequence, 1: packet.InitialSequence + 1, 1 << 40: packet.MaxSequence - 2} {
+		if got := graceSequence(time.Unix(wall, 0)); got != want {
+			t.Errorf("at %d: %d, want %d", wall, got, want)
+		}
+	}
+}
+
 // TestGraceExpires ends to help when the grace period is over (RFC 3623 section 3.2).
 func TestGraceExpires(t *testing.T) {
 	l, a, b := pair(t, graceful)

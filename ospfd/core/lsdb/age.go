@@ -1,6 +1,7 @@
 package lsdb
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
@@ -90,7 +91,7 @@ func (d *Database) Originate(now clock.Instant, s Statement) (Change, error) {
 
 // next makes the next instance, whether or not it says something new.
 func (d *Database) next(now clock.Instant, s Statement) (Change, error) {
-	h := packet.LSAHeader{Options: s.Options, Sequence: packet.InitialSequence,
+	h := packet.LSAHeader{Options: s.Options, Sequence: cmp.Or(s.First, packet.InitialSequence),
 		LSAKey: packet.LSAKey{Type: s.Type, ID: s.ID, Router: d.options.Router}}
 	if s.DoNotAge {
 		h.Age = packet.DoNotAge

@@ -170,6 +170,7 @@ type Statement struct {
 	Options  packet.Options
 	Body     []byte // kept: not to be changed
 	DoNotAge bool   // it does not age, and is not refreshed (RFC 1793 section 2.2)
+	First    int32  // sequence number of the first instance; 0: InitialSequence
 }
 
 // CompareKeys is the order in which a Database yields LSAs: by type, Link State ID and
