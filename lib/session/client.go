@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
@@ -16,7 +17,7 @@ import (
 const logRing = 1024
 
 // Client holds what a daemon wants of zebra and sends it, again at every
-// attachment. It is safe for use by several goroutines; no call but Run blocks.
+// attachment. It is safe for use by several goroutines; no call but Run and Settle blocks.
 type Client struct {
 	sink func(rib.Event)
 	wake chan struct{} // something to send; capacity 1
@@ -216,6 +217,21 @@ func (c *Client) Idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.attached && !c.begin && c.list.todo == nil && !c.endDue()
+}
+
+// Settle waits until the client is idle, and returns ctx's error if that ends before.
+func (c *Client) Settle(ctx context.Context) error {
+	const again = 2 * time.Millisecond
+	tick := time.NewTicker(again)
+	defer tick.Stop()
+	for !c.Idle() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // ErrAttached is returned by Run while another Run is active.

@@ -506,3 +506,41 @@ func BenchmarkPutAndTake(b *testing.B) {
 		}
 	}
 }
+
+// TestSettle waits until all is sent, and no longer than it may.
+func TestSettle(t *testing.T) {
+	c := NewClient(func(rib.Event) {})
+	if _, err := c.Put(route(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := c.Settle(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without zebra: %v", err)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ours, theirs := Pipe()
+	done := make(chan error)
+	go func() { done <- c.Run(ctx, ours) }()
+	got := make(chan int)
+	go func() {
+		n := 0
+		for {
+			ups, err := theirs.Recv()
+			if err != nil {
+				break
+			}
+			n += len(ups)
+		}
+		got <- n
+	}()
+	if err := c.Settle(ctx); err != nil || !c.Idle() {
+		t.Errorf("attached: %v", err)
+	}
+	end()
+	<-done
+	theirs.Close()
+	if n := <-got; n < 2 { // Begin, Put
+		t.Errorf("%d messages were sent", n)
+	}
+}

@@ -234,5 +234,6 @@ func (e *Edge) leave(ctx context.Context, how core.Shutdown) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	e.sockets.Settle(ctx)
+	_ = e.Client.Settle(ctx) // zebra may be gone: the next life then follows a crash
 	return err
 }

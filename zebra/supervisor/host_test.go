@@ -25,6 +25,7 @@ type model struct {
 	replays  int                   // that have ended
 	swept    int
 	messages int
+	farewell int // metric of the last route to farewell
 	epoch    uint64
 	a        Attachment
 	hub      *hub.Hub
@@ -65,6 +66,9 @@ func (m *model) apply(up session.Up) {
 	case session.Put:
 		r := up.Object.(rib.Route)
 		m.routes[r.Prefix], m.fresh[r.Prefix] = r.Metric, true
+		if r.Prefix == farewell {
+			m.farewell = int(r.Metric)
+		}
 	case session.Delete:
 		delete(m.routes, up.Key.Prefix)
 	case session.EndOfReplay:

@@ -187,9 +187,6 @@ func (k *keeper) attend(ctx context.Context, i *instance) error {
 			return nil
 		}
 		k.tell(func(s *Status) { s.State = Stopping })
-		if w == wantRun { // the signal says that it is a restart (plugin.Restarter)
-			i.terminate(k.sup.cfg.ShutdownLimit)
-		}
 		i.end(ctx, k.sup, true)
 		k.tell(func(s *Status) { s.LastExit, s.LastExitAt = "stopped on request", time.Now() })
 		return nil
@@ -226,8 +223,14 @@ func (k *keeper) watch(ctx context.Context, i *instance) (err error, requested b
 	left := 3
 	for {
 		w, changed := k.wanted()
-		if w != wantRun || k.takeAgain() {
+		if w != wantRun {
 			requested = true
+			break
+		}
+		if k.takeAgain() { // the signal says that it is a restart (plugin.Restarter): what the next life is to know still comes
+			requested = true
+			k.tell(func(s *Status) { s.State = Stopping })
+			i.terminate(k.sup.cfg.ShutdownLimit)
 			break
 		}
 		select {

@@ -197,6 +197,20 @@ func (d *testDaemon) Alive(ctx context.Context) error {
 	}
 }
 
+// farewell is the prefix of a route by which a life says that it goes.
+var farewell = netip.MustParsePrefix("192.0.2.0/24")
+
+// Restart says, by a metric, which life goes.
+func (d *testDaemon) Restart(ctx context.Context) error {
+	d.mu.Lock()
+	d.still = true
+	d.mu.Unlock()
+	if _, err := d.client.Put(testRoute(farewell, uint32(os.Getpid()))); err != nil {
+		return err
+	}
+	return d.client.Settle(ctx)
+}
+
 func (d *testDaemon) Shutdown(context.Context) error {
 	if f := os.Getenv("SUPERVISOR_TEST_GOODBYE"); f != "" {
 		return os.WriteFile(f, []byte("goodbye "+strconv.Itoa(os.Getpid())), 0o600)

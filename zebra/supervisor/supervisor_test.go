@@ -151,6 +151,22 @@ func checkMode(t *testing.T, path string, want os.FileMode) {
 	}
 }
 
+// A daemon that is to start again still speaks with zebra when it hears so.
+func TestRestartIsHeard(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	b := start(t, rundir(t), nil)
+	defer b.Stop()
+	b.Enable("ripd")
+	a := b.settled(t, 0)
+	b.Restart("ripd")
+	waitFor(func() bool { n := b.status(); return n.State == Running && n.PID != a.Identity.PID })
+	b.m.mu.Lock()
+	defer b.m.mu.Unlock()
+	if b.m.farewell != a.Identity.PID {
+		t.Errorf("the last word was %d's, want %d's", b.m.farewell, a.Identity.PID)
+	}
+}
+
 // The daemon is killed with -9 at random points under a stream of puts; what
 // zebra holds afterwards is what the new process wants.
 func TestDaemonKilledAtRandom(t *testing.T) {
