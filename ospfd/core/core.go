@@ -72,6 +72,7 @@ const (
 	timerHelp                            // neighbor: the grace period is over (RFC 3623 section 3.2)
 	timerScope                           // scope: an LSA is to be refreshed, or is too old (section 14)
 	timerRestart                         // instance: the own grace period is over (RFC 3623 section 2.2)
+	timerSettle                          // instance: the adjacencies of before the restart are back for long enough
 	timerConverge                        // instance: the neighbours may have told their databases
 	timerRoutes                          // instance: whatever routes wait for
 )
@@ -188,6 +189,8 @@ func (c *Core) tick(now clock.Instant) {
 			key.scope.age(now)
 		case timerRestart:
 			key.instance.endRestart(now, "grace period expired")
+		case timerSettle:
+			key.instance.checkRestart(now)
 		case timerRoutes:
 			key.instance.routesTick(now)
 		case timerConverge: // checkReplay follows

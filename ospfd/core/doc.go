@@ -87,8 +87,8 @@
 // A restart that was announced (Shutdown with Restart), or a crash of which zebra has
 // routes still, is graceful where it is configured: grace-LSAs go out before Hellos, own
 // LSAs of before are left alone, and routes are neither computed nor told. It ends when all
-// adjacencies are there that the own router-LSA of before has, when a neighbour has
-// dropped one, or with the grace period. A neighbour that is helped stays in own LSAs, and
+// adjacencies have been there for two seconds that the own router-LSA of before has, when a
+// neighbour has dropped one, or with the grace period. A neighbour that is helped stays in own LSAs, and
 // remains designated router, whatever its state is.
 //
 // # Decisions the RFC leaves open

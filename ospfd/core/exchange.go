@@ -329,5 +329,6 @@ func (n *neighbor) requested(now clock.Instant, m *packet.Message) DropReason {
 	for _, lsa := range all {
 		n.keeps(lsa.LSAKey, !lsa.IsMaxAge() && n.iface.reduces(lsa.Type))
 	}
+	n.delayRestart(now)
 	return 0
 }

@@ -122,7 +122,7 @@ func (in *instance) end(now clock.Instant) {
 	}
 	in.routesEnd(now)
 	c := in.core
-	for _, k := range [...]timerKind{timerRoutes, timerConverge, timerRestart} {
+	for _, k := range [...]timerKind{timerRoutes, timerConverge, timerRestart, timerSettle} {
 		c.timers.Clear(timerKey{kind: k, instance: in})
 	}
 	c.timers.Clear(timerKey{kind: timerScope, scope: in.as})

@@ -25,10 +25,19 @@ const (
 
 // restart is a graceful restart of this router (RFC 3623 section 2).
 type restart struct {
-	until  clock.Instant // end of the grace period
-	reason uint8
-	ended  string // how the last one ended
+	until   clock.Instant // end of the grace period
+	told    time.Time     // when the life before told its neighbours; zero: it crashed
+	asked   clock.Instant // until then a neighbour may ask again for what it was sent
+	settles clock.Instant // when it ends, as all adjacencies are back; 0: not all are
+	reason  uint8
+	ended   string // how the last one ended
 }
+
+// graceSettle is how long a restart goes on when all adjacencies are back: a neighbour may load
+// what it lacks yet, and one that ends to help before it is fully adjacent itself tells its area
+// that the link is gone (RFC 3623 section 3.2). One that asked for something may have to ask
+// again: FRR drops what comes within MinLSArrival, although it asked for that.
+const graceSettle = 2 * time.Second
 
 // help is what this router does for a neighbour that restarts (RFC 3623 section 3).
 type help struct {
@@ -43,7 +52,7 @@ type help struct {
 func (in *instance) announceRestart(now clock.Instant) {
 	for range 2 {
 		for _, i := range in.ifaces {
-			in.sendGrace(now, i, in.cfg.Restart.Interval, reasonRestart, i.neighbors)
+			in.sendGrace(now, i, grace{in.cfg.Restart.Interval, reasonRestart, in.core.wallTime(now)}, i.neighbors)
 		}
 	}
 	m := in.core.remembered[in.key]
@@ -51,19 +60,26 @@ func (in *instance) announceRestart(now clock.Instant) {
 	in.core.emit(Remember{Key: in.key, Value: m})
 }
 
+// grace is what grace-LSAs say, and by whose time of day they are numbered.
+type grace struct {
+	period time.Duration
+	reason uint8
+	wall   time.Time
+}
+
 // sendGrace originates the grace-LSA of a link, and sends it to its group, or to these
 // neighbours where there is none.
-func (in *instance) sendGrace(now clock.Instant, i *iface, period time.Duration, reason uint8, to []*neighbor) {
+func (in *instance) sendGrace(now clock.Instant, i *iface, g grace, to []*neighbor) {
 	if !i.speaks() || i.virtual != nil {
 		return
 	}
-	seconds := uint32((period + time.Second - 1) / time.Second)
-	tlvs := []packet.TLV{{Type: gracePeriod, Value: binary.BigEndian.AppendUint32(nil, seconds)}, {Type: graceReason, Value: []byte{reason}}}
+	seconds := uint32((g.period + time.Second - 1) / time.Second)
+	tlvs := []packet.TLV{{Type: gracePeriod, Value: binary.BigEndian.AppendUint32(nil, seconds)}, {Type: graceReason, Value: []byte{g.reason}}}
 	if i.typ != fsm.PointToPoint {
 		tlvs = append(tlvs, packet.TLV{Type: graceAddress, Value: i.addr.Addr().AsSlice()})
 	}
 	what := lsdb.Statement{Type: packet.OpaqueLinkLSA, ID: graceID, Options: i.area.lsaOptions(), Body: packet.AppendTLVs(nil, tlvs),
-		First: graceSequence(in.core.wallTime(now))}
+		First: graceSequence(g.wall)}
 	in.originate(now, i.scope, what)
 	lsa, ok := i.scope.db.Get(now, packet.LSAKey{Type: packet.OpaqueLinkLSA, ID: graceID, Router: in.id})
 	if !ok {
@@ -93,13 +109,16 @@ func (in *instance) beginRestart(now clock.Instant) {
 	left := m.Restart.Sub(c.wallTime(now))
 	planned := !m.Restart.IsZero() && left > 0
 	crashed := m.Restart.IsZero() && in.lived && c.replay.stale > 0
+	told := m.Restart.Add(-in.cfg.Restart.Interval)
 	m.Restart = time.Time{}
 	c.remembered[in.key] = m
 	if !in.cfg.Restart.Enabled || !planned && !crashed {
 		return
 	}
 	in.restart.reason = reasonRestart
+	in.restart.told = told
 	if !planned {
+		in.restart.told = time.Time{}
 		left, in.restart.reason = in.cfg.Restart.Interval, reasonUnknown
 	}
 	in.restarting, in.restart.until = true, now.Add(left)
@@ -109,9 +128,16 @@ func (in *instance) beginRestart(now clock.Instant) {
 
 // announceAgain sends the grace-LSA of an interface before its first Hello (section 5): to all
 // when it comes up, and where nothing is sent to a group to each neighbour that is met later.
+// If the life before told its neighbours, it is the very LSA that they have: another one may
+// come too soon for them (RFC 2328 section 13 (5) (a)), and would have to be loaded.
 func (i *iface) announceAgain(now clock.Instant, to ...*neighbor) {
-	if in := i.instance; in.restarting {
-		in.sendGrace(now, i, in.restart.until.Sub(now), in.restart.reason, to)
+	in := i.instance
+	switch {
+	case !in.restarting:
+	case in.restart.told.IsZero():
+		in.sendGrace(now, i, grace{in.restart.until.Sub(now), in.restart.reason, in.core.wallTime(now)}, to)
+	default:
+		in.sendGrace(now, i, grace{in.cfg.Restart.Interval, in.restart.reason, in.restart.told}, to)
 	}
 }
 
@@ -134,8 +160,8 @@ func (i *iface) resume(now clock.Instant, n *neighbor) {
 	i.adjust(now) // the election found what was set here: nothing changed
 }
 
-// checkRestart ends the restart when all adjacencies are there that were before it, or one
-// of them cannot be any more (section 2.2).
+// checkRestart ends the restart when all adjacencies have been there for a while that were
+// before it, or one of them cannot be any more (section 2.2).
 func (in *instance) checkRestart(now clock.Instant) {
 	if !in.restarting {
 		return
@@ -161,8 +187,32 @@ func (in *instance) checkRestart(now clock.Instant) {
 			whole = whole && there
 		}
 	}
-	if whole {
+	switch {
+	case !whole:
+		in.restart.settles = 0
+		in.core.timers.Clear(timerKey{kind: timerSettle, instance: in})
+	case in.restart.settles == 0:
+		in.settleRestart(now.Add(graceSettle))
+	case in.restart.settles <= now:
 		in.endRestart(now, "completed")
+	}
+}
+
+// settleRestart lets the restart end at a time, or when no neighbour asks again.
+func (in *instance) settleRestart(at clock.Instant) {
+	in.restart.settles = max(at, in.restart.asked)
+	in.core.timers.Set(timerKey{kind: timerSettle, instance: in}, in.restart.settles)
+}
+
+// delayRestart says that a neighbour was sent what it asked for.
+func (n *neighbor) delayRestart(now clock.Instant) {
+	in := n.iface.instance
+	if !in.restarting {
+		return
+	}
+	in.restart.asked = max(in.restart.asked, now.Add(n.iface.cfg.Retransmit+graceSettle))
+	if in.restart.settles != 0 {
+		in.settleRestart(in.restart.settles)
 	}
 }
 
@@ -224,8 +274,9 @@ func (in *instance) endRestart(now clock.Instant, why string) {
 	if !in.restarting {
 		return
 	}
-	in.restarting, in.restart.ended = false, why
+	in.restarting, in.restart.ended, in.restart.asked, in.restart.settles = false, why, 0, 0
 	in.core.timers.Clear(timerKey{kind: timerRestart, instance: in})
+	in.core.timers.Clear(timerKey{kind: timerSettle, instance: in})
 	in.traceRestart("graceful restart ends: "+why, nil)
 	for s := range in.scopes() {
 		for _, lsa := range slices.Collect(s.db.All(now)) {

@@ -134,6 +134,60 @@ func TestGraceWithoutMulticast(t *testing.T) {
 	}
 }
 
+// TestQuickRestart restarts a router within a second. Its next life sends the grace-LSA that its
+// neighbour has. Where it does not know that one, as after a crash, the neighbour takes the new
+// one for one that comes too soon (RFC 2328 section 13 (5) (a)), and asks for it while it loads,
+// twice: the LSA is flushed when the neighbour is fully adjacent as well, since one that is not
+// tells its area that the link is gone (RFC 3623 section 3.2).
+func TestQuickRestart(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		l, a, b := pair(t, graceful)
+		for _, r := range l.routers {
+			r.iface("Eth0").Type = fsm.PointToPoint
+			r.iface("Eth0").Hello = 100 * time.Millisecond
+		}
+		l.start()
+		l.bothFull(a, b)
+		l.advance(time.Minute + 500*time.Millisecond)
+		a.step(Shutdown{Restart: true})
+		l.advance(10 * time.Millisecond)
+		a.crash()
+		l.advance(900 * time.Millisecond) // in the next second: by another sequence number
+		for k, m := range a.remembered {
+			if !known {
+				m.Restart = time.Time{}
+				a.remembered[k] = m
+			}
+		}
+		asked, lost, flushed := 0, false, 0
+		l.pass = func(from, _ *router, m *packet.Message) bool {
+			for _, lsa := range m.Updates {
+				if from == a && asked == 1 && !lost { // the answer
+					lost = true
+					return false
+				}
+				if lsa.ID == graceID && lsa.IsMaxAge() {
+					flushed++
+					if b.in().ifaces[0].neighbors[0].state != fsm.NeighborFull {
+						t.Errorf("%v: the grace-LSA is flushed: %q", l.now, b.neighbors())
+					}
+				}
+			}
+			if from == b && m.Type == packet.LinkStateRequest {
+				asked++
+			}
+			return true
+		}
+		a.fib[key1] = route1
+		a.start()
+		delete(a.fib, key1)
+		l.advance(20 * time.Second)
+		if want := map[bool]int{true: 0, false: 2}[known]; asked != want || flushed == 0 || a.in().restart.ended != "completed" {
+			t.Errorf("known %v: b asked %d times, flushed %d times, and the restart: %q", known, asked, flushed, a.in().restart.ended)
+		}
+	}
+}
+
 // TestGraceSequence crashes a router soon after a restart: the grace-LSA is above that which
 // was flushed, and which a neighbour may remember.
 func TestGraceSequence(t *testing.T) {

@@ -99,7 +99,7 @@ func (d *Database) next(now clock.Instant, s Statement) (Change, error) {
 	r := d.records[h.LSAKey]
 	wrap := r != nil && r.lsa.Sequence == packet.MaxSequence
 	if r != nil && !wrap {
-		h.Sequence = r.lsa.Sequence + 1
+		h.Sequence = max(h.Sequence, r.lsa.Sequence+1)
 	}
 	lsa, err := packet.NewLSA(h, s.Body)
 	switch {
