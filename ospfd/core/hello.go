@@ -33,6 +33,18 @@ func (i *iface) helloDue(now clock.Instant) {
 	}
 }
 
+// firstHello sends the first Hello of an interface. While this router restarts it waits for an
+// interval, in which it hears the neighbours' where they reach all: a Hello that does not list
+// them takes the adjacency down for a moment, and BIRD, which helps, may calculate its routes
+// in that.
+func (i *iface) firstHello(now clock.Instant) {
+	if !i.instance.restarting || !i.multicasts() {
+		i.helloDue(now)
+		return
+	}
+	i.instance.core.timers.Set(timerKey{kind: timerHello, iface: i}, now.Add(i.cfg.Hello))
+}
+
 // hears reports whether a neighbour that is named is sent a Hello each Hello interval
 // (section 9.5.1).
 func (n *neighbor) hears() bool {

@@ -301,7 +301,7 @@ func (i *iface) event(now clock.Instant, e fsm.InterfaceEvent) {
 	}
 	if do&fsm.StartHello != 0 && !i.passive {
 		i.announceAgain(now, i.neighbors...)
-		i.helloDue(now)
+		i.firstHello(now)
 	}
 	if do&fsm.StartWait != 0 {
 		i.waitTill = now.Add(i.cfg.Dead)

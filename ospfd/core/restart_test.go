@@ -138,7 +138,7 @@ func TestGraceWithoutMulticast(t *testing.T) {
 // neighbour has. Where it does not know that one, as after a crash, the neighbour takes the new
 // one for one that comes too soon (RFC 2328 section 13 (5) (a)), and asks for it while it loads,
 // twice: the LSA is flushed when the neighbour is fully adjacent as well, since one that is not
-// tells its area that the link is gone (RFC 3623 section 3.2).
+// tells its area that the link is gone (RFC 3623 section 3.2). No Hello takes the adjacency down.
 func TestQuickRestart(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		l, a, b := pair(t, graceful)
@@ -175,6 +175,9 @@ func TestQuickRestart(t *testing.T) {
 			}
 			if from == b && m.Type == packet.LinkStateRequest {
 				asked++
+			}
+			if from == a && m.Type == packet.Hello && len(m.HelloBody.Neighbors) == 0 {
+				t.Errorf("%v: a sends a Hello that lists nobody", l.now)
 			}
 			return true
 		}
