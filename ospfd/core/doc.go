@@ -102,6 +102,8 @@
 //   - Packets for the neighbour of a point-to-point network go to it alone where the network is a
 //     multipoint tunnel: there may be several.
 //   - Hellos have no jitter.
+//   - On a point-to-multipoint network a Hello may have the mask of a host: FRR's nhrpd takes no
+//     other address of a tunnel, and nothing depends on the mask there.
 //   - The host route of a loopback costs what the interface does, as on IOS, and not 0 (section
 //     12.4.1).
 //   - An unchanged instance that comes by several ways goes on as not ageing once it came so.

@@ -66,6 +66,23 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
+// TestHostMask takes a neighbour with a host address on a point-to-multipoint network, where
+// each address is for itself, and nowhere else.
+func TestHostMask(t *testing.T) {
+	for _, typ := range []fsm.NetworkType{fsm.PointToMultipoint, fsm.Broadcast} {
+		l, a, b := pair(t)
+		for _, r := range l.routers {
+			r.iface("Eth0").Type = typ
+		}
+		b.edit("Eth0", func(x *rib.Interface) { x.Addresses[0].Prefix, x.Type = prefix("10.0.0.2/32"), rib.TypeTunnel })
+		l.start()
+		l.advance(90 * time.Second)
+		if want := typ == fsm.PointToMultipoint; (a.full() == 1) != want || (a.status("Eth0").Mismatch == "") != want {
+			t.Errorf("%v: %q, %q", typ, a.neighbors(), a.status("Eth0").Mismatch)
+		}
+	}
+}
+
 // TestMTU wants no adjacency with who has a larger MTU, unless that is ignored (section
 // 10.6).
 func TestMTU(t *testing.T) {

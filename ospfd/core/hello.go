@@ -168,7 +168,7 @@ func (i *iface) fits(h *packet.HelloBody) (reason DropReason, text string) {
 	mine := i.area.options()
 	const kinds = packet.OptionE | packet.OptionNP
 	switch {
-	case !i.byRouter() && !i.anySource() && h.Mask != i.mask():
+	case !i.byRouter() && !i.anySource() && h.Mask != i.mask() && !(i.typ == fsm.PointToMultipoint && h.Mask == math.MaxUint32):
 		return DropMask, fmt.Sprintf("network mask %v, %v configured", packet.ID(h.Mask), packet.ID(i.mask()))
 	case i.cfg.HelloPerSecond == 0 && h.Interval != i.helloSeconds():
 		return DropHello, fmt.Sprintf("hello interval %d, %d configured", h.Interval, i.helloSeconds())
