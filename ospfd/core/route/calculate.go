@@ -85,7 +85,7 @@ func (t *Table) networks(a *area) {
 // moved reports whether the route to a network of an area has other next hops than it had.
 func (t *Table) moved(a *area, r spf.Route) bool {
 	d := t.dests[r.Prefix]
-	return d == nil || !d.hasIn || !slices.Equal(d.inside.Hops, t.hopsOf(a, r))
+	return d == nil || d.inside == nil || !slices.Equal(d.inside.Hops, t.hopsOf(a, r))
 }
 
 // rangeStates computes which ranges of an area are active (RFC 2328 section 12.4.3), and
@@ -151,22 +151,29 @@ func (t *Table) markBehind(routers map[packet.ID]struct{}) {
 	}
 }
 
+// manyChanges is from how many changes of routes on the room for what is marked is given
+// back: a table comes, and then little changes.
+const manyChanges = 1000
+
 // destinations computes what is marked: first the internal paths, since external ones may
 // lead to an address that these reach.
 func (t *Table) destinations() []netip.Prefix {
 	t.internal = t.internal[:0]
 	for d := range t.dirty { // unordered: each for itself
 		r, ok := t.inside(d)
-		if ok == d.hasIn && (!ok || r.Equal(d.inside)) {
+		switch had := d.inside != nil; {
+		case !ok && !had, ok && had && r.Equal(*d.inside):
 			continue
-		}
-		switch {
-		case ok && !d.hasIn:
-			t.lengths[d.prefix.Bits()]++
 		case !ok:
 			t.lengths[d.prefix.Bits()]--
+			d.inside = nil
+		default:
+			if !had {
+				t.lengths[d.prefix.Bits()]++
+			}
+			in := r
+			d.inside = &in
 		}
-		d.inside, d.hasIn = r, ok
 		t.internal = append(t.internal, d.prefix)
 	}
 	if len(t.internal) > 0 {
@@ -174,23 +181,39 @@ func (t *Table) destinations() []netip.Prefix {
 	}
 	var changed []netip.Prefix
 	for d := range t.dirty { // unordered: sorted below
-		r, ok := d.inside, d.hasIn
-		if !ok {
-			r, ok = t.outside(d)
+		best := d.inside
+		if best == nil {
+			best = t.outsideOf(d)
 		}
-		if ok != d.reached || ok && !r.Equal(d.best) {
+		if best != d.best && (best == nil || d.best == nil || !best.Equal(*d.best)) {
 			changed = append(changed, d.prefix)
 		}
 		t.count(d, -1)
-		d.best, d.reached = r, ok
+		d.best = best
 		t.count(d, 1)
-		if !ok && len(d.summaries) == 0 && len(d.externals) == 0 {
+		if best == nil && len(d.summaries) == 0 && len(d.externals) == 0 {
 			delete(t.dests, d.prefix)
 		}
 	}
-	clear(t.dirty)
+	if clear(t.dirty); len(changed) > manyChanges {
+		t.dirty = make(map[*dest]struct{})
+	}
 	slices.SortFunc(changed, comparePrefixes)
 	return changed
+}
+
+// outsideOf is the best external path to a destination: the one that it has, if that is the
+// same; nil if there is none.
+func (t *Table) outsideOf(d *dest) *Route {
+	switch r, ok := t.outside(d); {
+	case !ok:
+		return nil
+	case d.best != nil && r.Equal(*d.best):
+		return d.best
+	default:
+		kept := r
+		return &kept
+	}
 }
 
 // markForwarded marks the destinations with a forwarding address to which a route changed.

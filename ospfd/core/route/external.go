@@ -122,10 +122,10 @@ func (t *Table) forwardTo(e *external) (Route, bool) {
 			return Route{}, false
 		}
 		d := t.dests[p]
-		if d == nil || !d.hasIn {
+		if d == nil || d.inside == nil {
 			continue
 		}
-		r := d.inside
+		r := *d.inside
 		if e.area != nil {
 			return r, !r.Discard && r.Type == Intra && r.Area == e.area.ID
 		}

@@ -120,11 +120,14 @@ func (t *Table) forwarding(d *dest) {
 
 // move notes the destination of an LSA, which its instance before may not have had.
 func (t *Table) move(at place, p netip.Prefix) *dest {
-	if old, ok := t.places[at]; ok && old != p {
-		t.remove(at)
+	old := t.places[at]
+	if old != nil && old.prefix == p {
+		return old
 	}
-	t.places[at] = p
-	return t.at(p)
+	t.remove(at)
+	d := t.at(p)
+	t.places[at] = d
+	return d
 }
 
 // insert puts an element in a sorted list, in place of the one of the same LSA.
@@ -177,12 +180,11 @@ func (t *Table) Remove(id packet.ID, key packet.LSAKey) {
 
 // remove takes a summary-, AS-external- or type-7 LSA from its destination.
 func (t *Table) remove(at place) {
-	p, ok := t.places[at]
-	if !ok {
+	d := t.places[at]
+	if d == nil {
 		return
 	}
 	delete(t.places, at)
-	d := t.at(p)
 	d.summaries = slices.DeleteFunc(d.summaries, func(s summary) bool { return s.place == at })
 	d.externals = slices.DeleteFunc(d.externals, func(e external) bool { return e.place == at })
 	t.forwarding(d)

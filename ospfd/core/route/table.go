@@ -140,7 +140,7 @@ type Table struct {
 	areas []*area // by ID
 
 	dests   map[netip.Prefix]*dest
-	places  map[place]netip.Prefix // of each summary-, AS-external- and type-7 LSA: its destination
+	places  map[place]*dest // of each summary-, AS-external- and type-7 LSA: its destination
 	asbrs   map[packet.ID][]summary
 	lengths [33]int            // how many internal routes of each length there are
 	counts  [External2 + 1]int // … routes of each type
@@ -187,10 +187,8 @@ type dest struct {
 	summaries []summary
 	externals []external
 
-	inside  Route // the best intra- or inter-area path
-	hasIn   bool
-	best    Route
-	reached bool
+	inside *Route // the best intra- or inter-area path; nil: none
+	best   *Route // nil: it is not reached
 }
 
 // summary is a summary-LSA.
@@ -209,7 +207,7 @@ type external struct {
 // New returns an empty table.
 func New() *Table {
 	return &Table{
-		dests: make(map[netip.Prefix]*dest), places: make(map[place]netip.Prefix), asbrs: make(map[packet.ID][]summary),
+		dests: make(map[netip.Prefix]*dest), places: make(map[place]*dest), asbrs: make(map[packet.ID][]summary),
 		forward: make(map[*dest]struct{}), borders: make(map[packet.ID][]Border), dirty: make(map[*dest]struct{}),
 	}
 }
@@ -306,18 +304,18 @@ func (t *Table) mark(d *dest) { t.dirty[d] = struct{}{} }
 // Get returns the route to a network.
 func (t *Table) Get(p netip.Prefix) (Route, bool) {
 	d := t.dests[p]
-	if d == nil || !d.reached {
+	if d == nil || d.best == nil {
 		return Route{}, false
 	}
-	return d.best, true
+	return *d.best, true
 }
 
 // All returns the routes, by prefix.
 func (t *Table) All() []Route {
 	out := make([]Route, 0, len(t.dests))
 	for _, d := range t.dests { // unordered: sorted below
-		if d.reached {
-			out = append(out, d.best)
+		if d.best != nil {
+			out = append(out, *d.best)
 		}
 	}
 	slices.SortFunc(out, func(a, b Route) int { return comparePrefixes(a.Prefix, b.Prefix) })
@@ -329,7 +327,7 @@ func (t *Table) All() []Route {
 func (t *Table) Internal() iter.Seq[Route] {
 	return func(yield func(Route) bool) {
 		for _, d := range t.dests { // unordered: who ranges over it sorts
-			if d.hasIn && !yield(d.inside) {
+			if d.inside != nil && !yield(*d.inside) {
 				return
 			}
 		}
@@ -406,7 +404,7 @@ func (t *Table) Count() (intra, inter, external int) {
 
 // count adds the route to a destination to the counts, or takes it off.
 func (t *Table) count(d *dest, by int) {
-	if d.reached && !d.best.Discard {
+	if d.best != nil && !d.best.Discard {
 		t.counts[d.best.Type] += by
 	}
 }
