@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/godmvpn/godmvpn/lib/clock"
@@ -52,7 +53,8 @@ func (in *instance) compute(now clock.Instant) bool {
 	if !s.due.set || now < s.due.at {
 		return false
 	}
-	if s.tree {
+	// Without an adjacency a tree leads nowhere: what follows the first one does not wait for it.
+	if s.tree && slices.ContainsFunc(in.order, (*area).adjacent) {
 		s.backoff.served(now, in.cfg.Timers.SPF)
 	}
 	o := r.table.Calculate()

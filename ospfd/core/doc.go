@@ -69,8 +69,9 @@
 // counts for the routing table as it should be, and not only when it was originated: a lost
 // neighbour is no next hop.
 //
-// A change of the graph waits for the SPF throttle; changes of routes on the same tree are
-// gathered for its first wait only. External networks are compared ten times a second at
+// A change of the graph waits for the SPF throttle, which does not count a tree that was
+// computed without an adjacency; changes of routes on the same tree are gathered for its
+// first wait only. External networks are compared ten times a second at
 // most.
 //
 // # Flood reduction

@@ -75,7 +75,7 @@ func (in *instance) settleExternals(now clock.Instant) {
 		e.changed(defaultPrefix)
 	}
 	dirty := sortedKeys(e.dirty)
-	clear(e.dirty)
+	e.dirty = make(map[netip.Prefix]struct{}) // it may have been large
 	e.all = false
 	again := make(map[netip.Prefix]bool) // summaries whose parts changed
 	for _, p := range dirty {

@@ -92,10 +92,31 @@ func (in *instance) ribRoute(p netip.Prefix) (x rib.Route, why string, ok bool) 
 	}
 	for _, h := range rt.Hops {
 		if len(x.NextHops) < in.cfg.MaximumPaths && in.filterIn(rt, h) {
-			x.NextHops = append(x.NextHops, rib.NextHop{Addr: h.Addr, Interface: h.Interface, OnLink: !in.onSubnet(h)})
+			hop := rib.NextHop{Addr: h.Addr, Interface: h.Interface, OnLink: !in.onSubnet(h)}
+			if x.NextHops == nil {
+				x.NextHops = in.routes.only(hop)
+			} else {
+				x.NextHops = append(x.NextHops, hop) // which has no room for it: shared ones stay
+			}
 		}
 	}
 	return x, "distribute-list", len(x.NextHops) > 0
+}
+
+// maxShared is how many lists of next hops are remembered to be shared.
+const maxShared = 1000
+
+// only returns the next hops of routes that have one, which all of them share.
+func (r *routesState) only(hop rib.NextHop) []rib.NextHop {
+	all, ok := r.shared[hop]
+	if !ok {
+		if len(r.shared) >= maxShared {
+			clear(r.shared)
+		}
+		all = []rib.NextHop{hop}
+		r.shared[hop] = all
+	}
+	return all
 }
 
 // onSubnet reports whether a next hop is in a subnet of its interface.

@@ -236,9 +236,17 @@ func (n *neighbor) setState(now clock.Instant, s fsm.NeighborState, why string) 
 		in.routesInterface(now, n.iface)
 	}
 	if s == fsm.NeighborFull {
+		n.forgetRequests()
 		in.checkRestart(now)
 	}
 	in.formNext(now)
+}
+
+// forgetRequests gives back what the request list, which is empty, has taken for a large
+// database.
+func (n *neighbor) forgetRequests() {
+	n.flood.Requests = make(map[packet.LSAKey]packet.LSAHeader)
+	n.exchange.order, n.exchange.asked = nil, nil
 }
 
 // logState logs a change of state in the words of IOS: without `detail` only those to and

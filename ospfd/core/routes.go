@@ -41,8 +41,9 @@ type routesState struct {
 
 	next      deadline // timerRoutes
 	installed map[netip.Prefix]rib.Route
-	maximized bool // max-metric router-lsa is in force
-	again     bool // all routes are to be compared with what was installed
+	shared    map[rib.NextHop][]rib.NextHop // next hops of routes that have one
+	maximized bool                          // max-metric router-lsa is in force
+	again     bool                          // all routes are to be compared with what was installed
 }
 
 // formerLSA is an LSA of a former life.
@@ -58,7 +59,7 @@ type formerLSA struct {
 func (in *instance) routesBegin(now clock.Instant) {
 	in.routes = routesState{
 		table: route.New(), own: make(map[*scope]map[ownName]*ownLSA), told: make(map[toldKey]*told),
-		links: make(map[packet.ID]bool), installed: make(map[netip.Prefix]rib.Route),
+		links: make(map[packet.ID]bool), installed: make(map[netip.Prefix]rib.Route), shared: make(map[rib.NextHop][]rib.NextHop),
 	}
 	in.routes.external.begin(now, in)
 	in.syncTable(now)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/ospfd/core/lsdb"
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
 
@@ -104,6 +105,30 @@ func TestSPFThrottle(t *testing.T) {
 	}
 }
 
+// TestSPFOfFirstAdjacency: what is computed while the first neighbour's database comes leads
+// nowhere, and the computation that counts does not wait for it.
+func TestSPFOfFirstAdjacency(t *testing.T) {
+	l, a, b := pair(t)
+	a.on("", "Eth1", "10.9.0.1/24")
+	l.start()
+	for k := range 3000 {
+		a.in().originate(l.now, a.in().as, lsdb.Statement{Type: packet.ExternalLSA, ID: packet.ID(k) << 8, Options: packet.OptionE,
+			Body: packet.External{Mask: 0xffffff00, Metric: 20}.Append(nil)})
+	}
+	runs := func() int { return b.in().routes.spf.runs }
+	before := 0
+	l.until(time.Minute, "Full", func() bool {
+		if b.in().exchanging == 0 && b.full() == 0 {
+			before = runs()
+		}
+		return b.full() == 1
+	})
+	if runs() == before {
+		t.Error("nothing was computed in the exchange of databases")
+	}
+	l.until(DefaultSPFStart+10*time.Millisecond, "the route", func() bool { return len(b.fib) == 1 })
+}
+
 // TestNothingTwice: nothing is originated while nothing that it says changes, but for
 // refreshes.
 func TestNothingTwice(t *testing.T) {
@@ -127,5 +152,31 @@ func TestNothingTwice(t *testing.T) {
 	l.advance(time.Minute)
 	if now := a.database(); len(now) != len(before) {
 		t.Errorf("%q", now)
+	}
+}
+
+// TestRoomGivenBack: routes by the same next hop share it, and what an exchange of databases
+// and a table of routes took for a while is given back.
+func TestRoomGivenBack(t *testing.T) {
+	l, a, b := pair(t)
+	a.instance().Redistribute = []Redistribute{{Protocol: rib.Static}}
+	l.start()
+	const n = 1500
+	var all []string
+	for k := range n {
+		all = append(all, fmt.Sprintf("172.%d.%d.0/24", 16+k>>8, k&255))
+	}
+	a.redistribute(rib.Static, all...)
+	l.until(2*time.Minute, "all routes", func() bool { return len(b.fib) == n && b.full() == 1 })
+	hops := map[*rib.NextHop]bool{}
+	for _, r := range b.fib {
+		hops[&r.NextHops[0]] = true
+	}
+	if len(hops) != 1 {
+		t.Errorf("%d copies of the same next hop", len(hops))
+	}
+	nb := b.in().ifaces[0].neighbors[0]
+	if x := &nb.exchange; x.order != nil || x.asked != nil || len(nb.flood.Requests) > 0 {
+		t.Errorf("kept of the exchange: %d and %d keys, %d requests", cap(x.order), cap(x.asked), len(nb.flood.Requests))
 	}
 }
