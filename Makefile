@@ -125,6 +125,8 @@ bench: build ## every benchmark
 	build/ripbench -n 10000 -runs 3
 	go build -o build/eigrpbench ./tests/bench/eigrpbench
 	build/eigrpbench -runs 3
+	go build -o build/ospfbench ./tests/bench/ospfbench
+	build/ospfbench
 	go build -o build/bgpbench ./tests/bench/bgpbench
 	build/bgpbench -n 1000000
 	CGO_ENABLED=0 go build -o build/nhrpbench ./tests/bench/nhrpbench
