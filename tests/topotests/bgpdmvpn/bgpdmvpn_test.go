@@ -126,10 +126,15 @@ func (tr *trio) flow() *harness.Flow { return tr.spoke1.Host.Flow(tr.spoke2.Host
 // flowEvery is the time between two packets.
 const flowEvery = 20 * time.Millisecond
 
-// survives kills the bgpds of these sites one after the other under this traffic, which it
-// ends: no packet is lost, and no route leaves a main table. Whole is what is so before and
-// after.
-func (tr *trio) survives(whole []func() error, flows []*harness.Flow, victims ...*cloud.Site) {
+// victim is a daemon that is killed.
+type victim struct {
+	*cloud.Site
+	daemon string
+}
+
+// survives kills daemons one after the other under this traffic, which it ends: no packet
+// is lost, and no route leaves a main table. Whole is what is so before and after.
+func (tr *trio) survives(whole []func() error, flows []*harness.Flow, victims ...victim) {
 	tr.T.Helper()
 	var watches []*harness.RouteWatch
 	for _, s := range tr.Sites {
@@ -140,11 +145,11 @@ func (tr *trio) survives(whole []func() error, flows []*harness.Flow, victims ..
 		for _, f := range flows {
 			tr.More(f, 10)
 		}
-		tr.KillDaemon(v, "bgpd")
+		tr.KillDaemon(v.Site, v.daemon)
 		tr.Within(restarted, whole...)
 	}
 	for i, f := range flows {
-		tr.Lossless(f, fmt.Sprintf("bgpd killed, flow %d", i+1))
+		tr.Lossless(f, fmt.Sprintf("daemons killed, flow %d", i+1))
 	}
 	for i, w := range watches {
 		if err := w.Withdrawn(); err != nil {

@@ -8,8 +8,8 @@ import (
 
 // TestTwoHubs has two hubs that reflect for the same spokes and are the next hops of what
 // they reflect; the spokes like what the first one says better. The first one loses
-// its power: traffic goes by the other. It comes back, and traffic does, without a loss,
-// since it tells only what its kernel has.
+// its power: traffic goes by the other. It comes back, and tells only what its kernel has:
+// traffic comes back without a loss.
 func TestTwoHubs(t *testing.T) {
 	t.Parallel()
 	tr := newTrio(t)

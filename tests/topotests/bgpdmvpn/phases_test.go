@@ -64,7 +64,7 @@ func TestPhase2(t *testing.T) {
 	tr.Await(whole...)
 	tr.Await(hub.Knows(spoke1, spoke2, stranger), spoke1.Path(spoke2, spoke2), spoke1.Knows(hub, spoke2),
 		says(spoke1, "show ip bgp 10.12.0.0/24", "Originator: 203.0.113.1, Cluster list: 192.0.2.1"))
-	tr.survives(whole, []*harness.Flow{tr.flow()}, spoke1, hub)
+	tr.survives(whole, []*harness.Flow{tr.flow()}, victim{spoke1, "bgpd"}, victim{hub, "bgpd"})
 
 	bgp := func(src, dst string, signed bool) int {
 		return hub.WAN.Count(harness.All(harness.IsGRE, harness.Inside(harness.All(harness.Between(src, dst), harness.IsTCP(179, signed)))))
@@ -91,7 +91,8 @@ func TestPhase2(t *testing.T) {
 }
 
 // TestPhase3: the hub is the next hop of all that it reflects, and NHRP finds the direct
-// way: the routes of BGP stay, with another next hop in the kernel.
+// way: the routes of BGP stay, with another next hop in the kernel. The hub's bgpd knows who
+// was there also after its zebra was killed.
 func TestPhase3(t *testing.T) {
 	t.Parallel()
 	tr := newTrio(t)
@@ -106,7 +107,7 @@ func TestPhase3(t *testing.T) {
 	flow := tr.flow()
 	short := append(tr.direct(), says(spoke1, "show ip route", "B % 10.12.0.0/24 [200/0] via 172.31.0.1"))
 	tr.Await(append(short, spoke1.Path(spoke2, spoke2))...)
-	tr.survives(short, []*harness.Flow{flow}, spoke1, hub)
+	tr.survives(short, []*harness.Flow{flow}, victim{hub, "zebra"}, victim{spoke1, "bgpd"}, victim{hub, "bgpd"})
 	spoke2.LANLink.DownAt(spoke2.Host)
 	tr.Await(routes(spoke1, via(hub, hub)))
 }

@@ -60,7 +60,7 @@ func TestVRF(t *testing.T) {
 		whole = append(whole, fresh(s, "show ip bgp vrf RED", "show ip route vrf RED"))
 	}
 	hub.WAN.Clear()
-	tr.survives(whole, []*harness.Flow{tr.flow(), red[spoke1].Flow(other, flowEvery)}, spoke1, hub)
+	tr.survives(whole, []*harness.Flow{tr.flow(), red[spoke1].Flow(other, flowEvery)}, victim{spoke1, "bgpd"}, victim{hub, "bgpd"})
 	signed := map[uint32]int{}
 	for _, f := range hub.WAN.Frames(harness.All(harness.IsGRE, harness.Inside(harness.IsTCP(179, true)))) {
 		signed[f.GREKey]++
