@@ -16,8 +16,9 @@ import (
 	"github.com/godmvpn/godmvpn/zebra/supervisor"
 )
 
-// attachWithin is how long a configuration waits for a daemon that it starts.
-const attachWithin = 20 * time.Second
+// attachWithin is how long a configuration waits for a daemon that it starts: on a machine
+// that boots, and starts much else, zebra must not give up all of its configuration.
+const attachWithin = time.Minute
 
 // daemons joins the supervisor, which runs processes, with the configuration,
 // which says which.
