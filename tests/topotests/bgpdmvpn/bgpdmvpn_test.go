@@ -133,7 +133,8 @@ type victim struct {
 }
 
 // survives kills daemons one after the other under this traffic, which it ends: no packet
-// is lost, and no route leaves a main table. Whole is what is so before and after.
+// is lost nor passes the hub, and no route leaves a main table. Whole is what is so before
+// and after.
 func (tr *trio) survives(whole []func() error, flows []*harness.Flow, victims ...victim) {
 	tr.T.Helper()
 	var watches []*harness.RouteWatch
@@ -141,6 +142,7 @@ func (tr *trio) survives(whole []func() error, flows []*harness.Flow, victims ..
 		watches = append(watches, s.WatchRoutes(protocol))
 		whole = append(whole, fresh(s))
 	}
+	tr.hub.WAN.Clear()
 	for _, v := range victims {
 		for _, f := range flows {
 			tr.More(f, 10)
@@ -150,6 +152,9 @@ func (tr *trio) survives(whole []func() error, flows []*harness.Flow, victims ..
 	}
 	for i, f := range flows {
 		tr.Lossless(f, fmt.Sprintf("daemons killed, flow %d", i+1))
+	}
+	if n := tr.hub.WAN.Count(cloud.Data(tr.spoke1, tr.spoke2)); n != 0 {
+		tr.T.Errorf("%d packets passed the hub", n)
 	}
 	for i, w := range watches {
 		if err := w.Withdrawn(); err != nil {

@@ -62,7 +62,8 @@ func TestPhase2(t *testing.T) {
 	})
 	whole := append(tr.direct(), routes(stranger))
 	tr.Await(whole...)
-	tr.Await(hub.Knows(spoke1, spoke2, stranger), spoke1.Path(spoke2, spoke2), spoke1.Knows(hub, spoke2),
+	tr.Await(hub.Knows(spoke1, spoke2, stranger), spoke1.Knows(hub), spoke2.Knows(hub)) // no tunnel before it is needed
+	tr.Await(spoke1.Path(spoke2, spoke2), spoke1.Knows(hub, spoke2), spoke2.Knows(hub, spoke1),
 		says(spoke1, "show ip bgp 10.12.0.0/24", "Originator: 203.0.113.1, Cluster list: 192.0.2.1"))
 	tr.survives(whole, []*harness.Flow{tr.flow()}, victim{spoke1, "bgpd"}, victim{hub, "bgpd"})
 
