@@ -55,12 +55,12 @@ type NextHop struct {
 type Route struct {
 	VRF      string
 	Prefix   netip.Prefix
-	Protocol Protocol
 	Instance uint32
-	Type     RouteType
-	Distance uint8
 	Metric   uint32
 	Tag      uint32
+	Protocol Protocol
+	Type     RouteType
+	Distance uint8
 	Name     string // for show only
 	NextHops []NextHop
 }

@@ -30,18 +30,38 @@ type entry struct {
 	want   dataplane.Object // nil: not wanted
 	have   dataplane.Object // nil: not installed, or not known to be
 	last   clock.Instant    // of the last put
-	fails  uint8            // in a row
-	err    string           // of the last try, while waits
+	waits  *trouble         // it failed, or has a time at which to try again
 	gen    uint8            // of the dump that showed it
 	inPut  bool             // it has a place in the queue of puts
 	inDel  bool             // it has a place in the queue of deletes
 	stale  bool             // have is of an earlier life, and nobody spoke for it yet
-	waits  bool             // it failed, or has a time at which to try again
 	doomed bool             // not wanted, and to be removed
 	flying bool             // an operation is with the provider
 	undone bool             // while it was, the object was lost
 	once   bool             // want was in force: an SA that was is kept, and not begun anew
-	gone   error            // why it cannot be in force, for good
+}
+
+// trouble is what is known of an object that failed.
+type trouble struct {
+	fails uint8  // in a row
+	err   string // of the last try
+	gone  error  // why it cannot be in force, for good
+}
+
+// gone is why the object cannot be in force, for good; nil if it can.
+func (e *entry) gone() error {
+	if e.waits == nil {
+		return nil
+	}
+	return e.waits.gone
+}
+
+// wait has the object wait.
+func (e *entry) wait() *trouble {
+	if e.waits == nil {
+		e.waits = &trouble{}
+	}
+	return e.waits
 }
 
 // differs reports whether there is something to do.
@@ -102,10 +122,10 @@ func (c *Core) Put(o dataplane.Object) {
 	e := c.entry(o.Key())
 	if e.want != nil && e.want.Equal(o) {
 		switch {
-		case e.gone != nil && (e.once || !dataplane.Anew(e.want, o)):
-			c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o, Err: e.gone})
+		case e.gone() != nil && (e.once || !dataplane.Anew(e.want, o)):
+			c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o, Err: e.gone()})
 			return
-		case e.gone != nil:
+		case e.gone() != nil:
 		case !e.flying && !e.differs():
 			c.outcomes = append(c.outcomes, Outcome{Key: e.key, Object: o})
 			return
@@ -169,10 +189,10 @@ func (c *Core) doomAll(pick func(*entry) bool) int {
 
 // calm forgets earlier failures, and the time at which to try again.
 func (c *Core) calm(e *entry) {
-	if !e.waits {
+	if e.waits == nil {
 		return
 	}
-	e.fails, e.waits, e.err, e.gone = 0, false, "", nil
+	e.waits = nil
 	c.retry.Clear(e.key)
 	delete(c.failed, e.key)
 }
@@ -309,17 +329,18 @@ func (c *Core) current(f flight) bool {
 // for good is not tried.
 func (c *Core) later(now clock.Instant, e *entry, err error) {
 	wait := RetryMax
-	if e.fails < 6 {
-		wait = RetryMin << e.fails
-		e.fails++
+	t := e.wait()
+	if t.fails < 6 {
+		wait = RetryMin << t.fails
+		t.fails++
 	}
 	if errors.Is(err, dataplane.ErrInvalid) || errors.Is(err, dataplane.ErrUnsupported) {
 		wait = RetryMax
 	}
-	e.waits, e.err = true, err.Error()
+	t.err = err.Error()
 	c.failed[e.key] = e
 	if errors.Is(err, dataplane.ErrGone) {
-		e.gone = err
+		t.gone = err
 		return
 	}
 	c.retry.Set(e.key, now.Add(min(wait, RetryMax)))

@@ -194,7 +194,7 @@ func (c *Core) again(now clock.Instant, e *entry) {
 		return
 	}
 	if at := e.last.Add(PutBackMin); at.After(now) && e.key.Kind != dataplane.KindPolicy && e.key.Kind != dataplane.KindSA {
-		e.waits = true
+		e.wait()
 		c.retry.Set(e.key, at)
 		return
 	}

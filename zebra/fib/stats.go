@@ -37,7 +37,7 @@ func (c *Core) refused() (first []Refusal) {
 	}
 	sortEntries(es)
 	for _, e := range es[:min(len(es), maxRefused)] {
-		first = append(first, Refusal{Object: e.key.String(), Error: e.err})
+		first = append(first, Refusal{Object: e.key.String(), Error: e.waits.err})
 	}
 	return first
 }

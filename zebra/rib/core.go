@@ -28,7 +28,7 @@ type Options struct {
 	// MaxDepth is how many routes may stand between a route and an interface:
 	// 1 allows next hops reached by connected routes only. 0 means
 	// DefaultMaxDepth.
-	MaxDepth int
+	MaxDepth int16
 	// ViaDefault lists the protocols whose next hops may be reached by the
 	// default route. nil means static routes, as on IOS; an empty list means
 	// none. Tracked next hops always may.

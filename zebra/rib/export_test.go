@@ -33,7 +33,7 @@ func (c *Core) States() []NodeState {
 			}
 			s := NodeState{VRF: t.name, Prefix: p, Loop: n.loop}
 			if b := n.best; b != nil {
-				s.Owner, s.Key, s.Origin, s.IsOverride, s.Hops, s.Depth = b.owner.name, b.key(), b.origin, b.override, b.hops, b.depth
+				s.Owner, s.Key, s.Origin, s.IsOverride, s.Hops, s.Depth = b.owner.name, b.key(), b.origin, b.override, b.hops, int(b.depth)
 				s.Used = b.used
 			}
 			if n.over != nil {

@@ -25,8 +25,8 @@ type owner struct {
 type held struct {
 	owner  *owner
 	life   uint32
-	pos    int  // in owner.objects
-	failed bool // and the owner was told
+	pos    int32 // in owner.objects
+	failed bool  // and the owner was told
 }
 
 func (h *held) base() *held { return h }
@@ -69,7 +69,7 @@ func (c *Core) dropOwner(o *owner) {
 // own enters an object as a fresh one of o.
 func (o *owner) own(h holder) {
 	b := h.base()
-	b.owner, b.life, b.pos = o, o.life, len(o.objects)
+	b.owner, b.life, b.pos = o, o.life, int32(len(o.objects))
 	o.objects = append(o.objects, h)
 }
 

@@ -133,7 +133,7 @@ func (c *Core) routeView(cand *candidate) RouteView {
 // why tells why cand does not resolve.
 func (cand *candidate) why() (Reason, string) {
 	var nh rib.NextHop
-	if cand.which < len(cand.route.NextHops) {
+	if int(cand.which) < len(cand.route.NextHops) {
 		nh = cand.route.NextHops[cand.which]
 	}
 	return cand.reason, cand.reason.explain(nh)

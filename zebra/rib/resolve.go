@@ -17,17 +17,17 @@ type candidate struct {
 	held
 	node     *node
 	route    rib.Route
-	override bool
 	origin   string // interface from which a connected or local route derives
 	deps     []dep
+	override bool
 
 	// The outcome of the last evaluation.
-	hops   []rib.NextHop // resolved; empty if reason is not Active. May be route.NextHops itself, or that of other candidates
-	depth  int           // levels of recursion
 	reason Reason        // Active if it resolves, selected or not
-	which  int           // index of the next hop that reason is about
-	used   uint64        // bit i is set if next hop i resolves
 	circle bool          // a next hop goes in a circle over other prefixes
+	which  int16         // index of the next hop that reason is about
+	depth  int16         // levels of recursion
+	hops   []rib.NextHop // resolved; empty if reason is not Active. May be route.NextHops itself, or that of other candidates
+	used   uint64        // bit i is set if next hop i resolves
 	since  clock.Instant
 }
 
@@ -47,9 +47,9 @@ func compare(a, b *candidate) int {
 // outcome is what one next hop, or a whole route, comes down to.
 type outcome struct {
 	hops   []rib.NextHop
-	depth  int
+	depth  int16
 	reason Reason
-	which  int
+	which  int16
 	used   uint64
 	circle bool
 }
@@ -81,7 +81,7 @@ func (c *Core) resolveRoute(cand *candidate) outcome {
 		all.circle = all.circle || o.circle
 		if o.reason != Active {
 			if i == 0 {
-				all.reason, all.which = o.reason, i
+				all.reason, all.which = o.reason, int16(i)
 			}
 			continue
 		}

@@ -135,7 +135,7 @@ func (c *Core) decide(now clock.Instant, n *node) {
 type face struct {
 	best     *candidate
 	hops     []rib.NextHop
-	depth    int
+	depth    int16
 	loop     bool
 	protocol rib.Protocol
 	used     uint64 // not seen by users, but by the search for circles
