@@ -10,11 +10,9 @@ import (
 	"github.com/godmvpn/godmvpn/bgpd/core"
 	"github.com/godmvpn/godmvpn/bgpd/speaker"
 	"github.com/godmvpn/godmvpn/lib/conf"
+	"github.com/godmvpn/godmvpn/lib/daemon"
 	"github.com/godmvpn/godmvpn/lib/plugin"
 	"github.com/godmvpn/godmvpn/lib/rib"
-	"github.com/godmvpn/godmvpn/lib/session"
-	"github.com/godmvpn/godmvpn/lib/sm"
-	"github.com/godmvpn/godmvpn/lib/telemetry"
 )
 
 // World is what an edge stands in.
@@ -29,15 +27,12 @@ func Machine() World { return World{Adjust: func(*speaker.Config) {}} }
 
 // Edge runs a core and the speakers. Make it by New, then Run it.
 type Edge struct {
-	log    *slog.Logger
-	world  World
-	client *session.Client
-	driver *sm.Driver[core.Input, core.Effect]
-	debug  *telemetry.Debug
-	wake   chan struct{} // for the keeper; capacity 1
+	*daemon.Edge[core.Input, core.Effect, core.Report]
+	log   *slog.Logger
+	world World
+	wake  chan struct{} // for the keeper; capacity 1
 
-	inquiries sm.Inquiries[core.Report]
-	installs  installs
+	installs installs
 
 	mu       sync.Mutex // guards what follows
 	config   *cli.Config
@@ -55,21 +50,23 @@ type Edge struct {
 // New returns an edge in a world.
 func New(log *slog.Logger, w World) *Edge {
 	e := &Edge{log: log, world: w, wake: make(chan struct{}, 1), links: map[string]rib.Interface{}, runners: map[string]*runner{}}
-	e.client = session.NewClient(e.event)
-	e.debug = plugin.NewDebug(cli.Facilities, e.client, nil)
-	e.driver = sm.NewDriver(sm.Config[core.Input, core.Effect]{Machine: core.New(), Tick: core.Tick{}, Handle: e.handle})
+	e.Edge = daemon.New[core.Input, core.Effect, core.Report](daemon.Config[core.Input, core.Effect]{
+		Log: log, Facility: "BGP", Machine: core.New(), Tick: core.Tick{}, Ping: ping, Handle: e.handle, Event: e.event, Facilities: cli.Facilities,
+	})
 	for _, w := range []rib.Watch{{Kind: rib.WatchTopic, Topic: memoryTopic}, endOfMemory} {
-		e.watch(w)
+		e.Watch(w)
 	}
 	return e
 }
+
+func ping(id uint64) core.Input { return core.Query{ID: id} }
 
 // Run drives the core and the speakers until ctx ends. Speakers that run then end as
 // before a restart.
 func (e *Edge) Run(ctx context.Context) {
 	var keeper sync.WaitGroup
 	keeper.Go(func() { e.keep(ctx) })
-	e.driver.Run(ctx)
+	e.Edge.Run(ctx)
 	keeper.Wait()
 	end, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -79,18 +76,12 @@ func (e *Edge) Run(ctx context.Context) {
 // patience is how long the end of a speaker may take.
 const patience = 5 * time.Second
 
-// Attach serves one attachment of zebra.
-func (e *Edge) Attach(ctx context.Context, s session.Stream) error { return e.client.Run(ctx, s) }
-
-// Debug returns what is being debugged.
-func (e *Edge) Debug() *telemetry.Debug { return e.debug }
-
 // event takes in what zebra tells.
 func (e *Edge) event(ev rib.Event) {
 	switch ev := ev.(type) {
 	case rib.Attached:
 		e.nowAttached(ev.Stale)
-		e.driver.Post(core.Attached{Stale: ev.Stale})
+		e.Driver.Post(core.Attached{Stale: ev.Stale})
 	case rib.InterfaceChanged:
 		e.linkChanged(ev.Interface)
 	case rib.InterfaceGone:
@@ -98,9 +89,9 @@ func (e *Edge) event(ev rib.Event) {
 	case rib.InterfacesKnown:
 		e.linksKnown()
 	case rib.RouteChanged:
-		e.driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
+		e.Driver.Post(core.RouteChanged{Watch: ev.Watch, Route: ev.Route, Withdrawn: ev.Withdrawn})
 	case rib.RoutesKnown:
-		e.driver.Post(core.RoutesKnown{Watch: ev.Watch})
+		e.Driver.Post(core.RoutesKnown{Watch: ev.Watch})
 	case rib.TopicMessage:
 		e.recall(ev)
 	case rib.NextHopChanged:
@@ -108,7 +99,7 @@ func (e *Edge) event(ev rib.Event) {
 			e.recalled()
 			return
 		}
-		e.driver.Post(core.NextHopChanged{NextHopChanged: ev})
+		e.Driver.Post(core.NextHopChanged{NextHopChanged: ev})
 	case rib.Ack:
 		e.acknowledged(ev)
 	}
@@ -119,13 +110,13 @@ func (e *Edge) handle(effects []core.Effect) {
 	for _, eff := range effects {
 		switch eff := eff.(type) {
 		case core.Originate:
-			e.debug.Printf(cli.DebugUpdates, "BGP(%s): %v originated", vrfName(eff.VRF), eff.Prefix)
+			e.Debug().Printf(cli.DebugUpdates, "BGP(%s): %v originated", vrfName(eff.VRF), eff.Prefix)
 			e.tell(eff.VRF, func(r *runner) { r.originate(eff.Prefix, eff.Attributes) })
 		case core.Withdraw:
-			e.debug.Printf(cli.DebugUpdates, "BGP(%s): %v no longer originated", vrfName(eff.VRF), eff.Prefix)
+			e.Debug().Printf(cli.DebugUpdates, "BGP(%s): %v no longer originated", vrfName(eff.VRF), eff.Prefix)
 			e.tell(eff.VRF, func(r *runner) { r.originate(eff.Prefix, nil) })
 		case core.SetNextHop:
-			e.debug.Printf(cli.DebugNexthop, "BGP(%s): next hop %v reachable %t, metric %d", vrfName(eff.VRF), eff.Addr, eff.Reachable, eff.Metric)
+			e.Debug().Printf(cli.DebugNexthop, "BGP(%s): next hop %v reachable %t, metric %d", vrfName(eff.VRF), eff.Addr, eff.Reachable, eff.Metric)
 			e.tell(eff.VRF, func(r *runner) { r.nextHop(eff) })
 		case core.Retell:
 			e.tell(eff.VRF, func(r *runner) { r.retell(eff.Family) })
@@ -134,24 +125,18 @@ func (e *Edge) handle(effects []core.Effect) {
 		case core.PutRoute:
 			e.putRoute(eff.Route)
 		case core.DelRoute:
-			e.debug.Printf(cli.DebugZebra, "BGP(%s): %v taken from the routing table", vrfName(eff.Key.VRF), eff.Key.Prefix)
-			e.client.Delete(eff.Key)
+			e.Debug().Printf(cli.DebugZebra, "BGP(%s): %v taken from the routing table", vrfName(eff.Key.VRF), eff.Key.Prefix)
+			e.Client.Delete(eff.Key)
 		case core.WatchAdd:
-			e.watch(eff.Watch)
+			e.Watch(eff.Watch)
 		case core.WatchDel:
-			e.client.Unwatch(eff.Watch)
+			e.Client.Unwatch(eff.Watch)
 		case core.EndOfReplay:
 			e.replayed()
-			e.client.EndOfReplay()
+			e.Client.EndOfReplay()
 		case core.Answer:
-			e.inquiries.Answer(eff.ID, eff.Report)
+			e.Answer(eff.ID, eff.Report)
 		}
-	}
-}
-
-func (e *Edge) watch(w rib.Watch) {
-	if err := e.client.Watch(w); err != nil {
-		e.log.Error("watch refused", "error", err)
 	}
 }
 
@@ -186,7 +171,7 @@ func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError
 	}
 	e.mu.Unlock()
 	if len(errs) == 0 {
-		e.driver.Post(core.ConfigSet{Config: cfg.Core})
+		e.Driver.Post(core.ConfigSet{Config: cfg.Core})
 		e.wakeKeeper()
 	}
 	return errs
@@ -194,13 +179,7 @@ func (e *Edge) Configure(tree *conf.Tree, phase plugin.Phase) []plugin.LineError
 
 // Ask has the core make a report about a VRF.
 func (e *Edge) Ask(ctx context.Context, vrf string) (core.Report, error) {
-	return e.inquiries.Ask(ctx, func(id uint64) { e.driver.Post(core.Query{ID: id, VRF: vrf}) })
-}
-
-// Alive returns once the core has taken an input that was posted now.
-func (e *Edge) Alive(ctx context.Context) error {
-	_, err := e.Ask(ctx, "")
-	return err
+	return e.Question(ctx, func(id uint64) core.Input { return core.Query{ID: id, VRF: vrf} })
 }
 
 // Goodbye takes leave of the neighbours, and returns once that is done.

@@ -22,10 +22,10 @@ type install struct {
 
 // putRoute states a route to zebra.
 func (e *Edge) putRoute(r rib.Route) {
-	if e.debug.On(cli.DebugZebra) {
-		e.debug.Printf(cli.DebugZebra, "BGP(%s): %v put into the routing table, distance %d, metric %d, next hops %v", vrfName(r.VRF), r.Prefix, r.Distance, r.Metric, r.NextHops)
+	if e.Debug().On(cli.DebugZebra) {
+		e.Debug().Printf(cli.DebugZebra, "BGP(%s): %v put into the routing table, distance %d, metric %d, next hops %v", vrfName(r.VRF), r.Prefix, r.Distance, r.Metric, r.NextHops)
 	}
-	seq, err := e.client.Put(r)
+	seq, err := e.Client.Put(r)
 	if err != nil {
 		e.log.Error("route refused", "error", err)
 		return

@@ -102,7 +102,7 @@ func (e *Edge) start(vrf string, c speaker.Config) {
 		e.stopped(r, s.Stop(ctx, speaker.Goodbye))
 		return
 	}
-	e.driver.Post(core.Started{VRF: vrf, Returning: back})
+	e.Driver.Post(core.Started{VRF: vrf, Returning: back})
 	r.run()
 }
 
@@ -117,7 +117,7 @@ func (e *Edge) stop(ctx context.Context, r *runner, how speaker.Ending) error {
 	e.stopped(r, err)
 	if how == speaker.Goodbye {
 		e.forget(r)
-		e.driver.Post(core.Stopped{VRF: r.vrf})
+		e.Driver.Post(core.Stopped{VRF: r.vrf})
 	}
 	return err
 }

@@ -1,14 +1,11 @@
 package edge
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/godmvpn/godmvpn/bgpd/cli"
 	"github.com/godmvpn/godmvpn/bgpd/speaker"
-	"github.com/godmvpn/godmvpn/lib/session"
 	"github.com/godmvpn/godmvpn/lib/telemetry"
 )
 
@@ -24,14 +21,12 @@ var (
 
 // logMessage writes a message in Cisco's form, to the daemon's log and to zebra's.
 func (e *Edge) logMessage(m telemetry.Message, format string, args ...any) {
-	text := fmt.Sprintf("%v: %s", m, fmt.Sprintf(format, args...))
-	e.log.Log(context.Background(), m.Severity.Level(), text)
-	e.client.Log(session.Log{Time: time.Now(), Level: m.Severity.Level(), Message: text})
+	e.Message(m.Facility, m.Severity, m.Mnemonic, fmt.Sprintf(format, args...))
 }
 
 // sessionChanged logs that a session came up or ended.
 func (e *Edge) sessionChanged(r *runner, s speaker.Session) {
-	e.debug.Printf(cli.DebugEvents, "BGP(%s): neighbor %v up %t %s", vrfName(r.vrf), s.Neighbor, s.Up, s.Reason)
+	e.Debug().Printf(cli.DebugEvents, "BGP(%s): neighbor %v up %t %s", vrfName(r.vrf), s.Neighbor, s.Up, s.Reason)
 	e.mu.Lock()
 	quiet := false
 	if e.config != nil {

@@ -74,14 +74,14 @@ func (e *Edge) remember(r *runner, a netip.Addr, up bool) {
 	if !up {
 		if r.members[a] {
 			delete(r.members, a)
-			_ = e.client.Publish(memoryTopic, key, nil) // fails for keys only that are refused below
+			_ = e.Client.Publish(memoryTopic, key, nil) // fails for keys only that are refused below
 		}
 		return
 	}
 	if len(r.members) >= maxMemory || r.members[a] {
 		return
 	}
-	if err := e.client.Publish(memoryTopic, key, memoryValue); err != nil {
+	if err := e.Client.Publish(memoryTopic, key, memoryValue); err != nil {
 		e.log.Warn("a dynamic neighbor will not outlive the daemon", "neighbor", a, "error", err)
 		return
 	}
@@ -91,7 +91,7 @@ func (e *Edge) remember(r *runner, a netip.Addr, up bool) {
 // forget ends the memory of a speaker that has said goodbye.
 func (e *Edge) forget(r *runner) {
 	for a := range r.members { // unordered: independent of each other
-		_ = e.client.Publish(memoryTopic, memoryKey(r.vrf, a), nil)
+		_ = e.Client.Publish(memoryTopic, memoryKey(r.vrf, a), nil)
 	}
 	clear(r.members)
 }

@@ -85,14 +85,14 @@ func (r *runner) listen() {
 			r.edge.notice(r, n)
 		}
 		for _, h := range b.NextHops {
-			r.edge.driver.Post(core.NextHopUsed{VRF: r.vrf, Addr: h.Addr, Used: h.Used})
+			r.edge.Driver.Post(core.NextHopUsed{VRF: r.vrf, Addr: h.Addr, Used: h.Used})
 		}
 		r.best(b.Routes)
 		for _, x := range b.EndOfRIB {
-			r.edge.driver.Post(core.EndOfRIB{VRF: r.vrf, Neighbor: core.Neighbor{Addr: x.Neighbor, Family: x.Family}})
+			r.edge.Driver.Post(core.EndOfRIB{VRF: r.vrf, Neighbor: core.Neighbor{Addr: x.Neighbor, Family: x.Family}})
 		}
 		if b.Settled {
-			r.edge.driver.Post(core.Settled{VRF: r.vrf})
+			r.edge.Driver.Post(core.Settled{VRF: r.vrf})
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (r *runner) best(routes []speaker.Route) {
 			out.Routes[i].Paths = append(out.Routes[i].Paths, corePath(&x.Paths[j]))
 		}
 	}
-	r.edge.driver.Post(out)
+	r.edge.Driver.Post(out)
 }
 
 func corePath(p *speaker.Path) core.Path {

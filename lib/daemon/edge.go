@@ -45,9 +45,9 @@ type Config[In, Out any] struct {
 	Event   func(rib.Event)    // takes in what zebra tells
 
 	Facilities telemetry.Facilities // of debugging
-	Tracing    func() In            // the input that says what is to be traced
+	Tracing    func() In            // the input that says what is to be traced; nil: the core does not trace
 
-	Wall      func() time.Time
+	Wall      func() time.Time   // nil: the core does not want to know the time of day
 	WallClock func(time.Time) In // the input that says what time of day it is
 	Look      func()             // is called every 10 seconds; nil: nothing is to be done
 	Unread    func() uint64      // packets that the kernel dropped; nil: nobody knows
@@ -70,7 +70,11 @@ func New[In, Out, Report any](cfg Config[In, Out]) *Edge[In, Out, Report] {
 	e := &Edge[In, Out, Report]{cfg: cfg}
 	e.life, e.end = context.WithCancel(context.Background())
 	e.Client = session.NewClient(cfg.Event)
-	e.debug = plugin.NewDebug(cfg.Facilities, e.Client, func() { e.Driver.Post(cfg.Tracing()) })
+	var traced func()
+	if cfg.Tracing != nil {
+		traced = func() { e.Driver.Post(cfg.Tracing()) }
+	}
+	e.debug = plugin.NewDebug(cfg.Facilities, e.Client, traced)
 	e.Driver = sm.NewDriver(sm.Config[In, Out]{Machine: cfg.Machine, Tick: cfg.Tick, Queue: cfg.Queue, Handle: cfg.Handle})
 	return e
 }

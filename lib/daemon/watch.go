@@ -20,7 +20,10 @@ const (
 func (e *Edge[In, Out, Report]) watch() {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	c := NewClockWatch(e.cfg.Wall(), time.Now())
+	var c *ClockWatch
+	if e.cfg.Wall != nil {
+		c = NewClockWatch(e.cfg.Wall(), time.Now())
+	}
 	var lost, unread uint64
 	for {
 		select {
@@ -28,8 +31,10 @@ func (e *Edge[In, Out, Report]) watch() {
 			return
 		case <-ticker.C:
 		}
-		if now, set := c.Look(e.cfg.Wall(), time.Now()); set {
-			e.Driver.Post(e.cfg.WallClock(now))
+		if c != nil {
+			if now, set := c.Look(e.cfg.Wall(), time.Now()); set {
+				e.Driver.Post(e.cfg.WallClock(now))
+			}
 		}
 		if e.cfg.Look != nil {
 			e.cfg.Look()
