@@ -6,5 +6,5 @@
 //	lan 10.N.0.0/24  ── Tunnel0 (global) key 100 ──┐
 //	red 10.N.0.0/24  ── Tunnel1 (RED)    key 200 ──┴─ wan (INET) ── inet
 //
-// Another test has RIP and EIGRP in a VRF each, over Ethernet.
+// Another test has RIP, EIGRP and OSPF in a VRF each, over Ethernet.
 package vrf

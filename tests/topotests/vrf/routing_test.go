@@ -12,22 +12,26 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-// TestRouting has RIP in one VRF and EIGRP in another, with the same networks in both:
-// each announces what is in its VRF, over a device of it, and what is learned is in the
-// VRF's table alone.
+// vrfs has the VRFs, each with one protocol, by the first part of the names of its devices.
+var vrfs = map[string]string{"blue": "BLUE", "red": "RED", "green": "GREEN"}
+
+// TestRouting has RIP in one VRF, EIGRP in another and OSPF in a third, with the same
+// networks in all: each announces what is in its VRF, over a device of it, and what is
+// learned is in the VRF's table alone.
 func TestRouting(t *testing.T) {
 	tp := harness.New(t)
 	a, b := tp.Router("a"), tp.Router("b")
 	config := func(n int) string {
-		s := "vrf definition BLUE\nvrf definition RED\n"
-		for _, vrf := range []string{"BLUE", "RED"} {
-			s += fmt.Sprintf("interface %[2]s-link\n vrf forwarding %[1]s\n ip address 10.9.0.%[3]d 255.255.255.0\n"+
-				"interface %[2]s-lan\n vrf forwarding %[1]s\n ip address 10.%[3]d.0.1 255.255.255.0\n", vrf, map[string]string{"BLUE": "blue", "RED": "red"}[vrf], n)
+		s := ""
+		for device, vrf := range vrfs {
+			s += fmt.Sprintf("vrf definition %[1]s\ninterface %[2]s-link\n vrf forwarding %[1]s\n ip address 10.9.0.%[3]d 255.255.255.0\n"+
+				"interface %[2]s-lan\n vrf forwarding %[1]s\n ip address 10.%[3]d.0.1 255.255.255.0\n", vrf, device, n)
 		}
 		return s + "router rip\n version 2\n timers basic 2 10 0 15\n address-family ipv4 vrf BLUE\n  version 2\n  timers basic 2 10 0 15\n  network 10.0.0.0\n" +
-			"router eigrp TEST\n address-family ipv4 unicast vrf RED autonomous-system 200\n  network 10.0.0.0\n"
+			"router eigrp TEST\n address-family ipv4 unicast vrf RED autonomous-system 200\n  network 10.0.0.0\n" +
+			"interface green-link\n ip ospf network point-to-point\n ip ospf hello-interval 1\nrouter ospf 1 vrf GREEN\n network 10.0.0.0 0.255.255.255 area 0\n"
 	}
-	for _, vrf := range []string{"blue", "red"} {
+	for vrf := range vrfs {
 		tp.Link(a, vrf+"-link", "", b, vrf+"-link", "")
 		a.Stub(vrf + "-lan")
 		b.Stub(vrf + "-lan")
@@ -36,7 +40,7 @@ func TestRouting(t *testing.T) {
 	learned := func() error {
 		var got []string
 		for _, r := range b.Routes() {
-			if r.Protocol == harness.ProtocolNumber(rib.RIP) || r.Protocol == harness.ProtocolNumber(rib.EIGRP) {
+			if slices.Contains([]int{harness.ProtocolNumber(rib.RIP), harness.ProtocolNumber(rib.EIGRP), harness.ProtocolNumber(rib.OSPF)}, r.Protocol) {
 				where := "in a VRF"
 				if r.Table == harness.MainTable {
 					where = "in the global table"
@@ -46,7 +50,8 @@ func TestRouting(t *testing.T) {
 			}
 		}
 		slices.Sort(got)
-		if diff := cmp.Diff([]string{"10.1.0.0/24 via 10.9.0.1 dev blue-link in a VRF", "10.1.0.0/24 via 10.9.0.1 dev red-link in a VRF"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"10.1.0.0/24 via 10.9.0.1 dev blue-link in a VRF",
+			"10.1.0.0/24 via 10.9.0.1 dev green-link in a VRF", "10.1.0.0/24 via 10.9.0.1 dev red-link in a VRF"}, got); diff != "" {
 			return fmt.Errorf("routes of b (-want +got):\n%s", diff)
 		}
 		return nil
@@ -58,6 +63,9 @@ func TestRouting(t *testing.T) {
 		},
 		func() error {
 			return b.ShowJSON("show ip eigrp vrf RED neighbors", `{"instances": [{"as": 200, "vrf": "RED", "neighbors": [{"address": "10.9.0.1", "interface": "red-link", "state": "up"}]}]}`)
+		},
+		func() error {
+			return b.ShowJSON("show ip route vrf GREEN", `{"routes": [{"prefix": "10.1.0.0/24", "routes": [{"protocol": "ospf", "installed": true}]}]}`)
 		},
 		func() error {
 			return b.ShowJSON("show ip route vrf RED", `{"routes": [{"prefix": "10.1.0.0/24", "routes": [{"protocol": "eigrp", "installed": true}]}]}`)
