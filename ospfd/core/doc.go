@@ -105,6 +105,8 @@
 //   - Hellos have no jitter.
 //   - On a point-to-multipoint network a Hello may have the mask of a host: FRR's nhrpd takes no
 //     other address of a tunnel, and nothing depends on the mask there.
+//   - A neighbour that sends other packets than Hellos is not dead, where these are for this router
+//     (RFC 4222 section 2, recommendation 2): many at once may cost a hub its Hellos.
 //   - The host route of a loopback costs what the interface does, as on IOS, and not 0 (section
 //     12.4.1).
 //   - An unchanged instance that comes by several ways goes on as not ageing once it came so.

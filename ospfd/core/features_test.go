@@ -271,6 +271,32 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestAnyPacketIsLife: a neighbour whose Hellos are lost stays while it sends other packets to
+// this router, also to the group where it is alone (RFC 4222 section 2, recommendation 2); not by
+// packets to a group that may hear of others.
+func TestAnyPacketIsLife(t *testing.T) {
+	for _, typ := range []fsm.NetworkType{fsm.PointToPoint, fsm.Broadcast} {
+		l, a, b := pair(t)
+		for _, r := range l.routers {
+			r.iface("Eth0").Type = typ
+		}
+		l.start()
+		l.bothFull(a, b)
+		l.pass = func(from, _ *router, m *packet.Message) bool { return from != b || m.Type != packet.Hello }
+		for k := range 12 {
+			b.opaque(packet.OpaqueAreaLSA, 200<<24|packet.ID(k), "of b")
+			l.advance(10 * time.Second)
+		}
+		if lives := a.full() == 1; lives != (typ == fsm.PointToPoint) {
+			t.Errorf("%v: %q", typ, a.neighbors())
+		}
+		l.advance(41 * time.Second)
+		if len(a.in().ifaces[0].neighbors) != 0 {
+			t.Errorf("%v: %q", typ, a.neighbors())
+		}
+	}
+}
+
 // TestFlush ages an LSA prematurely: it goes everywhere, and is gone when all neighbours
 // have acknowledged it (RFC 2328 sections 14 and 14.1).
 func TestFlush(t *testing.T) {

@@ -188,7 +188,7 @@ func (n *neighbor) act(now clock.Instant, do fsm.NeighborAction) {
 	}
 }
 
-// inactive is the end of the Inactivity Timer, unless a Hello has put it off. A neighbour
+// inactive is the end of the Inactivity Timer, unless a packet has put it off. A neighbour
 // that restarts gracefully is not missed (RFC 3623 section 3.1).
 func (n *neighbor) inactive(now clock.Instant) {
 	if n.due > now {

@@ -105,6 +105,9 @@ func (i *iface) receive(now clock.Instant, m *packet.Message, rx RxPacket) DropR
 	if n == nil || n.id != m.RouterID {
 		return DropNoNeighbor
 	}
+	if n.state >= fsm.NeighborInit && (!rx.Dest.IsMulticast() || i.typ == fsm.PointToPoint && rx.Dest == packet.AllSPFRouters) {
+		n.due = now.Add(i.cfg.Dead) // RFC 4222 section 2, recommendation 2
+	}
 	return n.receive(now, m)
 }
 
