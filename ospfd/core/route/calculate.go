@@ -63,29 +63,38 @@ func (t *Table) virtual(trees bool) {
 
 // networks takes the networks of an area from its tree, and marks those that changed.
 func (t *Table) networks(a *area) {
-	old := a.intra
-	routes := a.tree.Routes()
-	a.intra = make(map[netip.Prefix]spf.Route, len(routes))
+	a.takes++
 	clear(a.hops)
-	for _, r := range routes {
-		a.intra[r.Prefix] = r
-		o, ok := old[r.Prefix]
-		// Next hops are compared with their destination: the links of the root may be others.
-		if !ok || o.Cost != r.Cost || o.By != r.By || o.Origin != r.Origin || o.Transit != r.Transit || len(o.Hops) != len(r.Hops) || t.moved(a, r) {
-			t.mark(t.at(r.Prefix))
+	old, now := a.intra, a.spare[:0]
+	for _, r := range a.tree.Routes() {
+		d := t.at(r.Prefix)
+		w := d.in(a)
+		if w == nil {
+			d.within = &within{area: a, run: a.takes, route: r, next: d.within}
+			t.mark(d)
+		} else {
+			o := w.route
+			w.run, w.route = a.takes, r
+			// Next hops are compared with their destination: the links of the root may be others.
+			if o.Cost != r.Cost || o.By != r.By || o.Origin != r.Origin || o.Transit != r.Transit || len(o.Hops) != len(r.Hops) || t.moved(d, a, r) {
+				t.mark(d)
+			}
+		}
+		now = append(now, d)
+	}
+	for _, d := range old {
+		if d.in(a).run != a.takes {
+			d.leave(a)
+			t.mark(d)
 		}
 	}
-	for p := range old { // unordered: each is marked
-		if _, ok := a.intra[p]; !ok {
-			t.mark(t.at(p))
-		}
-	}
+	clear(old) // what is gone is not to be kept
+	a.intra, a.spare = now, old
 }
 
 // moved reports whether the route to a network of an area has other next hops than it had.
-func (t *Table) moved(a *area, r spf.Route) bool {
-	d := t.dests[r.Prefix]
-	return d == nil || d.inside == nil || !slices.Equal(d.inside.Hops, t.hopsOf(a, r))
+func (t *Table) moved(d *dest, a *area, r spf.Route) bool {
+	return d.inside == nil || !slices.Equal(d.inside.Hops, t.hopsOf(a, r))
 }
 
 // rangeStates computes which ranges of an area are active (RFC 2328 section 12.4.3), and
@@ -98,7 +107,8 @@ func (t *Table) rangeStates(a *area) (changed bool) {
 			a.ranges = append(a.ranges, RangeState{Range: r})
 		}
 	}
-	for p, r := range a.intra { // unordered: least and greatest
+	for _, d := range a.intra {
+		p, r := d.prefix, d.in(a).route
 		for k := range a.ranges {
 			s := &a.ranges[k]
 			if p.Bits() < s.Prefix.Bits() || !s.Prefix.Contains(p.Addr()) {
@@ -159,7 +169,7 @@ const manyChanges = 1000
 // lead to an address that these reach.
 func (t *Table) destinations() []netip.Prefix {
 	t.internal = t.internal[:0]
-	for d := range t.dirty { // unordered: each for itself
+	for _, d := range t.dirty {
 		r, ok := t.inside(d)
 		switch had := d.inside != nil; {
 		case !ok && !had, ok && had && r.Equal(*d.inside):
@@ -180,7 +190,8 @@ func (t *Table) destinations() []netip.Prefix {
 		t.markForwarded()
 	}
 	var changed []netip.Prefix
-	for d := range t.dirty { // unordered: sorted below
+	for _, d := range t.dirty {
+		d.marked = false
 		best := d.inside
 		if best == nil {
 			best = t.outsideOf(d)
@@ -191,12 +202,13 @@ func (t *Table) destinations() []netip.Prefix {
 		t.count(d, -1)
 		d.best = best
 		t.count(d, 1)
-		if best == nil && len(d.summaries) == 0 && len(d.externals) == 0 {
+		if best == nil && d.within == nil && len(d.summaries) == 0 && len(d.externals) == 0 {
 			delete(t.dests, d.prefix)
 		}
 	}
-	if clear(t.dirty); len(changed) > manyChanges {
-		t.dirty = make(map[*dest]struct{})
+	clear(t.dirty)
+	if t.dirty = t.dirty[:0]; len(changed) > manyChanges {
+		t.dirty = nil
 	}
 	slices.SortFunc(changed, comparePrefixes)
 	return changed

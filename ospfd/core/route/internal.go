@@ -102,10 +102,11 @@ func merge(a Route, ok bool, b Route) Route {
 // sections 16.1, 16.2 and 16.3), and the discard routes of ranges (section 11.1).
 func (t *Table) inside(d *dest) (best Route, ok bool) {
 	for _, a := range t.areas {
-		r, known := a.intra[d.prefix]
-		if !known {
+		w := d.in(a)
+		if w == nil {
 			continue
 		}
+		r := w.route
 		key := packet.LSAKey{Type: packet.RouterLSA, ID: r.Origin, Router: r.By}
 		if r.Transit {
 			key.Type = packet.NetworkLSA

@@ -147,9 +147,9 @@ type Table struct {
 	forward map[*dest]struct{}
 	borders map[packet.ID][]Border
 
-	all      bool // everything is to be computed
-	trees    bool // an area's borders are
-	dirty    map[*dest]struct{}
+	all      bool           // everything is to be computed
+	trees    bool           // an area's borders are
+	dirty    []*dest        // marked
 	internal []netip.Prefix // whose internal route Calculate has changed: kept for its room
 }
 
@@ -166,13 +166,15 @@ type area struct {
 	tree    spf.Tree
 	root    packet.Router
 	links   []Link
-	intra   map[netip.Prefix]spf.Route
+	intra   []*dest            // networks of the tree
+	spare   []*dest            // kept for its room
 	hops    map[hops][]NextHop // resolved
 	ranges  []RangeState
 	transit bool // TransitCapability
 	run     bool // the tree is to be computed
 	collect bool // the networks are
 	runs    int
+	takes   int // how often the networks were taken
 }
 
 // hops identifies first hops of a tree, which vertices share.
@@ -184,11 +186,40 @@ type hops struct {
 // dest is a destination with all that is known of it.
 type dest struct {
 	prefix    netip.Prefix
+	within    *within
 	summaries []summary
 	externals []external
 
 	inside *Route // the best intra- or inter-area path; nil: none
 	best   *Route // nil: it is not reached
+	marked bool   // it is on the table's list
+}
+
+// within is a destination as a network of the tree of an area.
+type within struct {
+	area  *area
+	run   int // of the area's networks, in which it was found
+	route spf.Route
+	next  *within // of another area
+}
+
+// in returns what a destination is in an area, nil if it is no network of it.
+func (d *dest) in(a *area) *within {
+	w := d.within
+	for w != nil && w.area != a {
+		w = w.next
+	}
+	return w
+}
+
+// leave forgets what a destination was in an area.
+func (d *dest) leave(a *area) {
+	for at := &d.within; *at != nil; at = &(*at).next {
+		if (*at).area == a {
+			*at = (*at).next
+			return
+		}
+	}
 }
 
 // summary is a summary-LSA.
@@ -208,7 +239,7 @@ type external struct {
 func New() *Table {
 	return &Table{
 		dests: make(map[netip.Prefix]*dest), places: make(map[place]*dest), asbrs: make(map[packet.ID][]summary),
-		forward: make(map[*dest]struct{}), borders: make(map[packet.ID][]Border), dirty: make(map[*dest]struct{}),
+		forward: make(map[*dest]struct{}), borders: make(map[packet.ID][]Border),
 	}
 }
 
@@ -245,8 +276,9 @@ func (t *Table) forget(a *area) {
 	for id, list := range t.asbrs { // unordered: each for itself
 		t.setASBR(id, slices.DeleteFunc(list, func(s summary) bool { return s.area == a }))
 	}
-	for p := range a.intra { // unordered: each is marked
-		t.mark(t.at(p))
+	for _, d := range a.intra {
+		d.leave(a)
+		t.mark(d)
 	}
 	for _, r := range a.ranges {
 		t.mark(t.at(r.Prefix))
@@ -299,7 +331,12 @@ func (t *Table) at(p netip.Prefix) *dest {
 	return d
 }
 
-func (t *Table) mark(d *dest) { t.dirty[d] = struct{}{} }
+func (t *Table) mark(d *dest) {
+	if !d.marked {
+		d.marked = true
+		t.dirty = append(t.dirty, d)
+	}
+}
 
 // Get returns the route to a network.
 func (t *Table) Get(p netip.Prefix) (Route, bool) {

@@ -2,6 +2,7 @@ package spf
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"github.com/godmvpn/godmvpn/ospfd/packet"
@@ -18,6 +19,7 @@ type Area struct {
 
 	heap queue
 	run  uint32
+	best map[netip.Prefix]int // of Routes: kept for its room
 }
 
 // node is a vertex with what its LSA says.

@@ -26,8 +26,12 @@ func (t Tree) Routes() []Route {
 	if t.root == nil {
 		return nil
 	}
-	best := make(map[netip.Prefix]int)
-	var out []Route
+	out := make([]Route, 0, len(t.area.best)) // as many as last time, or so
+	if t.area.best == nil {
+		t.area.best = make(map[netip.Prefix]int)
+	}
+	clear(t.area.best)
+	best := t.area.best // where each is in out
 	add := func(r Route, ok bool) {
 		if !ok {
 			return
