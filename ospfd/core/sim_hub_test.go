@@ -186,6 +186,11 @@ func runHub(t *testing.T, seed uint64, typ fsm.NetworkType, spokes int) uint64 {
 	if err := h.RunFor(31 * time.Minute); err != nil { // LSRefreshTime
 		t.Fatal(err)
 	}
+	h.calm()
+	h.settle(t, "all LSAs were refreshed")
+	if err := h.RunFor(time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	if w := h.wrong(); w != "" {
 		t.Error(w)
 	}
