@@ -59,16 +59,14 @@ type Speaker struct {
 }
 
 // New starts a speaker with its whole configuration: it listens when New returns.
-// What GoBGP has to tell goes to log.
+// What GoBGP has to tell of sessions, and its warnings, go to log.
 func New(c Config, log *slog.Logger) (*Speaker, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	level := &slog.LevelVar{}
-	level.Set(slog.LevelWarn)
 	s := &Speaker{
-		bgp: server.NewBgpServer(server.LoggerOption(log, level)), log: log,
+		bgp: server.NewBgpServer(server.LoggerOption(slog.New(quiet{log.Handler()}), &slog.LevelVar{})), log: log,
 		cancel: cancel, queue: newQueue(), as: c.Process.AS, config: Config{Process: c.Process},
 		wake: make(chan struct{}, 1), flushes: make(chan chan struct{}), done: make(chan struct{}),
 		table: locrib.New(c.table()), neighbors: map[netip.Addr]*neighbor{}, export: newExporter(c.Process.AS),

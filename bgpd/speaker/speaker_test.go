@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -26,6 +27,7 @@ type node struct {
 	as   uint32
 	port int
 	c    Config
+	log  io.Writer // of all that is logged, nil: nothing is
 	*Speaker
 
 	mu       sync.Mutex
@@ -54,7 +56,11 @@ func newNode(t testing.TB, last byte, as uint32) *node {
 // start starts the speaker with n.c.
 func (n *node) start() {
 	n.t.Helper()
-	s, err := New(n.c, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	if n.log != nil {
+		log = slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	s, err := New(n.c, log)
 	if err != nil {
 		n.t.Fatal(err)
 	}
