@@ -30,10 +30,24 @@ type BIRD struct {
 // configuration must not say where to log.
 func (n *Node) StartBIRD(config string) *BIRD {
 	n.t.Helper()
+	b := n.newBIRD(config)
+	b.Start()
+	return b
+}
+
+// LaunchBIRD is StartBIRD without the wait, for many at once.
+func (n *Node) LaunchBIRD(config string) *BIRD {
+	n.t.Helper()
+	b := n.newBIRD(config)
+	b.Launch()
+	return b
+}
+
+func (n *Node) newBIRD(config string) *BIRD {
+	n.t.Helper()
 	b := &BIRD{node: n, dir: filepath.Join(n.Rundir(), "bird")}
 	n.check("bird", os.MkdirAll(b.dir, 0o750))
 	b.write(config)
-	b.Start()
 	return b
 }
 
@@ -55,7 +69,10 @@ func (b *BIRD) Start() { b.node.t.Helper(); b.start() }
 // neighbours that it has restarted.
 func (b *BIRD) Recover() { b.node.t.Helper(); b.start("-R") }
 
-func (b *BIRD) start(args ...string) {
+// Launch is Start without the wait.
+func (b *BIRD) Launch() { b.node.t.Helper(); b.launch() }
+
+func (b *BIRD) launch(args ...string) {
 	n := b.node
 	n.t.Helper()
 	if _, err := os.Stat(birdProgram); err != nil {
@@ -64,6 +81,12 @@ func (b *BIRD) start(args ...string) {
 	_ = os.Remove(b.file("bird.ctl"))
 	b.process = n.Start("bird", birdProgram, append(args, "-f", "-c", b.file("bird.conf"),
 		"-s", b.file("bird.ctl"), "-P", b.file("bird.pid"))...)
+}
+
+func (b *BIRD) start(args ...string) {
+	n := b.node
+	n.t.Helper()
+	b.launch(args...)
 	Eventually(n.t, peerLimit, func() error {
 		if !b.process.Running() {
 			out, _ := os.ReadFile(filepath.Join(n.Rundir(), "bird.out"))
