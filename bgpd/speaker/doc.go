@@ -72,6 +72,11 @@
 //
 // A neighbour beyond the listen limit is removed as soon as its session opens. GoBGP may
 // be faster, and establish it for a moment; nobody is told, and its routes are not taken.
+// It may be sent routes in that moment.
+//
+// A neighbour that takes leave while it is being sent something may pass for one that
+// restarts, if it does graceful restart: GoBGP gives up at the write that failed, without
+// reading the NOTIFICATION that has come. Its routes then stay for its restart time.
 //
 // A path with our own router ID as ORIGINATOR_ID (RFC 4456, section 8) is passed over,
 // and by GoBGP: the path that it replaces stays until the neighbour withdraws it.

@@ -181,13 +181,20 @@ func (s *Speaker) arrive(a netip.Addr, state bgp.FSMState) *neighbor {
 	case group == "":
 	case s.want.ListenLimit > 0 && s.dynamic >= s.want.ListenLimit:
 		n.refused = true
-		s.queue.add(Batch{Notices: []Notice{{Kind: ListenLimit, Neighbor: a, Count: s.dynamic, Limit: s.want.ListenLimit}}})
+		if now := time.Now(); now.Sub(s.refusedAt) > refusals { // one stands for many
+			s.refusedAt = now
+			s.queue.add(Batch{Notices: []Notice{{Kind: ListenLimit, Neighbor: a, Count: s.dynamic, Limit: s.want.ListenLimit}}})
+		}
 		s.remove(n)
 	default:
 		s.dynamic++
 	}
 	return n
 }
+
+// refusals is how often it is told at most that neighbours are refused: they come again and
+// again.
+const refusals = 10 * time.Second
 
 // remove takes a neighbour of a listen range from GoBGP, which tells that it is idle then.
 func (s *Speaker) remove(n *neighbor) {

@@ -113,6 +113,18 @@ func TestLateEvents(t *testing.T) {
 		}
 		return ""
 	})
+	tell(67, idle)
+	eventually(t, func() string {
+		hub.mu.Lock()
+		defer hub.mu.Unlock()
+		if len(hub.sessions) < 4 {
+			return fmt.Sprintf("sessions %+v", hub.sessions)
+		}
+		return ""
+	})
+	if len(hub.notices) != 1 { // of the first of three
+		t.Errorf("notices %+v", hub.notices)
+	}
 }
 
 // TestFailedOpening: GoBGP keeps nothing of a station that connects and says nothing.

@@ -39,7 +39,8 @@ type Speaker struct {
 	want       Config // what is being applied, or is in force
 	table      *locrib.Table
 	neighbors  map[netip.Addr]*neighbor
-	dynamic    int                 // of neighbors: those of listen ranges
+	dynamic    int                 // of neighbors: those of listen ranges that are not refused
+	refusedAt  time.Time           // when it was told that somebody is
 	returning  map[netip.Addr]bool // of those, who are configured for GoBGP
 	patience   *time.Timer         // for those who do not return
 	reader     reader
