@@ -31,6 +31,26 @@ func BenchmarkPaths(b *testing.B) {
 	}
 }
 
+// BenchmarkNeighbors has neighbours of a listen range open sessions, who send and are sent
+// nothing. One round is enough. B/neighbor is the live heap afterwards, with the other
+// ends of the sessions, which are in the same process.
+func BenchmarkNeighbors(b *testing.B) {
+	for _, neighbors := range []int{100, 500} {
+		b.Run(fmt.Sprint(neighbors), func(b *testing.B) {
+			for b.Loop() {
+				n := newNode(b, 10, 65001)
+				n.c.Groups = []Group{{Name: "SPOKES", Ranges: []netip.Prefix{netip.MustParsePrefix("127.1.0.0/16")}, Settings: settings(64999)}}
+				n.start()
+				before := heap()
+				for i := range neighbors {
+					dialFrom(b, n, netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}), true)
+				}
+				b.ReportMetric(float64(heap()-before)/float64(neighbors), "B/neighbor")
+			}
+		})
+	}
+}
+
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -38,6 +38,12 @@ func message(kind byte, body []byte) []byte {
 // announces the capability of RFC 6793.
 func dial(t testing.TB, n *node, fourOctets bool) *peer {
 	t.Helper()
+	return dialFrom(t, n, netip.AddrFrom4([4]byte{127, 0, 0, 200}), fourOctets)
+}
+
+// dialFrom is dial from another address.
+func dialFrom(t testing.TB, n *node, from netip.Addr, fourOctets bool) *peer {
+	t.Helper()
 	p := &peer{t: t, gone: make(chan []byte, 1)}
 	capabilities := []byte{2, 6, 1, 4, 0, 1, 0, 1, 2, 6, 1, 4, 0, 2, 0, 1}
 	if fourOctets {
@@ -45,7 +51,7 @@ func dial(t testing.TB, n *node, fourOctets bool) *peer {
 	}
 	open := append([]byte{4, 0xfd, 0xe7, 0, 90, 192, 0, 2, 200, byte(len(capabilities))}, capabilities...)
 	eventually(t, func() string {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 200)}}
+		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 		conn, err := d.Dial("tcp", netip.AddrPortFrom(n.addr, uint16(n.port)).String())
 		if err != nil {
 			return err.Error()
