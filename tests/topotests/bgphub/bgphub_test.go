@@ -134,13 +134,19 @@ func (w *network) sessions(n int) func() error {
 	}
 }
 
-// timed waits until all is so, and logs what it took.
-func (w *network) timed(what string, hub *harness.Usage, all ...func() error) {
+// timed waits until all is so, and logs what it took and cost.
+func (w *network) timed(what string, all ...func() error) {
 	w.t.Helper()
-	began, before := time.Now(), hub.CPU()
+	began, bgpd, zebra := time.Now(), w.hub.Usage("bgpd"), w.hub.Usage("zebra")
+	before, beforeZebra := bgpd.CPU(), zebra.CPU()
 	harness.Await(w.t, limit, all...)
-	w.t.Logf("%s: %.1f s, the hub's bgpd and zebra: %.2f s of processor time, %d MB", what, time.Since(began).Seconds(),
-		(hub.CPU() - before).Seconds(), hub.Memory()>>20)
+	w.cost(what, time.Since(began), bgpd.CPU()-before, zebra.CPU()-beforeZebra)
+}
+
+// cost logs what something took, and what the hub's daemons have used for it.
+func (w *network) cost(what string, took, bgpd, zebra time.Duration) {
+	w.t.Logf("%s: %.1f s; at the hub bgpd %.2f s of processor time, %d MB, zebra %.2f s, %d MB", what, took.Seconds(),
+		bgpd.Seconds(), w.hub.Usage("bgpd").Memory()>>20, zebra.Seconds(), w.hub.Usage("zebra").Memory()>>20)
 }
 
 // TestHub: all 200 have sessions and the networks of all others, by the reflector. Half of
@@ -149,31 +155,30 @@ func (w *network) timed(what string, hub *harness.Usage, all ...func() error) {
 func TestHub(t *testing.T) {
 	w := build(t)
 	w.start()
-	hub := w.hub.Usage("bgpd", "zebra")
 	all, late := w.spokes[:spokes], w.spokes[spokes]
 	for _, s := range all {
 		s.bird = s.node.LaunchBIRD(s.config())
 	}
-	w.timed("all know all", hub, w.know(all), w.sessions(spokes))
+	w.timed("all know all", w.know(all), w.sessions(spokes))
 
-	w.halfGoes(hub)
-	w.oneMore(hub, late)
+	w.halfGoes()
+	w.oneMore(late)
 	w.kill(all)
 }
 
 // halfGoes has half of the spokes go and come back.
-func (w *network) halfGoes(hub *harness.Usage) {
+func (w *network) halfGoes() {
 	stay, go_ := w.spokes[:spokes/2], w.spokes[spokes/2:spokes]
 	watch := w.hub.WatchRoutes(protocol)
 	for _, s := range go_ {
 		s.bird.Process().Signal(unix.SIGTERM)
 	}
-	w.timed("half went", hub, w.know(stay), w.sessions(len(stay)))
+	w.timed("half went", w.know(stay), w.sessions(len(stay)))
 	for _, s := range go_ {
 		_ = s.bird.Process().Wait(limit)
 		s.bird.Launch()
 	}
-	w.timed("half came back", hub, w.know(w.spokes[:spokes]), w.sessions(spokes))
+	w.timed("half came back", w.know(w.spokes[:spokes]), w.sessions(spokes))
 	changes, err := watch.Changes()
 	if err != nil {
 		w.t.Error(err)
@@ -187,7 +192,7 @@ func (w *network) halfGoes(hub *harness.Usage) {
 }
 
 // oneMore has one come who is beyond the limit, until another goes.
-func (w *network) oneMore(hub *harness.Usage, late *spoke) {
+func (w *network) oneMore(late *spoke) {
 	late.bird = late.node.LaunchBIRD(late.config())
 	refused := fmt.Sprintf("neighbor %s refused: there are %d dynamic neighbors", late.address, spokes)
 	harness.Await(w.t, limit, w.hub.Logged(refused))
@@ -196,11 +201,11 @@ func (w *network) oneMore(hub *harness.Usage, late *spoke) {
 	first := all[0]
 	first.bird.Process().Signal(unix.SIGTERM)
 	all[0] = late
-	w.timed("one more instead of another", hub, w.know(all), w.sessions(spokes))
+	w.timed("one more instead of another", w.know(all), w.sessions(spokes))
 	w.hub.Configure(fmt.Sprintf("router bgp 65000\nbgp listen limit %d", spokes+1))
 	_ = first.bird.Process().Wait(limit)
 	first.bird.Launch()
-	w.timed("both", hub, w.know(w.spokes), w.sessions(spokes+1))
+	w.timed("both", w.know(w.spokes), w.sessions(spokes+1))
 }
 
 // kill kills the hub's bgpd under traffic.
@@ -225,8 +230,10 @@ func (w *network) kill(all []*spoke) {
 		}
 		return nil
 	})
-	w.timed("all back after bgpd was killed", w.hub.Usage("bgpd"), w.sessions(len(w.spokes)), w.fresh, w.know(w.spokes))
-	w.t.Logf("%.1f s after the kill", time.Since(began).Seconds())
+	zebra := w.hub.Usage("zebra")
+	before := zebra.CPU()
+	harness.Await(w.t, limit, w.sessions(len(w.spokes)), w.fresh, w.know(w.spokes), w.over)
+	w.cost("all back after bgpd was killed", time.Since(began), w.hub.Usage("bgpd").CPU(), zebra.CPU()-before)
 	for _, f := range flows {
 		if r := f.Stop(); r.Received < r.Sent {
 			w.t.Errorf("%d of %d packets arrived, lost %v", r.Received, r.Sent, r.Lost)
@@ -246,6 +253,20 @@ func (w *network) kill(all []*spoke) {
 	if lost > 1 {
 		w.t.Errorf("so did %d others", lost-1)
 	}
+}
+
+// over tells whether the hub's restart is over for the spokes: none has stale routes.
+func (w *network) over() error {
+	for _, s := range w.spokes {
+		out, err := s.bird.Birdc("show protocols all hub")
+		if err == nil && (!strings.Contains(out, "Established") || strings.Contains(out, "graceful restart active")) {
+			err = fmt.Errorf("%s is not done with the restart of the hub: %s", s.address, out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fresh tells whether nothing of the hub's routes is left from a life before.
