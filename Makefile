@@ -37,7 +37,7 @@ CORES = $$(go list ./... | grep '/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
 RACED = $$(go list ./... | grep -v '/tests/topotests\|/bgpd$$\|/bgpd/speaker$$\|/core\(/\|$$\)\|/zebra/rib$$\|/lib/policy$$')
 # Topologies that wait for timers nearly all of the time, outside of a User-Mode Linux where there
 # are veth devices and bridges: they have no place among TOPOJOBS.
-WAITING = $(addprefix ./tests/topotests/,interop/ike interop/rip interop/rippeers interop/ospf ospf rip eigrp eigrpstub bgp interop/bgp)
+WAITING = $(addprefix ./tests/topotests/,interop/ike interop/rip interop/rippeers interop/ospf ospf rip eigrp eigrpstub bgp interop/bgp bgphub)
 # The longest first, so that none of them is left alone at the end.
 TOPO = $(addprefix ./tests/topotests/,many ipsecdmvpn dataplane interop/frr ipsec ipsecphase3 faults vtysh phase3 \
 	multicast demo phase2 ripdmvpn eigrpdmvpn ospfdmvpn bgpdmvpn lab1 interop/ipsec) \
