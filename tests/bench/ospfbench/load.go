@@ -7,8 +7,13 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
-// loadLimit is how long a table may take to be there or to go.
-const loadLimit = 2 * time.Minute
+const (
+	// loadLimit is how long a table may take to be there or to go.
+	loadLimit = 2 * time.Minute
+	// quiet is until memory is looked at: processes of this suite give back what they do not
+	// need when nothing has happened for 3 s.
+	quiet = 7 * time.Second
+)
 
 // figure is what one run of the load measured.
 type figure struct {
@@ -30,6 +35,9 @@ type receiver struct {
 	from      *harness.Node // the feeder's
 	watch     *harness.RouteWatch
 	all, ospf *harness.Usage
+	feed      *feeder
+	before    int // octets of memory
+	figure    figure
 }
 
 func newReceiver(t harness.TB, s suite) *receiver {
@@ -43,50 +51,67 @@ func newReceiver(t harness.TB, s suite) *receiver {
 	return r
 }
 
-// loads has a router of each suite learn a database, one after the other.
-func loads(t harness.TB, o options) (all []figure) {
-	var rs []*receiver
-	for _, s := range o.suites {
-		rs = append(rs, newReceiver(t, s))
+// loads has a router of each suite learn a database, run by run, one after the other.
+func loads(t harness.TB, o options) (runs [][]figure) {
+	all := make([][]*receiver, o.runs)
+	for k := range all {
+		for _, s := range o.suites {
+			all[k] = append(all[k], newReceiver(t, s))
+		}
 	}
 	time.Sleep(settle)
-	for _, r := range rs {
-		all = append(all, r.load(t, o))
-		r.tp.Close()
+	d := newDatabase(o.routers, o.external)
+	for _, rs := range all {
+		for _, r := range rs {
+			r.learn(t, d)
+		}
+		time.Sleep(quiet)
+		var figures []figure
+		for _, r := range rs {
+			r.forget(t, d)
+			figures = append(figures, r.figure)
+		}
+		runs = append(runs, figures)
 	}
-	return all
+	return runs
 }
 
-func (r *receiver) load(t harness.TB, o options) (f figure) {
-	d := newDatabase(o.routers, o.external)
+// learn has the receiver learn the database.
+func (r *receiver) learn(t harness.TB, d database) {
+	f := &r.figure
 	harness.WaitIdle(t, loadLimit, r.all)
-	cpu, ospf, memory := r.all.CPU(), r.ospf.CPU(), r.all.Memory()
-	feed := newFeeder(t, r.from, d)
+	cpu, ospf := r.all.CPU(), r.ospf.CPU()
+	r.before = r.all.Memory()
+	r.feed = newFeeder(t, r.from, d)
 	end := r.routes(t, d.networks)
-	begun, full := feed.adjacent(t, r.suite)
+	begun, full := r.feed.adjacent(t, r.suite)
 	harness.WaitIdle(t, loadLimit, r.all)
 	f.full, f.table = full.Sub(begun), end.Sub(begun)
 	f.cpu, f.ospf = r.all.CPU()-cpu, r.ospf.CPU()-ospf
-	f.memory, f.ospfSize = r.all.Memory()-memory, r.ospf.Memory()
+}
 
-	cpu = r.all.CPU()
-	feed.flood(again(d.external, 1, 1))
-	feed.acknowledged(t, r.suite)
+// forget looks what the database takes, has it come again, and go.
+func (r *receiver) forget(t harness.TB, d database) {
+	f := &r.figure
+	f.memory, f.ospfSize = r.all.Memory()-r.before, r.ospf.Memory()
+	cpu := r.all.CPU()
+	r.feed.flood(again(d.external, 1, 1))
+	r.feed.acknowledged(t, r.suite)
 	harness.WaitIdle(t, loadLimit, r.all)
 	f.refresh = r.all.CPU() - cpu
 
 	cpu = r.all.CPU()
 	began := time.Now()
-	feed.flood(again(d.external, 1, packet.MaxAge))
-	f.flush = r.routes(t, d.networks-o.external).Sub(began)
-	feed.acknowledged(t, r.suite)
+	r.feed.flood(again(d.external, 1, packet.MaxAge))
+	f.flush = r.routes(t, d.networks-len(d.external)).Sub(began)
+	r.feed.acknowledged(t, r.suite)
 	harness.WaitIdle(t, loadLimit, r.all)
 	f.flushCPU = r.all.CPU() - cpu
-	feed.end()
-	if feed.failure != nil {
-		t.Fatalf("the feeder: %v", feed.failure)
+	r.feed.end()
+	if r.feed.failure != nil {
+		t.Fatalf("the feeder: %v", r.feed.failure)
 	}
-	return f
+	r.tp.Close()
 }
 
 // routes waits until the receiver's kernel has routes to so many networks.

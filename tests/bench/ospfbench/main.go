@@ -3,7 +3,7 @@
 // root, Debian's packages frr and bird2, and this suite built (make build); it changes
 // nothing outside.
 //
-//	ospfbench [-losses 6] [-silences 3] [-runs 3] [-routers 100] [-external 10000] [-suites frr,bird,godmvpn]
+//	ospfbench [-losses 5] [-silences 2] [-runs 3] [-routers 100] [-external 10000] [-suites frr,bird,godmvpn]
 //
 // GODMVPN_BIN names the directory with zebra and ospfd where that is not bin of the
 // repository. If a run fails, the daemons' logs are kept and their place is printed.
@@ -33,8 +33,8 @@
 //   - table: until its kernel has all routes
 //   - CPU: user and system time of OSPF's daemon and zebra until both are idle, and that of
 //     the former alone; BIRD is one program
-//   - memory: what the proportional set size of both grew by, and that of the former, all
-//     told
+//   - memory: what the proportional set size of both has grown by some seconds later, and
+//     that of the former, all told
 //   - refresh: processor time where each external LSA comes again with a later sequence
 //     number and the same content, as it does every half an hour
 //   - flush: until the kernel has no external route after the feeder began to send the
@@ -77,8 +77,8 @@ func main() {
 }
 
 func parse() (o options, err error) {
-	flag.IntVar(&o.losses, "losses", 6, "losses of a carrier; 0: none")
-	flag.IntVar(&o.silences, "silences", 3, "losses that only timers notice; 0: none")
+	flag.IntVar(&o.losses, "losses", 5, "losses of a carrier; 0: none")
+	flag.IntVar(&o.silences, "silences", 2, "losses that only timers notice; 0: none")
 	flag.IntVar(&o.runs, "runs", 3, "runs of the load; 0: none")
 	flag.IntVar(&o.routers, "routers", 100, "routers behind the feeder")
 	flag.IntVar(&o.external, "external", 10_000, "external LSAs of theirs")
@@ -108,11 +108,7 @@ func measure(t harness.TB, o options) {
 		measureLosses(t, o)
 	}
 	if o.runs > 0 {
-		var runs [][]figure
-		for range o.runs {
-			runs = append(runs, loads(t, o))
-		}
-		reportLoad(o, runs)
+		reportLoad(o, loads(t, o))
 	}
 }
 
