@@ -12,7 +12,7 @@ import (
 const (
 	lookEvery = 3 * time.Second // what a process allocates in between tells whether it is quiet
 	quietly   = 1 << 20         // octets
-	worthy    = 64 << 20        // octets that were allocated since the last time
+	worthy    = 16 << 20        // octets that were allocated since the last time
 )
 
 // giveBack does so as long as the process lives.

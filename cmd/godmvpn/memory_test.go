@@ -14,7 +14,7 @@ func TestQuiet(t *testing.T) {
 		{8 * mega, false}, {0, false}, // the start is not worth it
 		{40 * mega, false}, {40 * mega, false}, {mega + 1, false}, // busy
 		{mega, true}, {0, false}, {mega, false}, // quiet, and nothing new
-		{63 * mega, false}, {0, true}, // again
+		{15 * mega, false}, {0, true}, // again
 	} {
 		if got := q.look(q.last + step.allocates); got != step.want {
 			t.Errorf("step %d, of %d octets: gives back: %t, want %t", i, step.allocates, got, step.want)
