@@ -39,7 +39,7 @@ RACED = $$(go list ./... | grep -v '/tests/topotests\|/bgpd$$\|/bgpd/speaker$$\|
 # are veth devices and bridges: they have no place among TOPOJOBS.
 WAITING = $(addprefix ./tests/topotests/,interop/ike interop/rip interop/rippeers interop/ospf ospf rip eigrp eigrpstub bgp interop/bgp bgphub)
 # The longest first, so that none of them is left alone at the end.
-TOPO = $(addprefix ./tests/topotests/,many ipsecdmvpn dataplane interop/frr ipsec ipsecphase3 faults vtysh phase3 \
+TOPO = $(addprefix ./tests/topotests/,many interop/ospfmgre ipsecdmvpn dataplane interop/frr ipsec ipsecphase3 faults vtysh phase3 \
 	multicast demo phase2 ripdmvpn eigrpdmvpn ospfdmvpn bgpdmvpn lab1 interop/ipsec) \
 	$$(go list ./tests/topotests/... | grep -vxF "$$(go list $(WAITING))")
 TOPOTEST = go test -vet=off -json -count=1 -timeout $(TOPOTIME)
