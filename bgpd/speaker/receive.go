@@ -145,6 +145,7 @@ func (s *Speaker) session(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) 
 	n := s.neighbors[st.NeighborAddress]
 	if n == nil || n.refused && st.SessionState == bgp.BGP_FSM_OPENSENT { // or a new attempt
 		if n = s.arrive(st.NeighborAddress, st.SessionState); n == nil {
+			s.closeUnanswered(st)
 			return
 		}
 	}
@@ -163,6 +164,18 @@ func (s *Speaker) session(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) 
 		if s.drop(n) && opening && n.group != "" && !n.refused {
 			s.remove(n) // GoBGP keeps who did not get as far as a session
 		}
+	}
+}
+
+// closeUnanswered has GoBGP close the connection of somebody of a listen range to whom it
+// could not write its OPEN, for want of a second's time: it keeps the connection, and who
+// waits at its other end would try again after minutes.
+func (s *Speaker) closeUnanswered(st *apiutil.PeerState) {
+	if st.SessionState != bgp.BGP_FSM_IDLE || st.DisconnectReason != api.PeerState_DISCONNECT_REASON_WRITE_FAILED || s.returning[st.NeighborAddress] {
+		return
+	}
+	if _, group := s.want.lookup(st.NeighborAddress); group != "" {
+		s.remove(&neighbor{Neighbor: locrib.Neighbor{Address: st.NeighborAddress}, group: group})
 	}
 }
 

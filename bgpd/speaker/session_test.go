@@ -3,6 +3,7 @@ package speaker
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osrg/gobgp/v4/api"
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
@@ -152,6 +154,38 @@ func TestFailedOpening(t *testing.T) {
 	there(0)
 	if list, err := hub.Neighbors(false); err != nil || len(list) != 0 {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestUnansweredOpening: whoever could not be sent an OPEN is told by the end of the
+// connection, and may try again.
+func TestUnansweredOpening(t *testing.T) {
+	hub := newNode(t, 10, 65000)
+	hub.c.Groups = []Group{{Name: "SPOKES", Ranges: []netip.Prefix{pfx("127.0.0.64/26")}, Settings: settings(65000)}}
+	hub.start()
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 65)}}
+	c, err := from.Dial("tcp", netip.AddrPortFrom(hub.addr, uint16(hub.port)).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	peer := netip.MustParseAddr("127.0.0.65")
+	eventually(t, func() string {
+		hub.Speaker.mu.Lock()
+		defer hub.Speaker.mu.Unlock()
+		if hub.neighbors[peer] == nil {
+			return "nobody has come"
+		}
+		delete(hub.neighbors, peer) // as if its OPEN had not been written
+		hub.dynamic--
+		return ""
+	})
+	e := &apiutil.WatchEventMessage_PeerEvent{}
+	e.Peer.State = apiutil.PeerState{NeighborAddress: peer, SessionState: bgp.BGP_FSM_IDLE, DisconnectReason: api.PeerState_DISCONNECT_REASON_WRITE_FAILED}
+	hub.session(e, time.Now())
+	c.SetReadDeadline(time.Now().Add(20 * time.Second)) //nolint: errcheck // it would be seen below
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Errorf("the connection was not closed: %v", err)
 	}
 }
 
