@@ -66,6 +66,28 @@ func TestExchange(t *testing.T) {
 	hub.has("")
 }
 
+// TestConditionalDefault: a hub that has lost its uplink takes its default route back.
+func TestConditionalDefault(t *testing.T) {
+	hub, spoke := newRouter(t, 2), newRouter(t, 3)
+	know(hub, spoke)
+	hub.start(hubConfig + ` neighbor 127.0.0.3 default-originate route-map UPLINK
+ neighbor 127.0.0.3 prefix-list NOTHING out
+ip prefix-list UPLINK seq 5 permit 10.2.0.0/24
+ip prefix-list NOTHING seq 5 deny 0.0.0.0/0 le 32
+route-map UPLINK permit 10
+ match ip address prefix-list UPLINK
+ set metric 9
+`)
+	spoke.start(spokeConfig)
+	const byDefault = "0.0.0.0/0 via 127.0.0.2 [20/9]"
+	spoke.has(byDefault)
+	uplink := connected("10.2.0.0/24", "GigabitEthernet2")
+	hub.zebra.change(uplink, true)
+	spoke.has("")
+	hub.zebra.change(uplink, false)
+	spoke.has(byDefault)
+}
+
 // TestCommands runs every exec command of the grammar, for people and for programs.
 func TestCommands(t *testing.T) {
 	hub, spoke := pair(t)
