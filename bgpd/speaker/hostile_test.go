@@ -35,17 +35,17 @@ func message(kind byte, body []byte) []byte {
 }
 
 // dial connects from 127.0.0.200 to n, which must know it as AS 64999. fourOctets
-// announces the capability of RFC 6793.
-func dial(t testing.TB, n *node, fourOctets bool) *peer {
+// announces the capability of RFC 6793; more are other optional parameters.
+func dial(t testing.TB, n *node, fourOctets bool, more ...byte) *peer {
 	t.Helper()
-	return dialFrom(t, n, netip.AddrFrom4([4]byte{127, 0, 0, 200}), fourOctets)
+	return dialFrom(t, n, netip.AddrFrom4([4]byte{127, 0, 0, 200}), fourOctets, more...)
 }
 
 // dialFrom is dial from another address.
-func dialFrom(t testing.TB, n *node, from netip.Addr, fourOctets bool) *peer {
+func dialFrom(t testing.TB, n *node, from netip.Addr, fourOctets bool, more ...byte) *peer {
 	t.Helper()
 	p := &peer{t: t, gone: make(chan []byte, 1)}
-	capabilities := []byte{2, 6, 1, 4, 0, 1, 0, 1, 2, 6, 1, 4, 0, 2, 0, 1}
+	capabilities := append([]byte{2, 6, 1, 4, 0, 1, 0, 1, 2, 6, 1, 4, 0, 2, 0, 1}, more...)
 	if fourOctets {
 		capabilities = append(capabilities, 2, 6, 65, 4, 0, 0, 0xfd, 0xe7)
 	}

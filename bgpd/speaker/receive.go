@@ -35,6 +35,8 @@ type neighbor struct {
 	capable   []Capability   // of the last session, theirs
 	remote    netip.AddrPort // of the last session
 	localPort uint16
+	// noted are the NOTIFICATIONs that had been sent when the session was up; -1: not known.
+	noted int64
 }
 
 func (n *neighbor) count(f rib.Family) locrib.Count {
@@ -250,6 +252,8 @@ func (s *Speaker) comeUp(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at
 	if n.LocalAS = st.LocalASN; n.LocalAS == 0 {
 		n.LocalAS = s.as
 	}
+	n.noted = -1
+	s.later(func() { s.noteSent(n) })
 	n.capable = capabilities(st.RemoteCap)
 	n.localPort, n.remote = uint16(e.Peer.Transport.LocalPort), netip.AddrPortFrom(n.Address, uint16(e.Peer.Transport.RemotePort))
 	for _, f := range families {
@@ -276,12 +280,51 @@ func (s *Speaker) goDown(n *neighbor, e *apiutil.WatchEventMessage_PeerEvent, at
 	n.warned, n.most = [2]uint8{}, [2]int{}
 	// What the end took along has been taken back before; the rest waits for the
 	// neighbour to return.
-	n.stale = n.paths() > 0 && s.table.Stale(&n.Neighbor) > 0
+	if n.stale = n.paths() > 0 && s.table.Stale(&n.Neighbor) > 0; n.stale {
+		s.later(func() { s.lapse(n) })
+	}
 	s.queue.add(Batch{Sessions: []Session{{Neighbor: n.Address, Group: n.group, RemoteAS: n.AS, RouterID: n.RouterID,
 		Reason: n.reason, Detail: st.DisconnectMessage, Graceful: n.stale, At: at}}})
 	if st.AdminState == api.PeerState_ADMIN_STATE_PFX_CT && n.settings != nil {
 		s.reviveLater(n)
 	}
+}
+
+// noteSent notes how many NOTIFICATIONs a neighbour has been sent before its session.
+func (s *Speaker) noteSent(n *neighbor) {
+	sent := s.notifications(n.Address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.up {
+		n.noted = sent
+	}
+}
+
+// lapse lets go of the paths of a neighbour whose hold time is over: that is a
+// NOTIFICATION, after which RFC 4724, section 4, keeps nothing. GoBGP would keep them, and
+// says the same as where the neighbour has closed the connection, but for its counter.
+// With long-lived graceful restart they are to outlast that, too.
+func (s *Speaker) lapse(n *neighbor) {
+	sent := s.notifications(n.Address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.up || n.noted < 0 || sent <= n.noted || n.settings == nil || n.settings.LongLived != 0 {
+		return
+	}
+	for _, f := range families {
+		s.forgetStale(n, f)
+	}
+	s.drop(n)
+	wake(s.wake)
+}
+
+// notifications returns how many GoBGP has sent to a neighbour; -1: nobody is there.
+func (s *Speaker) notifications(a netip.Addr) int64 {
+	sent := int64(-1)
+	_ = s.bgp.ListPeer(context.Background(), &api.ListPeerRequest{Address: a.String()}, func(p *api.Peer) {
+		sent = int64(p.GetState().GetMessages().GetSent().GetNotification())
+	}) // fails once the speaker was stopped
+	return sent
 }
 
 // reasons are why sessions end, in Cisco's words.

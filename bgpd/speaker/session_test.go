@@ -242,6 +242,39 @@ func TestClearOfMaximumPrefix(t *testing.T) {
 
 // TestLongLivedRestart has a neighbour that does not come back in its restart time: its
 // routes stay, as the least preferred (RFC 9494).
+// TestHoldTimeEndsRestart: who falls silent is told so by a NOTIFICATION, and what it sent
+// goes, though it would be kept for its restart time had it closed the connection (RFC
+// 4724, section 4).
+func TestHoldTimeEndsRestart(t *testing.T) {
+	n := newNode(t, 2, 65001)
+	s := settings(64999)
+	s.Passive, s.RestartTime, s.Timers.Hold, s.Timers.Keepalive = true, 300, 3*time.Second, time.Second
+	n.c.Neighbors = []Neighbor{{netip.MustParseAddr("127.0.0.200"), s}}
+	n.start()
+	graceful := []byte{2, 8, 64, 6, 0x01, 0x2c, 0, 1, 1, 0x80} // RFC 4724, section 3: 300 s, IPv4 unicast, its forwarding state stays
+	p := dial(t, n, true, graceful...)
+	p.conn.Write(message(2, update(victim, origin, path4, nextHop)))
+	n.via("10.50.1.0/24", netip.MustParseAddr("127.0.0.200"))
+	if b := <-p.gone; len(b) < 2 || b[0] != 4 {
+		t.Fatalf("the session ended with NOTIFICATION %x, not that of the hold timer", b)
+	}
+	n.via("10.50.1.0/24")
+	// Closed without a word it keeps the route.
+	p = dial(t, n, true, graceful...)
+	p.conn.Write(message(2, update(victim, origin, path4, nextHop)))
+	n.via("10.50.1.0/24", netip.MustParseAddr("127.0.0.200"))
+	p.conn.Close()
+	eventually(t, func() string {
+		list, err := n.List(Table{Family: rib.IPv4})
+		if err != nil || len(list) != 1 || !list[0].Paths[0].Stale || !list[0].Paths[0].Best {
+			return fmt.Sprintf("%+v %v", list, err)
+		}
+		return ""
+	})
+	n.flush() //nolint: errcheck // what was to be done by then is done
+	n.via("10.50.1.0/24", netip.MustParseAddr("127.0.0.200"))
+}
+
 func TestLongLivedRestart(t *testing.T) {
 	a, b := pair(t, func(s *Settings) { s.RestartTime, s.LongLived = 1, 600 })
 	a.start()
