@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 	"github.com/godmvpn/godmvpn/tests/topotests/interop/ospfpeers"
@@ -166,6 +167,10 @@ func nhrp(hub *site) (tunnel, router string) {
 	return tunnel + fmt.Sprintf(" ip nhrp nhs %s nbma %s\n ip nhrp map multicast %[2]s\n", hub.tunnel, hub.nbma), "nhrp multicast-nflog-group 224\n"
 }
 
+// backOff is how long FRR's nhrpd waits at most before it asks again a server that does not
+// answer, such as one that starts behind it.
+const backOff = 64 * time.Second
+
 // await waits until all is so, and all sites have the same database.
 func (c *cloud) await(all ...func() error) {
 	c.t.Helper()
@@ -173,7 +178,7 @@ func (c *cloud) await(all ...func() error) {
 	for _, s := range c.sites {
 		routers = append(routers, s.Router)
 	}
-	harness.Await(c.t, ospfpeers.Converge, append(all, ospfpeers.SameDatabases(routers...))...)
+	harness.Await(c.t, ospfpeers.Converge+backOff, append(all, ospfpeers.SameDatabases(routers...))...)
 }
 
 // launch starts a router of this suite, without waiting for it: it has its time until all is so.
