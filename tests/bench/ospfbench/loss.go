@@ -27,13 +27,14 @@ const (
 //	near ── r2 ── r3 ── far ── station     each link costs 10
 //	   └───────── r5 ────┘                 these two 100
 //
-// The link between r3 and far fails. near is two routers away from where it is seen.
+// The link between r3 and far, which is a wire of its own, fails. near is two routers away from
+// where it is seen.
 type ring struct {
 	suite              suite
 	tp                 *harness.Topology
 	equal              bool
 	near, far, station *harness.Node
-	cut                *harness.Link
+	wire               *harness.Node // between r3 and far: no suite has a hand in it
 	watch              *harness.RouteWatch
 }
 
@@ -60,12 +61,22 @@ func newRing(t harness.TB, s suite, equal bool) *ring {
 	r := &ring{suite: s, tp: tp, equal: equal, near: nodes[0], far: nodes[3]}
 	for k, l := range []struct{ a, b, cost int }{{0, 1, 10}, {1, 2, 10}, {2, 3, 10}, {0, 4, 100}, {4, 3, 100}} {
 		toA, toB := "to-"+names[l.a], "to-"+names[l.b]
-		link := tp.Link(nodes[l.a], toB, fmt.Sprintf("10.0.%d.1/24", k+1), nodes[l.b], toA, fmt.Sprintf("10.0.%d.2/24", k+1))
+		addrA, addrB := fmt.Sprintf("10.0.%d.1/24", k+1), fmt.Sprintf("10.0.%d.2/24", k+1)
+		if k == 2 {
+			r.wire = tp.Node("wire")
+			r.wire.Bridge("wire", "192.0.2.1/32")
+			for _, end := range []struct {
+				node         *harness.Node
+				device, addr string
+			}{{nodes[l.a], toB, addrA}, {nodes[l.b], toA, addrB}} {
+				tp.Link(end.node, end.device, end.addr, r.wire, end.node.Name(), "")
+				r.wire.Enslave(end.node.Name(), "wire")
+			}
+		} else {
+			tp.Link(nodes[l.a], toB, addrA, nodes[l.b], toA, addrB)
+		}
 		routers[l.a].ports = append(routers[l.a].ports, port{toB, l.cost})
 		routers[l.b].ports = append(routers[l.b].ports, port{toA, l.cost})
-		if k == 2 {
-			r.cut = link
-		}
 	}
 	r.station = tp.Host("station", r.far, stationAddress+"/24", "10.9.0.1")
 	routers[3].stub = "lan-station"
@@ -123,8 +134,8 @@ func (r *ring) wait(t harness.TB, s *stream, began time.Time) loss {
 	return loss{at.Sub(began), max(0, last.Sub(began))}
 }
 
-// carriers has each ring lose its link, one after the other: far's device goes down, and
-// r3's loses its carrier.
+// carriers has each ring lose its link, one after the other: r3's and far's devices lose
+// their carrier. (A device that is set down by hand, zebra sets up again.)
 func carriers(t harness.TB, rings []*ring) (all []loss) {
 	for _, r := range rings {
 		s := newStream(t, r.near, r.station, stationAddress, time.Millisecond)
@@ -132,14 +143,15 @@ func carriers(t harness.TB, rings []*ring) (all []loss) {
 			time.Sleep(rand.N(between))
 		}
 		began := time.Now()
-		r.cut.DownAt(r.far)
+		r.wire.Down("far")
+		r.wire.Down("r3")
 		all = append(all, r.wait(t, s, began))
 	}
-	mend(t, rings, func(r *ring) { r.cut.UpAt(r.far) })
+	mend(t, rings, func(r *ring) { r.wire.Up("far"); r.wire.Up("r3") })
 	return all
 }
 
-// silences has each ring's link swallow all packets. The rings wait for their timers at the
+// silences has each ring's link swallow all packets, as a switch that stands still. The rings wait for their timers at the
 // same time.
 func silences(t harness.TB, rings []*ring) (all []loss) {
 	time.Sleep(rand.N(between))
@@ -147,12 +159,12 @@ func silences(t harness.TB, rings []*ring) (all []loss) {
 	for k, r := range rings {
 		streams[k] = newStream(t, r.near, r.station, stationAddress, 5*time.Millisecond)
 		began[k] = time.Now()
-		r.cut.Cut()
+		r.wire.Down("wire")
 	}
 	for k, r := range rings {
 		all = append(all, r.wait(t, streams[k], began[k]))
 	}
-	mend(t, rings, func(r *ring) { r.cut.Mend() })
+	mend(t, rings, func(r *ring) { r.wire.Up("wire") })
 	return all
 }
 

@@ -14,7 +14,7 @@
 // goes every millisecond to a station behind another, by the link that will be lost. It
 // is two routers away from there:
 //
-//   - carrier: one end of the link goes down, and the other loses its carrier
+//   - carrier: both ends of the link lose their carrier
 //   - silent: both ends stay up and nothing passes; what finds out is the dead interval, 4 s
 //     everywhere, of which up to a Hello interval, 1 s, is over already
 //   - table: from the loss until the first router's kernel has the other way
