@@ -72,7 +72,8 @@ func (c *Core) configure(now clock.Instant, cfg Config) {
 }
 
 // tryAnew negotiates at once with those peers that wait for another try, or for an answer to
-// an offer of before: what made the last one fail may be mended.
+// what is not offered any more or has been in vain: what made the last one fail may be
+// mended.
 func (c *Core) tryAnew(now clock.Instant) {
 	for _, p := range slices.Clone(c.listed) {
 		if !p.needed(now) || len(p.children) > 0 || p.kept() {
@@ -83,7 +84,7 @@ func (c *Core) tryAnew(now clock.Instant) {
 		sa := p.nego
 		switch {
 		case sa == nil && armed && p.attempts > 0:
-		case sa != nil && sa.state == StateInitSent && (sa.nego.hint != "" || sa.request != nil && sa.request.tries > 0):
+		case sa != nil && sa.state == StateInitSent && (sa.nego.hint != "" || sa.request != nil && sa.request.tries > 0 || c.outdated(sa)):
 			p.nego = nil
 			c.end(now, sa, "configuration changed")
 		default:
@@ -93,6 +94,12 @@ func (c *Core) tryAnew(now clock.Instant) {
 		p.attempts = 0
 		c.try(now, p)
 	}
+}
+
+// outdated reports whether an IKE SA of which only an offer was sent would be offered
+// otherwise now.
+func (c *Core) outdated(sa *ikeSA) bool {
+	return !reflect.DeepEqual(sa.nego.offer, proposal.OfferIKE(c.proposals(sa.domain()), 0))
 }
 
 // tunnel is an interface that is to be protected.

@@ -105,6 +105,36 @@ func TestConfiguredAnew(t *testing.T) {
 	}
 }
 
+// A configuration comes line by line, each on its own: one that changes the offer is followed
+// at once, also while the offer of the line before is under way and nobody has refused it yet.
+func TestConfiguredByLines(t *testing.T) {
+	bad, half := plain(), plain()
+	for _, c := range []*Config{&bad, &half} {
+		c.Proposals[0].Groups = []packet.Group{packet.MODP2048}
+	}
+	bad.Proposals[0].Encryption = []packet.Transform{{ID: packet.EncrAESGCM16, KeyLength: 128}}
+	r, a, b := pair(t, bad, plain())
+	r.secure(a, b)
+	r.run(4 * time.Second)
+	r.agree(a, b, 0)
+	r.step(a, ConfigSet{half})
+	r.run(delay / 2)
+	r.step(a, ConfigSet{plain()})
+	r.run(time.Second)
+	r.agree(a, b, 1)
+
+	cfg := plain()
+	cfg.Global.DPD = &DPD{Interval: time.Minute, Retry: 2 * time.Second}
+	r, a, b = pair(t, plain(), plain())
+	r.secure(a, b)
+	r.run(delay / 2)
+	r.step(a, ConfigSet{cfg})
+	r.run(time.Second)
+	if got := a.exchanges(); got != "INIT AUTH" {
+		t.Errorf("%s: begun anew by what is not of the offer", got)
+	}
+}
+
 // Who does not get on says so long before it gives up.
 func TestStuckTold(t *testing.T) {
 	r, a, b := pair(t, plain(), plain())
