@@ -156,7 +156,7 @@ func (c *Core) reconcile(now clock.Instant) {
 	}
 }
 
-// leave ends all that goes on at an address.
+// leave ends all that goes on at an address, and what packets asked for there.
 func (c *Core) leave(now clock.Instant, d domain) {
 	for _, sa := range slices.Clone(c.order) {
 		if sa.domain() == d {
@@ -165,6 +165,7 @@ func (c *Core) leave(now clock.Instant, d domain) {
 	}
 	for _, p := range slices.Clone(c.listed) {
 		if p.domain() == d {
+			p.until = 0
 			c.endLeftovers(now, p, true, "protection removed")
 		}
 	}

@@ -201,9 +201,9 @@ func (c *Core) unpublish(p *peer, gone func(tunnel string) bool) {
 func (c *Core) try(now clock.Instant, p *peer) {
 	t := c.tunnelAt(p.domain())
 	switch {
-	case c.stopped || c.waiting || len(p.children) > 0 || p.nego != nil:
+	case c.stopped || c.waiting || len(p.children) > 0 || p.nego != nil || t == nil:
 		return
-	case !p.needed(now) || t == nil:
+	case !p.needed(now):
 		c.settle(now, p)
 		return
 	case c.ipsec(t) == nil:

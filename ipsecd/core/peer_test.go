@@ -161,6 +161,36 @@ func TestProtectionRemoved(t *testing.T) {
 	}
 }
 
+// A packet asked for the peer a moment before protection is removed: that asks for nothing
+// any more, and when the tunnel is protected again the peer is secured.
+func TestProtectionRemovedWanted(t *testing.T) {
+	for name, before := range map[string]func(r *rig, a *node, cfg *Config){
+		"up":             func(*rig, *node, *Config) {},
+		"no answer":      func(r *rig, _ *node, _ *Config) { r.bend = func(*flight) []time.Duration { return nil } },
+		"responder only": func(r *rig, a *node, cfg *Config) { cfg.IPsec[0].ResponderOnly = true; r.step(a, ConfigSet{*cfg}) },
+	} {
+		cfg := plain()
+		r, a, b := pair(t, cfg, plain())
+		before(r, a, &cfg)
+		r.secure(a, b)
+		r.step(a, Acquire{Local: a.addr, Remote: b.addr})
+		r.run(time.Second)
+		bare := cfg
+		bare.Tunnels = nil
+		r.step(a, ConfigSet{bare})
+		r.run(10 * time.Second)
+		if len(a.listed) != 0 || len(a.order) != 0 || len(a.listen) != 0 {
+			t.Errorf("%s: %v %v %v", name, a.listed, a.order, a.listen)
+		}
+		r.bend = nil
+		r.step(a, ConfigSet{plain()})
+		r.run(time.Second)
+		if got := a.states[b.addr.String()]; got.State != SecurityUp {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // A profile that does not exist is told, once.
 func TestAbsentProfile(t *testing.T) {
 	r, a, _ := pair(t, plain(), plain())
