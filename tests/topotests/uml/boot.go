@@ -189,14 +189,16 @@ func (m *Machine) launch(ctx context.Context, cfg Config) error {
 	return m.awaitInit(ctx, &line{outR, inW})
 }
 
-// start starts the kernel from a thread of its own, which stays until the kernel
-// has ended: should this program be killed, the kernel gets SIGTERM, on which it
+// start starts the kernel on a CPU and from a thread of its own, which stays until the
+// kernel has ended: should this program be killed, the kernel gets SIGTERM, on which it
 // ends with all its helper processes (on SIGKILL it would leave those behind).
 func (m *Machine) start(cmd *exec.Cmd) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
+		chosen := oneCPU()
 		err := cmd.Start()
+		chosen()
 		started <- err
 		if err != nil {
 			return

@@ -324,3 +324,32 @@ func TestSideBySide(t *testing.T) {
 		})
 	}
 }
+
+// TestOneCPU has each machine stay on one CPU, which the next one takes into account.
+func TestOneCPU(t *testing.T) {
+	for i := range 2 {
+		m := boot(t, Config{})
+		var set unix.CPUSet
+		if err := unix.SchedGetaffinity(m.cmd.Process.Pid, &set); err != nil || set.Count() != 1 {
+			t.Errorf("machine %d is on %d CPUs, %v", i, set.Count(), err)
+		}
+	}
+	if used := machineCPUs(os.TempDir()); len(used) < 2 {
+		t.Errorf("machines are seen on CPUs %v", used)
+	}
+}
+
+func TestLeastUsed(t *testing.T) {
+	var allowed unix.CPUSet
+	for _, cpu := range []int{1, 2, 5} {
+		allowed.Set(cpu)
+	}
+	for _, c := range []struct {
+		used []int
+		want int
+	}{{nil, 1}, {[]int{0, 1}, 2}, {[]int{1, 2, 5, 5, 1}, 2}, {[]int{1, 2, 5}, 1}} {
+		if got := leastUsed(&allowed, c.used); got != c.want {
+			t.Errorf("with %v used: CPU %d, not %d", c.used, got, c.want)
+		}
+	}
+}
