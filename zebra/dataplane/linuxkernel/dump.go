@@ -41,7 +41,7 @@ func (p *Provider) dumpRaw(ctx context.Context, protocol int, typ uint16, encode
 		return nil, err
 	}
 	defer s.close()
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, 64<<10) // the kernel fills 32 KiB at most
 	for try := uint32(1); try <= dumpTries; try++ {
 		chunks, err := dumpOnce(ctx, s, buf, try, typ, encode)
 		if !errors.Is(err, errInterrupted) {
