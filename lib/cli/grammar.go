@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,6 +55,11 @@ func merge(trees []Owned, joined bool) (*Grammar, error) {
 		}
 	}
 	errs = append(errs, g.checkParents()...)
+	total := 0
+	for _, o := range all {
+		total += len(o.Tree.Commands)
+	}
+	g.tree.Commands = make([]Command, 0, min(total, maxCommands))
 	for _, o := range all {
 		for _, c := range o.Tree.Commands {
 			if c.Owner = o.Owner; !joined {
@@ -277,6 +283,7 @@ func (g *Grammar) finish() []error {
 func (m *mode) collisions() []error {
 	var errs []error
 	seen := map[string]*command{}
+	var text []byte
 	for _, c := range m.cmds {
 		whole := &node{op: opSeq}
 		for _, t := range c.lead {
@@ -285,18 +292,21 @@ func (m *mode) collisions() []error {
 		if c.rest != nil {
 			whole.kids = append(whole.kids, c.rest)
 		}
-		for _, s := range shapes(whole) {
-			text := strings.ToLower(shapeText(s))
+		for s := range shapes(whole) {
+			text = text[:0]
 			if c.NoForm == NoOnly {
-				text = "no" + text
+				text = append(text, "no"...)
 			}
-			old, dup := seen[text]
+			text = appendShape(text, s)
+			old, dup := seen[string(text)]
 			if dup && old != c {
 				errs = append(errs, fmt.Errorf("mode %q: %q is claimed by %s %s and by %s %s",
-					m.Name, strings.TrimSpace(text), old.Owner, old.ID, c.Owner, c.ID))
+					m.Name, bytes.TrimSpace(text), old.Owner, old.ID, c.Owner, c.ID))
 				break
 			}
-			seen[text] = c
+			if !dup {
+				seen[string(text)] = c
+			}
 		}
 	}
 	return errs

@@ -34,7 +34,7 @@ func (c *Command) checkSecrets(root *node) error {
 		return nil
 	}
 	plain, typed := false, false
-	for _, shape := range shapes(root) {
+	for shape := range shapes(root) {
 		for i, t := range shape {
 			if t.kind != KindSecret {
 				continue

@@ -109,9 +109,11 @@ func differences(a, b Command) []string {
 // contributes them all: otherwise the word that was typed would decide who answers.
 func (g *Grammar) checkForms() []error {
 	var errs []error
-	first := map[string]Command{} // by mode and ID
-	for _, c := range g.tree.Commands {
-		key := c.Mode + " " + c.ID
+	type line struct{ mode, id string }
+	first := map[line]*Command{}
+	for i := range g.tree.Commands {
+		c := &g.tree.Commands[i]
+		key := line{c.Mode, c.ID}
 		old, seen := first[key]
 		switch {
 		case !seen:
