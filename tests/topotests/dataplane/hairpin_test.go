@@ -66,7 +66,7 @@ func newRouter(t *testing.T, vrf string, opt linuxkernel.Options) *router {
 	r.far = r.e.Link(far).Attrs().Index
 	r.e.Do(func() (err error) {
 		protocol := binary.NativeEndian.Uint16([]byte{8, 0}) // ETH_P_IP, in network byte order
-		if r.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(protocol)); err != nil {
+		if r.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
 		return unix.Bind(r.wire, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: r.far})

@@ -43,7 +43,7 @@ func newGroup(t *testing.T) *group {
 	put(t, c.e.P, mgre, dataplane.Addr{Device: "Tunnel0", Prefix: pfx("10.0.0.1/24")}, dataplane.Multicast{Device: "Tunnel0"})
 	c.e.Do(func() (err error) {
 		protocol := binary.NativeEndian.Uint16([]byte{0, 3}) // ETH_P_ALL, in network byte order: what leaves, too
-		c.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(protocol))
+		c.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
@@ -268,7 +268,7 @@ func TestMulticastHeader(t *testing.T) {
 			var fd int
 			c.e.Do(func() (err error) {
 				protocol := binary.NativeEndian.Uint16([]byte{0, 3})
-				if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(protocol)); err != nil {
+				if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
 					return err
 				}
 				return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: c.e.Link("Tunnel0").Attrs().Index})
