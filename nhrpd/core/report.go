@@ -131,7 +131,7 @@ type CacheEntry struct {
 	Requester  netip.Addr // protocol address of the station that registered it, or asked for it last; zero if static
 	RequestID  uint32     // of the last registration or answer
 	Refreshed  uint64     // registrations since it was made
-	Hits       uint64     // packets that waited for it, as the kernel tells; incomplete and temporary entries
+	Hits       uint64     // how often the kernel asked for it, for the sake of packets that wait; incomplete and temporary entries
 	Told       []ToldStation
 	Trouble    Trouble
 	VRF        string // of the tunnel

@@ -49,7 +49,7 @@ type RouteChanged struct {
 type ObjectGone struct{ Key Key }
 
 // NeighborMiss says that there are packets for an unknown neighbour on a
-// tunnel with Resolve.
+// tunnel with Resolve. It is said again as long as they wait.
 type NeighborMiss struct {
 	Device string
 	Addr   netip.Addr

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -98,7 +99,8 @@ func TestSeenFromOutside(t *testing.T) {
 		{"ip -N route show table 1001", "nexthop via 10.0.0.2 dev Tunnel0 weight 3"},
 		{"ip -N route show table 1001", "nexthop via 10.0.0.3 dev Tunnel0 weight 1 onlink"},
 		{"ip addr show dev Tunnel0", "inet 10.0.0.1/24 brd 10.0.0.255"},
-		{"cat /proc/sys/net/ipv4/neigh/Tunnel0/app_solicit", "1"},
+		{"cat /proc/sys/net/ipv4/neigh/Tunnel0/app_solicit", "5"},
+		{"cat /proc/sys/net/ipv6/neigh/Tunnel0/app_solicit", "5"},
 		{"cat /proc/sys/net/ipv4/neigh/Tunnel0/mcast_solicit", "0"},
 		{"cat /proc/sys/net/ipv4/neigh/Tunnel0/ucast_solicit", "0"},
 	} {
@@ -137,21 +139,28 @@ func await(t *testing.T, p dataplane.Provider, what string, match func(dataplane
 	}
 }
 
-// TestNeighborMiss sends a packet to an unknown neighbour of the tunnel.
+// TestNeighborMiss sends a packet to an unknown neighbour of the tunnel: the kernel asks
+// for it, asks again as long as it keeps the packet, and sends that when it is answered,
+// however late.
 func TestNeighborMiss(t *testing.T) {
-	e := lktest.New(t)
-	put(t, e.P, mgre, dataplane.Addr{Device: "Tunnel0", Prefix: pfx("10.0.0.1/24")})
-	e.Do(func() error {
-		c, err := net.Dial("udp4", "10.0.0.99:9")
-		if err != nil {
-			return err
+	p := newPair(t)
+	late := dataplane.Neighbor{Device: "Tunnel0", Addr: ip("172.16.0.99"), NBMA: ip("192.0.2.2")}
+	p.passed()
+	p.a.Send("Tunnel0", late.Addr)
+	for n := range 4 {
+		await(t, p.a.P, fmt.Sprintf("neighbor miss %d", n+1), func(ev dataplane.Event) bool {
+			return ev == dataplane.NeighborMiss{Device: "Tunnel0", Addr: late.Addr}
+		})
+	}
+	if have := p.passed(); have.byA != 0 {
+		t.Fatalf("on the wire %+v before the neighbour is known", have)
+	}
+	put(t, p.a.P, late)
+	harness.Eventually(t, limit, func() error {
+		if have := p.passed(); have.byA != 1 {
+			return fmt.Errorf("on the wire %+v", have)
 		}
-		defer c.Close()
-		_, err = c.Write([]byte("hello"))
-		return err
-	})
-	await(t, e.P, "neighbor miss", func(ev dataplane.Event) bool {
-		return ev == dataplane.NeighborMiss{Device: "Tunnel0", Addr: ip("10.0.0.99")}
+		return nil
 	})
 }
 

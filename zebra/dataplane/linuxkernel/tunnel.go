@@ -223,10 +223,12 @@ var neighTables = []struct {
 // unicast, by multicast.
 type probes struct{ app, ucast, mcast uint32 }
 
-// The kernel's defaults, and asking us alone.
+// The kernel's defaults, and asking us alone. It asks once a second, and drops the packets
+// that wait for a neighbour a second after it asked for the last time. Five seconds is what
+// nhrpd gives its own packets: on a busy router the answer may take longer than one.
 var (
 	probesDefault = probes{0, 3, 3}
-	probesResolve = probes{1, 0, 0}
+	probesResolve = probes{5, 0, 0}
 )
 
 // putProbes has the kernel ask us for neighbours, or ask as it always does.
