@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,22 @@ func (d *trio) stuck(spoke *cloud.Site, at, layer, why string) []func() error {
 		d.logs(spoke, fmt.Sprintf("%%DMVPN-5-NHRP_NHS_DOWN: Tunnel0: Next Hop Server: (Tunnel: 172.31.0.1 NBMA: 192.0.2.1) for (Tunnel: %s NBMA: %s) is DOWN, Reason: IPsec Session Lost", spoke.Tunnel, spoke.NBMA))}
 }
 
+// lost is what the hub shows of a spoke whose session ended. One whose registration was on
+// its way in that moment is there again until it expires, and is not UP.
+func (d *trio) lost(spoke *cloud.Site) []func() error {
+	return []func() error{
+		d.logs(d.hub, fmt.Sprintf("%%DMVPN-5-NHRP_NHC_DOWN: Tunnel0: Next Hop Client: (Tunnel: %s NBMA: %s) for (Tunnel: 172.31.0.1 NBMA: 192.0.2.1) is DOWN, Reason: IPsec Session Lost", spoke.Tunnel, spoke.NBMA)),
+		func() error {
+			out, err := d.hub.Vtysh("show dmvpn")
+			for line := range strings.Lines(out) {
+				if err == nil && strings.Contains(line, spoke.NBMA) && strings.Contains(line, " UP ") {
+					err = fmt.Errorf("the hub has %s:\n%s", spoke.NBMA, out)
+				}
+			}
+			return err
+		}}
+}
+
 // and adds an IKE SA to what a fault shows, for those that are above encryption.
 func (f fault) and(up bool) fault {
 	shows := f.shows
@@ -107,7 +124,7 @@ const clearSession = "clear crypto session"
 func crypto(name, enter, repair, at, layer, why string) fault {
 	return fault{name: name, enter: enter, repair: repair, clear: clearSession,
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
-			return append(d.stuck(spoke, at, layer, why), d.missing(spoke))
+			return append(d.stuck(spoke, at, layer, why), d.lost(spoke)...)
 		}}
 }
 
@@ -129,7 +146,9 @@ var (
 		name:  "a profile that does not exist",
 		enter: "tunnel protection ipsec profile NOSUCH", repair: labs.Protection, clear: clearSession,
 		shows: func(d *trio, hub *cloud.Site) []func() error {
-			return append(append(d.stuck(d.spoke1, "IPSEC", "IPsec", "NO_PROPOSAL_CHOSEN"), d.missing(d.spoke1), d.missing(d.spoke2), d.logs(hub, "%CRYPTO-4-NOPROFILE: Tunnel0: IPsec profile NOSUCH does not exist")), d.stuck(d.spoke2, "IPSEC", "IPsec", "has the other end the IPsec profile that its tunnel names")...)
+			return slices.Concat(d.stuck(d.spoke1, "IPSEC", "IPsec", "NO_PROPOSAL_CHOSEN"), d.lost(d.spoke1), d.lost(d.spoke2),
+				[]func() error{d.logs(hub, "%CRYPTO-4-NOPROFILE: Tunnel0: IPsec profile NOSUCH does not exist")},
+				d.stuck(d.spoke2, "IPSEC", "IPsec", "has the other end the IPsec profile that its tunnel names"))
 		},
 	}
 	noKey = crypto("no pre-shared key", "crypto ikev2 keyring DMVPN-KR\nno peer ANY", keyring("Lab-Psk-2026"),
@@ -145,8 +164,8 @@ var (
 		name:  "no tunnel protection",
 		enter: "no tunnel protection", repair: labs.Protection,
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
-			return []func() error{state(spoke, "NHRP"), d.missing(spoke), ike(d.hub, spoke, false), mismatched(d.hub),
-				diagnosed(spoke, "GRE", "does a tunnel with NHRP run there, without \"tunnel protection\"?")}
+			return append(d.lost(spoke), state(spoke, "NHRP"), ike(d.hub, spoke, false), mismatched(d.hub),
+				diagnosed(spoke, "GRE", "does a tunnel with NHRP run there, without \"tunnel protection\"?"))
 		},
 	}
 	// The hub insists on PFS, and the spoke has none. What is made with the IKE SA itself has
@@ -160,7 +179,7 @@ var (
 	noPFS = fault{
 		name: "child SAs made anew, without PFS", clear: "clear crypto sa",
 		shows: func(d *trio, spoke *cloud.Site) []func() error {
-			return append(d.stuck(spoke, "IPSEC", "IPsec", "\"set pfs\""), ike(spoke, d.hub, true), d.missing(spoke))
+			return append(append(d.stuck(spoke, "IPSEC", "IPsec", "\"set pfs\""), ike(spoke, d.hub, true)), d.lost(spoke)...)
 		},
 	}
 	noESP = fault{
