@@ -42,7 +42,7 @@ func statusReport() *core.StatusReport {
 		Areas: []core.AreaStatus{
 			{Config: core.AreaConfig{ID: 0, Authentication: core.AuthenticationMD5}, Interfaces: 3, Loopbacks: 1, SPFRuns: 7, LastSPF: 12*time.Second + 456*time.Millisecond, LSAs: core.LSASummary{Count: 5, Checksum: 0x285ac},
 				BorderCount: 1, ASBRCount: 2, Types: map[packet.LSType]core.LSASummary{packet.RouterLSA: {Count: 3, Checksum: 0x18000}, packet.SummaryLSA: {Count: 2, Checksum: 0x105ac}},
-				Ranges: []core.RangeStatus{{Range: core.Range{Prefix: prefix("10.3.0.0/16")}, Active: true, Metric: 11}, {Range: core.Range{Prefix: prefix("10.4.0.0/16"), NotAdvertise: true}},
+				Ranges: []core.RangeStatus{{Range: core.Range{Prefix: prefix("10.3.0.0/16")}, Active: true, Metric: 11}, {Range: core.Range{Prefix: prefix("10.5.0.0/16"), Substitute: prefix("192.168.0.0/16")}, Active: true, Metric: 3}, {Range: core.Range{Prefix: prefix("10.4.0.0/16"), NotAdvertise: true}},
 					{Range: core.Range{Prefix: prefix("10.5.0.0/16"), Cost: ptr(uint32(5))}, Active: true, Metric: 5}}},
 			{Config: core.AreaConfig{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple}, Interfaces: 1, Transit: true},
 			{Config: core.AreaConfig{ID: 9, Kind: core.AreaNSSA, NSSADefault: &core.DefaultOriginate{}, SuppressFA: true, NoRedistribution: true, Ranges: []core.Range{{Prefix: prefix("10.9.0.0/16"), NSSA: true}}},

@@ -20,9 +20,10 @@ func areaCommands() []cli.Command {
 	l.nssa(area)
 	l.add(23, CmdAreaCost, area+"default-cost cost:<1-16777214>", cli.Help{"default-cost": "Cost of the default route that is told into a stub area or NSSA", "cost": "Cost"}, "area")
 	ranges := cli.Help{"range": "Tell one route into other areas in place of its parts", "advertise": "Tell it, as without the word", "cost": "Cost, not the largest of its parts", "metric": "Cost",
+		"substitute": "Tell another network in its place", "to": "Address of the other network", "tomask": "Network mask", "toprefix": "The other network",
 		"nssa": "Not-so-stubby area"}
 	const network = "{addr:A.B.C.D mask:MASK|prefix:PREFIX4}"
-	l.add(24, CmdAreaRange, area+"range "+network+" [{advertise|not-advertise}] [cost metric:<0-16777214>]", ranges, "area", "addr", "mask", "prefix")
+	l.add(24, CmdAreaRange, area+"range "+network+" [{advertise|not-advertise}] [cost metric:<0-16777214>] [substitute {to:A.B.C.D tomask:MASK|toprefix:PREFIX4}]", ranges, "area", "addr", "mask", "prefix")
 	l.add(25, CmdAreaNSSAR, area+"nssa range "+network+" [not-advertise] [cost metric:<0-16777214>] [tag tag:<0-4294967295>]",
 		with(ranges, cli.Help{"range": "Translate type-7 LSAs into one, in place of its parts", "tag": "Tag of the route"}), "area", "addr", "mask", "prefix")
 	l.add(26, CmdAreaFilter, area+"filter-list prefix list:WORD(63) direction:{in|out}", cli.Help{"filter-list": "Filter what is told of networks between areas", "prefix": "By a prefix-list",

@@ -173,9 +173,14 @@ const otherNotation = "it is there already, in another notation"
 
 // network reads the network of a line, by mask or by length.
 func network(a cli.Args) (p netip.Prefix, wrong string) {
-	p = a.Prefix("prefix")
-	if !a.Has("prefix") {
-		p, _ = a.MaskedPrefix("addr", "mask")
+	return networkOf(a, "prefix", "addr", "mask")
+}
+
+// networkOf reads the network of three arguments.
+func networkOf(a cli.Args, prefix, addr, mask string) (p netip.Prefix, wrong string) {
+	p = a.Prefix(prefix)
+	if !a.Has(prefix) {
+		p, _ = a.MaskedPrefix(addr, mask)
 	}
 	switch {
 	case p != p.Masked():

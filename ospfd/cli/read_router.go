@@ -283,8 +283,14 @@ func (in *instance) addRange(area *core.AreaConfig, n *conf.Node) string {
 		wrong = otherNotation
 	}
 	r := core.Range{Prefix: p, NotAdvertise: a.Has("not-advertise"), Cost: optional(a, "metric"), NSSA: n.ID == CmdAreaNSSAR, Tag: uint32(a.Uint("tag"))}
-	if wrong == "" && r.NotAdvertise && r.Cost != nil {
+	switch {
+	case wrong != "":
+	case r.NotAdvertise && r.Cost != nil:
 		wrong = "what is not told has no cost"
+	case r.NotAdvertise && a.Has("substitute"):
+		wrong = "what is not told has no substitute"
+	case a.Has("substitute"):
+		r.Substitute, wrong = networkOf(a, "toprefix", "to", "tomask")
 	}
 	area.Ranges = append(area.Ranges, r)
 	if wrong == "" && r.NSSA {

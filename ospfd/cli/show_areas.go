@@ -47,6 +47,8 @@ type rangeJSON struct {
 	NSSA      bool    `json:"nssa"`
 	Active    bool    `json:"active"`
 	Metric    uint32  `json:"metric"`
+	// Substitute is what is told in place of the range.
+	Substitute string `json:"substitute,omitempty"`
 }
 
 var kindWords = map[core.AreaKind]string{core.AreaNormal: "normal", core.AreaStub: "stub", core.AreaNSSA: "nssa"}
@@ -60,7 +62,11 @@ func areaOf(id core.Identity, s *core.AreaStatus) areaJSON {
 		out.Types[typeWord(t)] = summaryJSON(n)
 	}
 	for _, r := range ranges(s) {
-		out.Ranges = append(out.Ranges, rangeJSON{r.Prefix.String(), !r.NotAdvertise, r.Cost, r.NSSA, r.Active, r.Metric})
+		x := rangeJSON{Prefix: r.Prefix.String(), Advertise: !r.NotAdvertise, Cost: r.Cost, NSSA: r.NSSA, Active: r.Active, Metric: r.Metric}
+		if r.Substitute.IsValid() {
+			x.Substitute = r.Substitute.String()
+		}
+		out.Ranges = append(out.Ranges, x)
 	}
 	return out
 }
@@ -175,6 +181,9 @@ func rangeWord(r *core.RangeStatus) string {
 	word := "Advertise"
 	if r.NotAdvertise {
 		word = "DoNotAdvertise"
+	}
+	if r.Substitute.IsValid() {
+		word += " as " + r.Substitute.String()
 	}
 	if r.NSSA {
 		word += " (translated type-7 LSAs)"

@@ -68,6 +68,32 @@ func TestAreas(t *testing.T) {
 	z.want("IA 10.0.1.0/24 [110/3] via 10.2.0.4 Eth0", "IA 10.0.2.0/24 [110/2] via 10.2.0.4 Eth0")
 }
 
+// TestSubstitute: another network is told in place of a range (RFC 2328 section 12.4.3), which is
+// what a filter-list sees; two ranges that are told as one network cost what the cheaper does.
+func TestSubstitute(t *testing.T) {
+	l, x, b, _, _, z := chain(t, byAddress())
+	cost := uint32(5)
+	one := Range{Prefix: prefix("10.1.0.0/24"), Substitute: prefix("172.16.0.0/16"), Cost: &cost}
+	two := Range{Prefix: prefix("10.1.91.0/24"), Substitute: prefix("172.16.0.0/16")}
+	tell := func(list string, ranges ...Range) {
+		b.instance().Areas = []AreaConfig{{ID: 1, Ranges: ranges, FilterOut: list}}
+		b.configure()
+	}
+	b.cfg.Policy = policyOf(t, "ip prefix-list ranges deny 172.17.0.0/16", "ip prefix-list ranges permit 0.0.0.0/0 le 32")
+	tell("", two, one)
+	l.start()
+	others := []string{"IA 10.0.1.0/24 [110/3] via 10.2.0.4 Eth0", "IA 10.0.2.0/24 [110/2] via 10.2.0.4 Eth0", "IA 10.0.92.0/24 [110/4] via 10.2.0.4 Eth0", "IA 10.0.93.0/24 [110/3] via 10.2.0.4 Eth0"}
+	z.want(append(others, "IA 172.16.0.0/16 [110/5] via 10.2.0.4 Eth0")...) // 2 of the part at x, 3 to b
+	one.Substitute = prefix("172.17.0.0/16")
+	tell("", two, one)
+	z.want(append(others, "IA 172.16.0.0/16 [110/5] via 10.2.0.4 Eth0", "IA 172.17.0.0/16 [110/8] via 10.2.0.4 Eth0")...)
+	tell("ranges", two, one)
+	z.want(append(others, "IA 172.16.0.0/16 [110/5] via 10.2.0.4 Eth0")...)
+	if got := x.lsas(packet.SummaryLSA); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "172.1") }) {
+		t.Errorf("told into the area itself: %q", got)
+	}
+}
+
 // TestFilterIn: a filter-list for in keeps networks of all other areas out of one area alone.
 func TestFilterIn(t *testing.T) {
 	l, x, b, _, _, z := chain(t, byAddress(AreaConfig{ID: 1, FilterIn: "few"}))

@@ -153,7 +153,8 @@ type AreaConfig struct {
 type Range struct {
 	Prefix       netip.Prefix
 	NotAdvertise bool
-	Cost         *uint32 // nil: that of its parts
+	Cost         *uint32      // nil: that of its parts
+	Substitute   netip.Prefix // what is told in its place; the zero Prefix: the range itself. Not with NSSA
 	NSSA         bool
 	Tag          uint32 // of a translated LSA
 }

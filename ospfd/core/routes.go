@@ -215,7 +215,7 @@ func (in *instance) syncTable(now clock.Instant) {
 		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary}
 		for _, g := range a.cfg.Ranges {
 			if !g.NSSA {
-				x.Ranges = append(x.Ranges, route.Range{Prefix: g.Prefix.Masked(), Advertise: !g.NotAdvertise, Cost: g.Cost})
+				x.Ranges = append(x.Ranges, route.Range{Prefix: g.Prefix.Masked(), Advertise: !g.NotAdvertise, Cost: g.Cost, Substitute: g.Substitute})
 			}
 		}
 		cfg.Areas = append(cfg.Areas, x)

@@ -37,7 +37,7 @@ func (in *instance) routesStatus(now clock.Instant, st *InstanceStatus) {
 			}
 		}
 		for _, g := range r.table.Ranges(id) {
-			as.Ranges = append(as.Ranges, RangeStatus{Range: Range{Prefix: g.Prefix, NotAdvertise: !g.Advertise, Cost: g.Cost}, Active: g.Active, Metric: g.Metric})
+			as.Ranges = append(as.Ranges, RangeStatus{Range: Range{Prefix: g.Prefix, NotAdvertise: !g.Advertise, Cost: g.Cost, Substitute: g.Substitute}, Active: g.Active, Metric: g.Metric})
 		}
 	}
 	st.SPF = SPFStatus{Runs: r.spf.runs, Partial: r.spf.partial, Pending: r.spf.due.set, HoldTime: r.spf.backoff.wait}

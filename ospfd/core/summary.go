@@ -55,13 +55,16 @@ func (a *area) summarize(now clock.Instant, want map[netip.Prefix]lsdb.Statement
 			tell(rt.Prefix, rt.Cost)
 		}
 	}
+	told := map[netip.Prefix]uint32{} // ranges: several may be told as one network, which costs what the cheapest does
 	for _, from := range in.order {
 		if from == a || from.id == backbone && in.routes.table.Transit(a.id) {
 			continue
 		}
 		for _, g := range in.routes.table.Ranges(from.id) {
-			if g.Active && g.Advertise && a.passes(from.id, g.Prefix) {
-				tell(g.Prefix, g.Metric)
+			p := g.Told()
+			if cost, twice := told[p]; g.Active && g.Advertise && a.passes(from.id, p) && (!twice || g.Metric < cost) {
+				told[p] = g.Metric
+				tell(p, g.Metric)
 			}
 		}
 	}

@@ -16,12 +16,16 @@ import (
 
 // area describes an area anew, after `router`:
 //
-//	area ID [kind=stub|nssa] [no-summary] [range=PREFIX[,not-advertise]]…
+//	area ID [kind=stub|nssa] [no-summary] [range=PREFIX[,not-advertise|,substitute:PREFIX]]…
 func (w *world) area(a scripttest.Args) {
 	ac := AreaConfig{ID: id(a.Word(1)), Kind: areaKinds[a.Get("kind", "")], NoSummary: a.Has("no-summary")}
 	for _, v := range a.Pairs["range"] {
-		p, not, _ := strings.Cut(v, ",")
-		ac.Ranges = append(ac.Ranges, Range{Prefix: netip.MustParsePrefix(p), NotAdvertise: not != ""})
+		p, rest, _ := strings.Cut(v, ",")
+		g := Range{Prefix: netip.MustParsePrefix(p), NotAdvertise: rest == "not-advertise"}
+		if to, ok := strings.CutPrefix(rest, "substitute:"); ok {
+			g.Substitute = netip.MustParsePrefix(to)
+		}
+		ac.Ranges = append(ac.Ranges, g)
 	}
 	ic := &w.config.Instances[0]
 	ic.Areas = slices.DeleteFunc(slices.Clone(ic.Areas), func(o AreaConfig) bool { return o.ID == ac.ID })

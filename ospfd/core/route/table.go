@@ -48,6 +48,16 @@ type Range struct {
 	Prefix    netip.Prefix // masked
 	Advertise bool
 	Cost      *uint32 // nil: by its parts
+	// Substitute is what is told in place of the range; the zero Prefix: the range itself.
+	Substitute netip.Prefix
+}
+
+// Told is the network that is told of the range.
+func (r Range) Told() netip.Prefix {
+	if r.Substitute.IsValid() {
+		return r.Substitute
+	}
+	return r.Prefix
 }
 
 // Link is what a link of the router's own router-LSA is.
