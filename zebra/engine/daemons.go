@@ -32,6 +32,7 @@ type daemon struct {
 	nomatch  bool // it wants to hear of GRE packets for no tunnel
 	taps     map[tap]tapped
 	counters []session.Counter
+	early    []librib.Ack // of this attachment, before it was given the picture
 }
 
 // starting is how far the start has come.
@@ -125,6 +126,7 @@ func (e *Engine) attached(m hub.Attached) {
 	d := e.daemon(m.Owner)
 	d.attached, d.misses, d.nomatch, d.epoch = true, map[string]bool{}, false, m.Epoch
 	d.ipsec.forget()
+	d.early = nil
 	if e.start.swept {
 		e.picture(m.Owner, d)
 	}
@@ -151,6 +153,32 @@ func (e *Engine) picture(owner string, d *daemon) {
 	for _, w := range e.rib.Watches(owner) {
 		e.rib.Step(e.Now(), rib.WatchAdd{Owner: owner, Watch: w})
 	}
+	for _, a := range d.early { // nothing would say these again
+		e.hub.Send(owner, a)
+	}
+	d.early = nil
+}
+
+// maxEarly bounds how many acknowledgements wait for the picture.
+const maxEarly = 64
+
+// tell passes an event of the RIB on to a daemon. Before the picture the hub would drop it:
+// an acknowledgement then waits, joined with the last one if that has no failures or if too
+// many wait.
+func (e *Engine) tell(owner string, ev librib.Event) {
+	a, ok := ev.(librib.Ack)
+	if !ok || e.start.swept {
+		e.hub.Send(owner, ev)
+		return
+	}
+	d := e.daemon(owner)
+	last := len(d.early) - 1
+	if last >= 0 && (len(d.early[last].Failures) == 0 || len(d.early) == maxEarly) {
+		a.Failures = slices.Concat(d.early[last].Failures, a.Failures)
+		a.Failures = a.Failures[max(0, len(a.Failures)-session.MaxFailures):]
+		d.early = d.early[:last]
+	}
+	d.early = append(d.early, a)
 }
 
 func (e *Engine) detached(m hub.Detached) {

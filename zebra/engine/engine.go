@@ -286,7 +286,7 @@ func (e *Engine) settleRIB() bool {
 		case rib.PolicyDelete:
 			e.change.delete(e.policyKey(eff))
 		case rib.ToOwner:
-			e.hub.Send(eff.Owner, eff.Event)
+			e.tell(eff.Owner, eff.Event)
 		case rib.Trace:
 			e.log.Debug("rib "+eff.Event.String(), "owner", eff.Owner, "vrf", eff.VRF, "prefix", eff.Prefix, "text", eff.Text)
 		}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -157,6 +158,34 @@ func TestEarlyWatchIsAnswered(t *testing.T) {
 			if !strings.Contains(told, want) {
 				t.Errorf("no %s behind attached: %s", want, told)
 			}
+		}
+	})
+}
+
+// TestEarlyAckIsTold: what a daemon repeats is decided before zebra is ready to tell it
+// anything. What failed is said behind Attached, in the order in which it happened, and
+// not to the next session.
+func TestEarlyAckIsTold(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.answers(func(dataplane.Key) error { return dataplane.ErrGone })
+		w.engine.Expected([]string{"nhrpd"})
+		put := func(seq uint64) session.Put {
+			return session.Put{Seq: seq, Object: neighbor("GigabitEthernet1", fmt.Sprintf("192.0.2.%d", seq), "203.0.113.1")}
+		}
+		w.attach("nhrpd", session.Begin{}, put(200))
+		synctest.Wait()
+		w.attach("nhrpd", session.Begin{})
+		for seq := range uint64(100) {
+			w.say("nhrpd", put(seq+1))
+			synctest.Wait()
+		}
+		w.ready()
+		_, told, _ := strings.Cut(w.told("nhrpd"), "attached")
+		if !strings.Contains(told, "192.0.2.1}") || !strings.Contains(told, "; ack 100 [") || strings.Contains(told, "ack 200") {
+			t.Errorf("told behind attached: %s", told)
+		}
+		if n := strings.Count(told, "ack "); n > 64 {
+			t.Errorf("%d acknowledgements waited", n)
 		}
 	})
 }
