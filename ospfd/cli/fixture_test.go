@@ -44,7 +44,7 @@ func statusReport() *core.StatusReport {
 				BorderCount: 1, ASBRCount: 2, Types: map[packet.LSType]core.LSASummary{packet.RouterLSA: {Count: 3, Checksum: 0x18000}, packet.SummaryLSA: {Count: 2, Checksum: 0x105ac}},
 				Ranges: []core.RangeStatus{{Range: core.Range{Prefix: prefix("10.3.0.0/16")}, Active: true, Metric: 11}, {Range: core.Range{Prefix: prefix("10.5.0.0/16"), Substitute: prefix("192.168.0.0/16")}, Active: true, Metric: 3}, {Range: core.Range{Prefix: prefix("10.4.0.0/16"), NotAdvertise: true}},
 					{Range: core.Range{Prefix: prefix("10.5.0.0/16"), Cost: ptr(uint32(5))}, Active: true, Metric: 5}}},
-			{Config: core.AreaConfig{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple}, Interfaces: 1, Transit: true},
+			{Config: core.AreaConfig{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple, FilterIn: "I", FilterOut: "O", ImportList: "10", ExportList: "E"}, Interfaces: 1, Transit: true},
 			{Config: core.AreaConfig{ID: 9, Kind: core.AreaNSSA, NSSADefault: &core.DefaultOriginate{}, SuppressFA: true, NoRedistribution: true, Ranges: []core.Range{{Prefix: prefix("10.9.0.0/16"), NSSA: true}}},
 				Translator: true, Elected: true, Opaque: core.LSASummary{Count: 1, Checksum: 0x1234}, Flood: 2, Demand: core.DemandSummary{DoNotAge: 4, DCClear: 3, Indication: 1}},
 		}}, {Identity: red, Config: core.InstanceConfig{Key: red.Key, MaximumPaths: 16, Distance: core.Distances{Intra: 110, Inter: 110, External: 110}}}}}

@@ -57,7 +57,9 @@ const (
 	cmdArea         = "ospf.area" // its no form: all lines of an area
 	CmdAreaAuth     = "ospf.area-authentication"
 	CmdAreaCost     = "ospf.area-default-cost"
+	CmdAreaExport   = "ospf.area-export-list"
 	CmdAreaFilter   = "ospf.area-filter-list"
+	CmdAreaImport   = "ospf.area-import-list"
 	CmdAreaNSSA     = "ospf.area-nssa"
 	CmdAreaNSSA7    = "ospf.area-nssa-translate"
 	CmdAreaNSSAR    = "ospf.area-nssa-range"

@@ -4,7 +4,7 @@ import "github.com/godmvpn/godmvpn/lib/cli"
 
 // areaLines are the IDs of all lines `area A …`, virtualLines those of a virtual link.
 var (
-	areaLines = []string{CmdAreaAuth, CmdAreaCost, CmdAreaFilter, CmdAreaNSSA, CmdAreaNSSA7, CmdAreaNSSAR, CmdAreaRange, CmdAreaStub,
+	areaLines = []string{CmdAreaAuth, CmdAreaCost, CmdAreaExport, CmdAreaFilter, CmdAreaImport, CmdAreaNSSA, CmdAreaNSSA7, CmdAreaNSSAR, CmdAreaRange, CmdAreaStub,
 		CmdVirtual, CmdVirtualMD5, CmdVirtualPlain}
 	virtualLines = []string{CmdVirtual, CmdVirtualMD5, CmdVirtualPlain}
 )
@@ -28,6 +28,8 @@ func areaCommands() []cli.Command {
 		with(ranges, cli.Help{"range": "Translate type-7 LSAs into one, in place of its parts", "tag": "Tag of the route"}), "area", "addr", "mask", "prefix")
 	l.add(26, CmdAreaFilter, area+"filter-list prefix list:WORD(63) direction:{in|out}", cli.Help{"filter-list": "Filter what is told of networks between areas", "prefix": "By a prefix-list",
 		"in": "What is told into this area", "out": "What is told out of this area"}, "area", "direction")
+	l.add(26, CmdAreaExport, area+"export-list list:WORD(63)", cli.Help{"export-list": "Filter networks of this area that are told into others, by an access-list"}, "area")
+	l.add(26, CmdAreaImport, area+"import-list list:WORD(63)", cli.Help{"import-list": "Filter what is told of networks into this area, by an access-list"}, "area")
 	l.virtual(area)
 	return l.list
 }

@@ -244,6 +244,10 @@ func (in *instance) areaLine(n *conf.Node) string {
 		} else {
 			*of = a.String("list")
 		}
+	case CmdAreaExport:
+		area.ExportList = a.String("list")
+	case CmdAreaImport:
+		area.ImportList = a.String("list")
 	case CmdAreaStub:
 		area.NoSummary = area.NoSummary || a.Has("no-summary")
 		return kind(area, core.AreaStub)

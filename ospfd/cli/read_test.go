@@ -80,6 +80,8 @@ const fullRouter = `router ospf 1
  area 3 range 10.5.0.0 255.255.0.0 cost 5 substitute 192.168.0.0 255.255.0.0
  area 3 range 10.6.0.0/16 substitute 172.16.0.0/16
  area 3 filter-list prefix I in
+ area 3 export-list E
+ area 3 import-list 10
  area 3 filter-list prefix O out
  area 3 virtual-link 2.2.2.2 authentication message-digest hello-interval 5 retransmit-interval 6 transmit-delay 2 dead-interval 20
  area 3 virtual-link 2.2.2.2 message-digest-key 2 md5 two
@@ -139,7 +141,7 @@ func fullInstance() core.InstanceConfig {
 			{ID: 2, Kind: core.AreaNSSA, NoSummary: true, NSSADefault: &core.DefaultOriginate{Metric: ptr(uint32(5)), Type1: true}, NoRedistribution: true, TranslateAlways: true, SuppressFA: true,
 				Ranges: []core.Range{{Prefix: prefix("10.2.0.0/16"), Cost: ptr(uint32(0)), NSSA: true, Tag: 7}}},
 			{ID: 3, Ranges: []core.Range{{Prefix: prefix("10.3.0.0/16"), Cost: ptr(uint32(9))}, {Prefix: prefix("10.4.0.0/16"), NotAdvertise: true},
-				{Prefix: prefix("10.5.0.0/16"), Cost: ptr(uint32(5)), Substitute: prefix("192.168.0.0/16")}, {Prefix: prefix("10.6.0.0/16"), Substitute: prefix("172.16.0.0/16")}}, FilterIn: "I", FilterOut: "O",
+				{Prefix: prefix("10.5.0.0/16"), Cost: ptr(uint32(5)), Substitute: prefix("192.168.0.0/16")}, {Prefix: prefix("10.6.0.0/16"), Substitute: prefix("172.16.0.0/16")}}, FilterIn: "I", FilterOut: "O", ExportList: "E", ImportList: "10",
 				VirtualLinks: []core.VirtualLink{
 					link("2.2.2.2", core.InterfaceConfig{Hello: 5 * time.Second, Dead: 20 * time.Second, Retransmit: 6 * time.Second, TransmitDelay: 2 * time.Second,
 						Authentication: core.AuthenticationMD5, DigestKeys: []core.DigestKey{one, two}}),

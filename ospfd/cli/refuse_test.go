@@ -32,6 +32,7 @@ func TestContradictions(t *testing.T) {
 		{router + "area 1 virtual-link 2.2.2.2 hello-interval 20 dead-interval 20\n", "ospf.area-virtual-link/1/2.2.2.2", "not above the hello interval"},
 		{router + "area 1 virtual-link 2.2.2.2 authentication null\n area 1 virtual-link 2.2.2.2 authentication authentication-key x\n", "ospf.area-virtual-link-key", "another authentication"},
 		{router + "area 1 virtual-link 2.2.2.2 authentication-key 123456789\n", "ospf.area-virtual-link-key", "longer than 8"},
+		{router + "area 1 export-list A\n area 0.0.0.1 export-list B\n", "ospf.area-export-list/", "another notation"},
 		{router + "area 1 range 10.1.0.0 255.0.0.0\n", "ospf.area-range/1/10.1.0.0", "host bits set: the network is 10.0.0.0/8"},
 		{router + "area 1 range 10.0.0.0 255.0.0.0\n area 1 range 10.0.0.0/8 cost 5\n", "ospf.area-range/1/", "another notation"},
 		{router + "area 1 range 10.0.0.0/8\n area 0.0.0.1 range 10.0.0.0/8\n", "ospf.area-range/", "another notation"},

@@ -31,6 +31,10 @@ type areaJSON struct {
 	Borders        int                    `json:"areaBorderRouters"`
 	ASBRs          int                    `json:"asBoundaryRouters"`
 	Ranges         []rangeJSON            `json:"ranges"`
+	FilterIn       string                 `json:"filterListIn,omitempty"`
+	FilterOut      string                 `json:"filterListOut,omitempty"`
+	ImportList     string                 `json:"importList,omitempty"`
+	ExportList     string                 `json:"exportList,omitempty"`
 }
 
 // demandJSON is what keeps an area from having LSAs that do not age, and how many it has.
@@ -57,7 +61,8 @@ func areaOf(id core.Identity, s *core.AreaStatus) areaJSON {
 	c := &s.Config
 	out := areaJSON{Area: areaText(id, c.ID), Kind: kindWords[c.Kind], NoSummary: c.NoSummary, DefaultCost: cmp.Or(c.DefaultCost, core.DefaultAreaCost), Authentication: authWords[c.Authentication],
 		Interfaces: s.Interfaces, Loopbacks: s.Loopbacks, Transit: s.Transit, Translator: s.Translator, Elected: s.Elected, SPFRuns: s.SPFRuns, LastSPF: s.LastSPF.Seconds(), LSAs: summaryJSON(s.LSAs),
-		Opaque: summaryJSON(s.Opaque), Types: map[string]summaryJSON{}, Demand: demandJSON(s.Demand), Flood: s.Flood, Borders: s.BorderCount, ASBRs: s.ASBRCount, Ranges: []rangeJSON{}}
+		Opaque: summaryJSON(s.Opaque), Types: map[string]summaryJSON{}, Demand: demandJSON(s.Demand), Flood: s.Flood, Borders: s.BorderCount, ASBRs: s.ASBRCount, Ranges: []rangeJSON{},
+		FilterIn: c.FilterIn, FilterOut: c.FilterOut, ImportList: c.ImportList, ExportList: c.ExportList}
 	for t, n := range s.Types { // unordered: into a map
 		out.Types[typeWord(t)] = summaryJSON(n)
 	}
@@ -124,6 +129,11 @@ func areaParagraph(w io.Writer, id core.Identity, s *core.AreaStatus) {
 	line("Area ranges are")
 	for _, r := range ranges(s) {
 		fmt.Fprintf(w, "           %v %s %s\n", r.Prefix, rangeState(&r), rangeWord(&r))
+	}
+	for _, f := range [...][2]string{{c.FilterIn, "in (prefix-list)"}, {c.FilterOut, "out (prefix-list)"}, {c.ImportList, "in (access-list)"}, {c.ExportList, "out (access-list)"}} {
+		if f[0] != "" {
+			line("Area-filter %s %s", f[0], f[1])
+		}
 	}
 	line("Number of LSA %d. Checksum Sum 0x%06X", s.LSAs.Count, s.LSAs.Checksum)
 	line("Number of opaque link LSA %d. Checksum Sum 0x%06X", s.Opaque.Count, s.Opaque.Checksum)

@@ -112,6 +112,47 @@ func TestFilterIn(t *testing.T) {
 	}
 }
 
+// TestAreaAccessLists: export-list and import-list as FRR 8.4 has them: an export-list is asked
+// for the networks of an area, also where these are parts of a range; an import-list for what is
+// told into one. A change of a list counts at once; one that is not there permits all.
+func TestAreaAccessLists(t *testing.T) {
+	l, x, b, _, _, z := chain(t, byAddress())
+	tell := func(list string, areas ...AreaConfig) {
+		b.instance().Areas = areas
+		b.cfg.Policy = policyOf(t, "access-list 10 "+list)
+		b.configure()
+	}
+	export := AreaConfig{ID: 1, ExportList: "10"}
+	tell("permit 10.1.0.0", export)
+	l.start()
+	others := []string{"IA 10.0.1.0/24 [110/3] via 10.2.0.4 Eth0", "IA 10.0.2.0/24 [110/2] via 10.2.0.4 Eth0", "IA 10.0.92.0/24 [110/4] via 10.2.0.4 Eth0", "IA 10.0.93.0/24 [110/3] via 10.2.0.4 Eth0"}
+	with := func(more ...string) []string { return slices.Concat(others, more) }
+	z.want(with("IA 10.1.0.0/24 [110/4] via 10.2.0.4 Eth0")...)
+	tell("permit 10.1.91.0", export)
+	z.want(with("IA 10.1.91.0/24 [110/5] via 10.2.0.4 Eth0")...)
+
+	export.Ranges = []Range{{Prefix: prefix("10.1.0.0/16")}}
+	tell("permit 10.1.91.0", export)
+	z.want(with("IA 10.1.0.0/16 [110/5] via 10.2.0.4 Eth0")...) // not as near as 10.1.0.0/24, which is no part of it
+	tell("permit 10.9.0.0", export)
+	z.want(others...)
+	if slices.ContainsFunc(b.routes(), func(s string) bool { return strings.Contains(s, "Null0") }) {
+		t.Errorf("packets are dropped for a range that is not told: %q", b.routes())
+	}
+	export.ExportList = "no-such"
+	tell("permit 10.9.0.0", export)
+	z.want(with("IA 10.1.0.0/16 [110/4] via 10.2.0.4 Eth0")...)
+
+	tell("deny any", AreaConfig{ExportList: "10"}) // of the backbone, not what is told through it
+	x.want("IA 10.2.0.0/24 [110/4] via 10.1.0.2 Eth0", "IA 10.2.95.0/24 [110/5] via 10.1.0.2 Eth0")
+	tell("permit 10.2.0.0 0.0.255.255", AreaConfig{ID: 1, ImportList: "10"})
+	x.want("IA 10.2.0.0/24 [110/4] via 10.1.0.2 Eth0", "IA 10.2.95.0/24 [110/5] via 10.1.0.2 Eth0")
+	tell("permit 10.0.0.0", AreaConfig{ID: 1, ImportList: "10"}, AreaConfig{Ranges: []Range{{Prefix: prefix("10.0.0.0/16")}}})
+	x.want("IA 10.0.0.0/16 [110/2] via 10.1.0.2 Eth0")
+	tell("deny 10.0.0.0", AreaConfig{ID: 1, ImportList: "10"}, AreaConfig{Ranges: []Range{{Prefix: prefix("10.0.0.0/16")}}})
+	x.want()
+}
+
 // TestDistances: distances by type of route (`distance ospf`).
 func TestDistances(t *testing.T) {
 	l, x, b, y, _, _ := chain(t, byAddress())

@@ -144,6 +144,8 @@ type AreaConfig struct {
 	Ranges         []Range
 	FilterIn       string // `filter-list prefix NAME in`: summaries told into the area
 	FilterOut      string // … out: told out of it
+	ExportList     string // `export-list`: access-list of the networks of the area that are told out of it, also as parts of a range
+	ImportList     string // `import-list`: access-list of the summaries told into the area
 	Authentication Authentication
 	VirtualLinks   []VirtualLink // through this area
 }

@@ -212,7 +212,7 @@ func (in *instance) syncTable(now clock.Instant) {
 	active, backboneUp, connected := 0, false, false
 	cfg := route.Config{Router: in.id, RFC1583: in.cfg.RFC1583}
 	for _, a := range in.order {
-		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary}
+		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary, Export: in.core.policy.AccessList(a.cfg.ExportList)}
 		for _, g := range a.cfg.Ranges {
 			if !g.NSSA {
 				x.Ranges = append(x.Ranges, route.Range{Prefix: g.Prefix.Masked(), Advertise: !g.NotAdvertise, Cost: g.Cost, Substitute: g.Substitute})

@@ -50,7 +50,7 @@ func (a *area) summarize(now clock.Instant, want map[netip.Prefix]lsdb.Statement
 		case rt.Discard || rt.Area == a.id || a.leadsInto(rt.Hops) || !a.passes(rt.Area, rt.Prefix):
 		case a.cfg.Kind != AreaNormal && rt.Prefix == defaultPrefix:
 		case rt.Type == route.Inter && (a.id == backbone || rt.Area != backbone):
-		case rt.Type == route.Intra && in.inRange(rt, a):
+		case rt.Type == route.Intra && (in.inRange(rt, a) || !in.exports(rt)):
 		default:
 			tell(rt.Prefix, rt.Cost)
 		}
@@ -99,7 +99,18 @@ func (a *area) leadsInto(hops []route.NextHop) bool {
 	})
 }
 
-// passes reports whether filter-lists let a network of an area into this one.
+// exports reports whether the export-list of its area lets a network be told to others.
+func (in *instance) exports(rt route.Route) bool {
+	f := in.areas[rt.Area]
+	if f == nil {
+		return true
+	}
+	permit, _ := in.core.policy.AccessList(f.cfg.ExportList).MatchPrefix(rt.Prefix)
+	return permit
+}
+
+// passes reports whether filter-lists, and the import-list, let a network of an area into this
+// one.
 func (a *area) passes(from packet.ID, p netip.Prefix) bool {
 	in := a.instance
 	list := func(name string) bool {
@@ -110,7 +121,8 @@ func (a *area) passes(from packet.ID, p netip.Prefix) bool {
 		return permit
 	}
 	f := in.areas[from]
-	return list(a.cfg.FilterIn) && (f == nil || list(f.cfg.FilterOut))
+	imported, _ := in.core.policy.AccessList(a.cfg.ImportList).MatchPrefix(p)
+	return imported && list(a.cfg.FilterIn) && (f == nil || list(f.cfg.FilterOut))
 }
 
 // summarizeRouters collects what is told into an area of AS boundary routers, and of routers

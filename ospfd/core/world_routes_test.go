@@ -16,9 +16,9 @@ import (
 
 // area describes an area anew, after `router`:
 //
-//	area ID [kind=stub|nssa] [no-summary] [range=PREFIX[,not-advertise|,substitute:PREFIX]]…
+//	area ID [kind=stub|nssa] [no-summary] [range=PREFIX[,not-advertise|,substitute:PREFIX]]… [export=LIST] [import=LIST]
 func (w *world) area(a scripttest.Args) {
-	ac := AreaConfig{ID: id(a.Word(1)), Kind: areaKinds[a.Get("kind", "")], NoSummary: a.Has("no-summary")}
+	ac := AreaConfig{ID: id(a.Word(1)), Kind: areaKinds[a.Get("kind", "")], NoSummary: a.Has("no-summary"), ExportList: a.Get("export", ""), ImportList: a.Get("import", "")}
 	for _, v := range a.Pairs["range"] {
 		p, rest, _ := strings.Cut(v, ",")
 		g := Range{Prefix: netip.MustParsePrefix(p), NotAdvertise: rest == "not-advertise"}

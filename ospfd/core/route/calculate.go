@@ -111,7 +111,7 @@ func (t *Table) rangeStates(a *area) (changed bool) {
 		p, r := d.prefix, d.in(a).route
 		for k := range a.ranges {
 			s := &a.ranges[k]
-			if p.Bits() < s.Prefix.Bits() || !s.Prefix.Contains(p.Addr()) {
+			if p.Bits() < s.Prefix.Bits() || !s.Prefix.Contains(p.Addr()) || !a.Exports(p) {
 				continue
 			}
 			switch {

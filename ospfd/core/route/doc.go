@@ -35,6 +35,7 @@
 //     network of the same prefix is reached within an area.
 //   - The cost of a range is that of its nearest part with RFC1583Compatibility, as on IOS
 //     (RFC 1583), and otherwise of its farthest (section 12.4.3).
+//   - What an export-list denies makes no range active, as on FRR.
 //   - Which areas' summary-LSAs count is decided by who calls (RFC 3509): Config.Backbone.
 //   - A border router ignores summary-LSAs for the default route of stub areas and NSSAs,
 //     which are for those behind it.

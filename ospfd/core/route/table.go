@@ -6,9 +6,16 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/godmvpn/godmvpn/lib/policy"
 	"github.com/godmvpn/godmvpn/ospfd/core/spf"
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
+
+// Exports reports whether other areas may be told of a network of the area.
+func (a Area) Exports(p netip.Prefix) bool {
+	permit, _ := a.Export.MatchPrefix(p)
+	return permit
+}
 
 // Kind says which LSAs an area has of what is outside of it.
 type Kind uint8
@@ -41,6 +48,8 @@ type Area struct {
 	Kind      Kind
 	NoSummary bool    // only a default route is told into it (by this router, if it is a border router)
 	Ranges    []Range // matter if this router is a border router
+	// Export permits the networks of the area that make its ranges active; nil: all.
+	Export *policy.AccessList
 }
 
 // Range is an area address range (RFC 2328 section 3.5).
