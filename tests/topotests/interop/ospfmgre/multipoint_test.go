@@ -63,6 +63,8 @@ func TestOurHub(t *testing.T) {
 	hub, one, f, b := c.add(ospfpeers.Ours, "hub"), c.add(ospfpeers.Ours, "one"), c.add(ospfpeers.FRR, "frr"), c.add(ospfpeers.BIRD, "bird")
 	network := mgre + ospfpeers.Network("point-to-multipoint non-broadcast") + ospfpeers.MD5
 	const graceful = " nsf ietf restart-interval 60\n"
+	hub.launch(hub.ours(network) + graceful)
+	hub.Zebra.WaitReady() // for whom asks too early waits long before he asks again
 	lines, global := nhrp(hub)
 	f.gre("", true)
 	f.copies()
@@ -73,7 +75,6 @@ func TestOurHub(t *testing.T) {
 	b.StartFRR(global+"interface gre1\n"+lines, "nhrpd")
 	f.unasked()
 	b.unasked()
-	hub.launch(hub.ours(network) + graceful)
 	one.launch(one.ours(network+client(hub)) + graceful)
 	f.FRR.Start("ospfd")
 	b.Boot(b.bird("type ptmp; neighbors { 172.31.0.1; };" + ospfpeers.BIRDMD5))
