@@ -170,17 +170,21 @@ func (c *Core) keepaliveDue(now clock.Instant, e *entry) {
 		return // nothing leads there yet
 	}
 	if e.probe != 0 {
-		delete(i.probes, e.probe)
-		e.probe = 0
 		if e.missed++; e.missed >= keepaliveMisses {
 			c.removeEntry(now, e, TraceEntryDeleted, "Keepalive Failure")
 			return
 		}
 	}
-	e.probe = c.resolutionID()
-	i.probes[e.probe] = e
-	c.sendResolution(now, e, &asking{via: e.nbma, id: e.probe})
+	c.probe(now, e)
 	c.timers.Set(timerKey{kind: timerKeepalive, entry: e}, now.Add(i.cfg.Keepalive))
+}
+
+// probe asks a station for its own address, straight.
+func (c *Core) probe(now clock.Instant, e *entry) {
+	delete(e.iface.probes, e.probe)
+	e.probe = c.resolutionID()
+	e.iface.probes[e.probe] = e
+	c.sendResolution(now, e, &asking{via: e.nbma, id: e.probe})
 }
 
 // alive takes the answer of a station that was asked whether it is there; any answer

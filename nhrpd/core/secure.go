@@ -16,10 +16,11 @@ const (
 	// back what it said of it. It did so because it ended for good, whose time for coming
 	// back is over by then, or because it has no such peer any more, which it says before.
 	silenceLife = 10 * time.Second
-	// provenAfter is how long after packets pass to a peer by ipsecd's word they are sure to
-	// pass. Who answers the other's IKE has its associations first, by some milliseconds:
-	// what it sends in them is lost. A packet that came from there says so as well.
-	provenAfter = 250 * time.Millisecond
+	// provenAfter is how long after packets pass to a peer by ipsecd's word they are taken to
+	// arrive, if no packet came from there, which proves it. Who answers the other's IKE has
+	// its associations first, by milliseconds, or by as long as it takes until IKE repeats what
+	// was lost: what it sends in them meanwhile is lost, too.
+	provenAfter = 2 * time.Second
 	// maxPeers bounds the peers that ipsecd may tell of.
 	maxPeers = 4 * MaxEntries
 )
@@ -303,8 +304,21 @@ func (c *Core) peerUp(now clock.Instant, p *peer) {
 		c.peerProven(now, p)
 	} else {
 		c.timers.Set(timerKey{kind: timerProven, peer: p}, now.Add(provenAfter))
+		c.knock(now, p)
 	}
 	c.release(now, p)
+}
+
+// knock asks a station for its own address as soon as packets pass to it by ipsecd's word.
+// Its answer proves that they do, and to the station the question proves the same. Both
+// ends knock; the one that is ready last is heard.
+func (c *Core) knock(now clock.Instant, p *peer) {
+	for _, e := range p.resting() {
+		if i := e.iface; e.resolved() && e.flags&FlagNexthop != 0 && i.ready && i.resolves() {
+			c.probe(now, e)
+			return
+		}
+	}
 }
 
 // peerHeard notes that a packet came from another end: encrypted, so it is ready.
