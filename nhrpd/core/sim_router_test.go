@@ -211,6 +211,9 @@ func (r *simRouter) effect(e *coreEnv, out core.Effect) {
 		e.Send(0, simnet.Packet{Dst: simnet.Addr(out.NBMA), Protocol: packet.GREProtocol, Payload: out.Packet})
 	case core.PutNeighbor:
 		r.neighbors[out.Neighbor.Addr] = out.Neighbor.NBMA
+		if r.wan.ipsec != nil {
+			r.wan.ipsec.leads(r, out.Neighbor.NBMA)
+		}
 	case core.DelNeighbor:
 		delete(r.neighbors, out.Key.Addr)
 	case core.PutShortcut:
