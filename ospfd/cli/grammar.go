@@ -26,6 +26,7 @@ const (
 	CmdLogChanges        = "ospf.log-adjacency-changes"
 	CmdAutoCost          = "ospf.auto-cost"
 	CmdRFC1583           = "ospf.compatible-rfc1583"
+	CmdABRType           = "ospf.abr-type"
 	CmdOpaque            = "ospf.capability-opaque"
 	CmdVRFLite           = "ospf.capability-vrf-lite"
 	CmdNSF               = "ospf.nsf"

@@ -117,6 +117,8 @@ func TestLines(t *testing.T) {
 		{inRouter, "log-adjacency-changes detail", ""},
 		{inRouter, "no log-adjacency-changes", ""},
 		{inRouter, "no compatible rfc1583", ""},
+		{inRouter, "ospf abr stand", "ospf abr-type standard"},
+		{inRouter, "ospf abr-type ibm", ""},
 		{inRouter, "prefix-suppression", ""},
 		{inRouter, "flood-reduction", ""},
 		{inRouter, "no capability opaque", ""},

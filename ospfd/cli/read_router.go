@@ -35,6 +35,8 @@ func (in *instance) line(n *conf.Node) string {
 		c.Reference = uint32(a.Uint("mbits"))
 	case CmdRFC1583:
 		c.RFC1583 = !n.No
+	case CmdABRType:
+		c.ABR = map[string]core.ABRType{"ibm": core.ABRIBM, "standard": core.ABRStandard}[a.String("type")]
 	case CmdMaximumPaths:
 		c.MaximumPaths = int(a.Uint("paths"))
 	case CmdMaxLSA:

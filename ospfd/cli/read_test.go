@@ -59,6 +59,7 @@ const fullRouter = `router ospf 1
  log-adjacency-changes detail
  auto-cost reference-bandwidth 1000
  no compatible rfc1583
+ ospf abr-type ibm
  nsf ietf restart-interval 60
  nsf ietf helper disable
  nsf ietf helper strict-lsa-checking
@@ -130,7 +131,7 @@ func fullInstance() core.InstanceConfig {
 	return core.InstanceConfig{
 		Key: core.Key{Process: 1}, RouterID: addr("172.31.0.1"), NoOpaque: true, PrefixSuppression: true, FloodReduction: true,
 		MaxMetric:    &core.MaxMetric{OnStartup: 5 * time.Minute, IncludeStub: true, Summary: 16711680, External: 7},
-		LogAdjacency: true, LogDetail: true, Reference: 1000, AdjacencyParallel: 100,
+		LogAdjacency: true, LogDetail: true, Reference: 1000, AdjacencyParallel: 100, ABR: core.ABRIBM,
 		Restart: core.Restart{Enabled: true, Interval: time.Minute, NoHelper: true, Strict: true},
 		Timers: core.Timers{SPF: core.Throttle{Start: 10 * ms, Hold: 100 * ms, Maximum: 5 * time.Second}, LSA: core.Throttle{Hold: 100 * ms, Maximum: 6 * time.Second},
 			Arrival: 100 * ms, FloodPacing: 10 * ms, RetransmissionPacing: 100 * ms},
@@ -197,8 +198,8 @@ interface Loopback1
 `
 
 func TestRead(t *testing.T) {
-	cfg := load(t, fullRouter+"router ospf 2 vrf RED\n shutdown\n passive-interface Tunnel0\n no passive-interface Tunnel1\n no log-adjacency-changes\n")
-	want := []core.InstanceConfig{fullInstance(), {Key: core.Key{Process: 2, VRF: "RED"}, Shutdown: true, RFC1583: true, Passive: []string{"Tunnel0"}}}
+	cfg := load(t, fullRouter+"router ospf 2 vrf RED\n shutdown\n ospf abr-type standard\n passive-interface Tunnel0\n no passive-interface Tunnel1\n no log-adjacency-changes\n")
+	want := []core.InstanceConfig{fullInstance(), {Key: core.Key{Process: 2, VRF: "RED"}, Shutdown: true, RFC1583: true, ABR: core.ABRStandard, Passive: []string{"Tunnel0"}}}
 	if diff := cmp.Diff(want, cfg.Instances, comparable...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -236,6 +237,7 @@ func TestDefaults(t *testing.T) {
  log-adjacency-changes
  auto-cost reference-bandwidth 100
  compatible rfc1583
+ ospf abr-type cisco
  timers throttle spf 50 200 5000
  timers throttle lsa 0 5000 5000
  timers lsa arrival 1000

@@ -22,6 +22,7 @@ type statusJSON struct {
 	identityJSON
 	Uptime       float64         `json:"uptime"`
 	AreaBorder   bool            `json:"areaBorderRouter"`
+	ABRType      string          `json:"abrType"`
 	ASBoundary   bool            `json:"asBoundaryRouter"`
 	MaxMetric    bool            `json:"maxMetric"`
 	MaxMetricFor float64         `json:"maxMetricLeft,omitempty"`
@@ -65,7 +66,7 @@ type redistJSON struct {
 
 func statusOf(in *core.InstanceStatus) statusJSON {
 	t := in.Config.Timers.SPF
-	out := statusJSON{identityJSON: identityOf(in.Identity), Uptime: in.Uptime.Seconds(), AreaBorder: in.AreaBorder, ASBoundary: in.ASBoundary, MaxMetric: in.StubRouter, MaxMetricFor: in.StubLeft.Seconds(),
+	out := statusJSON{identityJSON: identityOf(in.Identity), Uptime: in.Uptime.Seconds(), AreaBorder: in.AreaBorder, ABRType: in.Config.ABR.String(), ASBoundary: in.ASBoundary, MaxMetric: in.StubRouter, MaxMetricFor: in.StubLeft.Seconds(),
 		Reference: in.Config.Reference, Restart: in.Config.Restart.Enabled, Helper: !in.Config.Restart.NoHelper, Restarting: in.Restarting, RestartLeft: in.RestartLeft.Seconds(), LastRestart: in.LastRestart,
 		SPF:      spfJSON{in.SPF.Runs, in.SPF.Partial, in.SPF.Pending, in.SPF.In.Seconds(), t.Start.Seconds(), t.Hold.Seconds(), t.Maximum.Seconds()},
 		External: summaryJSON(in.External), OpaqueAS: summaryJSON(in.OpaqueAS), Demand: demandJSON(in.Demand), Areas: []areaJSON{}, Redistribute: []redistJSON{}, Counters: counted(&in.Counters)}
@@ -132,6 +133,9 @@ func processLines(w io.Writer, in *core.InstanceStatus) {
 	if in.AreaBorder || in.ASBoundary {
 		line("%s", routerRole(in))
 	}
+	if in.AreaBorder || c.ABR != core.ABRCisco {
+		line("ABR type is %s", abrTypes[c.ABR])
+	}
 	redistributionLines(w, " ", in)
 	maxMetricLines(w, in)
 	spf, lsa := c.Timers.SPF, c.Timers.LSA
@@ -163,6 +167,8 @@ func processLines(w io.Writer, in *core.InstanceStatus) {
 	nsfLines(w, in)
 	line("Reference bandwidth unit is %d mbps", c.Reference)
 }
+
+var abrTypes = map[core.ABRType]string{core.ABRCisco: "Alternative Cisco (RFC 3509)", core.ABRIBM: "Alternative IBM (RFC 3509)", core.ABRStandard: "Standard (RFC 2328)"}
 
 // routerRole says where the borders are that this router is at.
 func routerRole(in *core.InstanceStatus) string {

@@ -153,6 +153,46 @@ func TestAreaAccessLists(t *testing.T) {
 	x.want()
 }
 
+// TestABRType: what makes an area border router (RFC 3509 section 2.1, RFC 2328 section 3.3), and
+// what it heeds (RFC 3509 section 2.2, RFC 2328 section 16.2).
+func TestABRType(t *testing.T) {
+	l := newTown(t)
+	x := l.router("x", byAddress()).on("xb", "Eth0", "10.1.0.1/24").on("", "Eth9", "10.1.91.1/24")
+	b := l.router("b", byAddress()).on("xb", "Eth0", "10.1.0.2/24").on("bz", "Eth1", "10.2.0.2/24").on("", "Eth9", "10.0.92.1/24")
+	z := l.router("z", byAddress()).on("bz", "Eth0", "10.2.0.3/24").on("zc", "Eth1", "10.2.1.3/24").on("", "Eth9", "10.2.95.1/24")
+	c := l.router("c", byAddress()).on("zc", "Eth0", "10.2.1.4/24").on("", "Eth9", "10.0.96.1/24") // a border router as well
+	within := []string{"O 10.2.1.0/24 [110/2] via 10.2.0.3 Eth1", "O 10.2.95.0/24 [110/2] via 10.2.0.3 Eth1", "O 10.1.91.0/24 [110/2] via 10.1.0.1 Eth0"}
+	far := "IA 10.0.96.0/24 [110/3] via 10.2.0.3 Eth1"
+	is := func(what string, border bool, routes ...string) {
+		t.Helper()
+		b.configure()
+		l.until(2*time.Minute, what, func() bool {
+			return b.query(Query{Kind: ReportStatus}).(*StatusReport).Instances[0].AreaBorder == border &&
+				slices.Equal(slices.Sorted(slices.Values(b.routes())), slices.Sorted(slices.Values(routes)))
+		})
+	}
+	l.start()
+	l.until(3*time.Minute, "Full", func() bool { return b.full() == 2 && c.full() == 1 })
+	// Without a neighbour in the backbone LSAs of other areas count on IOS (RFC 3509 section 2.2).
+	is("cisco", true, append(within, far)...)
+	b.instance().ABR = ABRStandard
+	is("standard", true, within...)
+	b.edit("Eth9", setDown)
+	is("standard, backbone down", true, within...)
+	b.instance().ABR = ABRIBM
+	is("ibm, backbone down", true, append(within, far)...)
+	b.instance().ABR = ABRCisco
+	is("cisco, backbone down", false, append(within, far)...)
+	x.want()
+	b.edit("Eth9", func(i *rib.Interface) { i.Addresses = nil }) // not in the backbone any more
+	b.instance().ABR = ABRIBM
+	is("ibm, no backbone", false, append(within, far)...)
+	b.instance().ABR = ABRStandard
+	is("standard, no backbone", true, within...)
+	x.want("IA 10.2.0.0/24 [110/2] via 10.1.0.2 Eth0", "IA 10.2.1.0/24 [110/3] via 10.1.0.2 Eth0", "IA 10.2.95.0/24 [110/3] via 10.1.0.2 Eth0")
+	z.want("IA 10.0.96.0/24 [110/2] via 10.2.1.4 Eth1", "IA 10.1.0.0/24 [110/2] via 10.2.0.2 Eth0", "IA 10.1.91.0/24 [110/3] via 10.2.0.2 Eth0")
+}
+
 // TestDistances: distances by type of route (`distance ospf`).
 func TestDistances(t *testing.T) {
 	l, x, b, y, _, _ := chain(t, byAddress())

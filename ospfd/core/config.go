@@ -102,6 +102,7 @@ type InstanceConfig struct {
 	// RFC1583 is `compatible rfc1583` (RFC 2328 section 16.4.1, RFC1583Compatibility),
 	// which is the default on IOS: cli sets it.
 	RFC1583 bool
+	ABR     ABRType // `ospf abr-type`
 
 	Timers  Timers
 	Restart Restart // `nsf ietf`
@@ -110,6 +111,22 @@ type InstanceConfig struct {
 	LogAdjacency      bool // `log-adjacency-changes`, the default: cli sets it
 	LogDetail         bool // its `detail`: every state and not just FULL and DOWN
 	AdjacencyParallel int  // adjacencies that are brought up at a time (RFC 4222 section 2, recommendation 5); 0: 64
+}
+
+// ABRType says what makes a router an area border router, and which summary-LSAs it heeds (RFC
+// 3509).
+type ABRType uint8
+
+// The types of area border routers. All have interfaces that are up in several areas.
+const (
+	ABRCisco    ABRType = iota // one of them the backbone (section 2.1)
+	ABRIBM                     // … in the backbone some interface, up or not (section 2.1)
+	ABRStandard                // RFC 2328 sections 3.3 and 16.2: it heeds the backbone's summary-LSAs alone, whether or not a neighbour is there
+)
+
+// String is the word of `ospf abr-type`.
+func (t ABRType) String() string {
+	return [...]string{ABRCisco: "cisco", ABRIBM: "ibm", ABRStandard: "standard"}[min(t, ABRStandard)]
 }
 
 // Network is `network ADDR WILDCARD area A`.

@@ -110,8 +110,8 @@
 //   - The host route of a loopback costs what the interface does, as on IOS, and not 0 (section
 //     12.4.1).
 //   - An unchanged instance that comes by several ways goes on as not ageing once it came so.
-//   - A router is an area border router as on IOS (RFC 3509 section 2.1), and an AS boundary
-//     router by configuration alone.
+//   - A router is an area border router as on IOS (RFC 3509 section 2.1) unless `ospf abr-type`
+//     says otherwise, and an AS boundary router by configuration alone.
 //   - Connected networks where OSPF runs are not redistributed, nor is the default route.
 //   - With a route-map `default-information originate` depends on the default route, the
 //     redistributed routes and those of this process: others are not known here.

@@ -201,15 +201,14 @@ type deadline struct {
 }
 
 // syncTable gives the table its configuration, if it is another: areas and their kinds, and
-// whether this router is a border router (RFC 3509 section 2.1, as IOS: it has interfaces in
-// several areas that are up, the backbone among them).
+// whether this router is a border router.
 func (in *instance) syncTable(now clock.Instant) {
 	r := &in.routes
 	if r.synced {
 		return
 	}
 	r.synced = true
-	active, backboneUp, connected := 0, false, false
+	active, connected := 0, false
 	cfg := route.Config{Router: in.id, RFC1583: in.cfg.RFC1583}
 	for _, a := range in.order {
 		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary, Export: in.core.policy.AccessList(a.cfg.ExportList)}
@@ -221,7 +220,6 @@ func (in *instance) syncTable(now clock.Instant) {
 		cfg.Areas = append(cfg.Areas, x)
 		if a.active() {
 			active++
-			backboneUp = backboneUp || a.id == backbone
 		}
 		connected = connected || a.id == backbone && a.adjacent()
 	}
@@ -233,8 +231,8 @@ func (in *instance) syncTable(now clock.Instant) {
 		}
 	}
 	slices.SortFunc(cfg.Addresses, netip.Addr.Compare)
-	cfg.Border = active > 1 && backboneUp
-	cfg.Backbone = cfg.Border && connected
+	cfg.Border = active > 1 && in.bordersBackbone()
+	cfg.Backbone = cfg.Border && (connected || in.cfg.ABR == ABRStandard)
 	if reflect.DeepEqual(cfg, r.cfg) {
 		return
 	}
@@ -250,6 +248,19 @@ func (in *instance) syncTable(now clock.Instant) {
 	}
 	r.summaries = true
 	in.schedule(now, true, packet.RouterLSA)
+}
+
+// bordersBackbone reports whether the backbone is attached as a border router of the type that is
+// configured has it (RFC 3509 section 2.1; RFC 2328 section 3.3 does not ask).
+func (in *instance) bordersBackbone() bool {
+	b := in.areas[backbone] // which has interfaces
+	switch in.cfg.ABR {
+	case ABRIBM:
+		return b != nil
+	case ABRStandard:
+		return true
+	}
+	return b != nil && b.active()
 }
 
 // active reports whether an interface of the area is up.

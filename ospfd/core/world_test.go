@@ -81,6 +81,8 @@ func (w *world) Command(line string) {
 		w.rx(a)
 	case "area":
 		w.area(a)
+	case "abr": // abr cisco|ibm|standard
+		w.config.Instances[0].ABR = map[string]ABRType{"ibm": ABRIBM, "standard": ABRStandard}[a.Word(1)]
 	case "redistribute":
 		w.redistribute(a)
 	case "route":

@@ -36,7 +36,8 @@ type Config struct {
 	RFC1583 bool // RFC1583Compatibility (RFC 2328 section 16.4.1)
 	Border  bool // this router is an area border router
 	// Backbone: only summary-LSAs of the backbone count. A border router with an active
-	// connection to it (RFC 3509 section 2.2); otherwise those of all areas do.
+	// connection to it (RFC 3509 section 2.2), or any (RFC 2328 section 16.2); otherwise those
+	// of all areas do.
 	Backbone  bool
 	Areas     []Area       // by ID; each appears once
 	Addresses []netip.Addr // of this router
