@@ -75,6 +75,7 @@ func interfaceReport() *core.InterfaceReport {
 		return core.InterfaceConfig{Hello: time.Duration(hello) * time.Second, Dead: time.Duration(dead) * time.Second, Retransmit: 5 * time.Second, TransmitDelay: time.Second}
 	}
 	tunnel, ethernet, fast, virtual := timers(30, 120), timers(10, 40), timers(0, 1), timers(10, 40)
+	tunnel.NeighborFilters = []core.NeighborFilter{{List: "SPOKES"}, {List: "OTHERS", Addr: addr("172.31.0.2")}}
 	tunnel.Authentication, tunnel.MTUIgnore, tunnel.DelayReflood, tunnel.NoBroadcast = core.AuthenticationMD5, true, true, true
 	ethernet.Authentication, ethernet.KeyChain, ethernet.NoSecondary = core.AuthenticationKeyChain, "K", true
 	fast.HelloPerSecond, fast.Authentication, fast.DatabaseFilterOut, fast.FloodReduction = 4, core.AuthenticationSimple, true, true

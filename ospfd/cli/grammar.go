@@ -83,6 +83,7 @@ const (
 	CmdIfRetransmit  = "ospf.if-retransmit-interval"
 	CmdIfDelay       = "ospf.if-transmit-delay"
 	CmdIfMTU         = "ospf.if-mtu-ignore"
+	CmdIfNeighbors   = "ospf.if-neighbor-filter"
 	CmdIfFilter      = "ospf.if-database-filter"
 	CmdIfReduction   = "ospf.if-flood-reduction"
 	CmdIfSuppression = "ospf.if-prefix-suppression"

@@ -32,6 +32,8 @@ func interfaceCommands() []cli.Command {
 	l.add(weightIfMore, CmdIfPriority, "ip ospf priority priority:<0-255>", cli.Help{"priority": "Priority in the election of the designated router, 0 for never"}).Default = "ip ospf priority 1"
 	l.add(weightIfFlood, CmdIfMTU, "ip ospf mtu-ignore", cli.Help{"mtu-ignore": "Be adjacent to neighbors with a larger MTU"})
 	l.add(weightIfFlood, CmdIfFilter, "ip ospf database-filter all out", cli.Help{"database-filter": "Send no LSAs", "all": "None at all", "out": "By this interface"})
+	l.add(weightIfFlood, CmdIfNeighbors, "ip ospf neighbor-filter list:WORD(63) [addr:A.B.C.D]", cli.Help{"neighbor-filter": "Take no packets of routers whose address a prefix-list denies", "list": "Name of the prefix-list",
+		"addr": "While the interface has this address"}, "addr")
 	l.add(weightIfFlood, CmdIfReduction, "ip ospf flood-reduction", cli.Help{"flood-reduction": "LSAs that go out here do not age, and are not sent again while nothing changes"})
 	l.add(weightIfFlood, CmdIfSuppression, "ip ospf prefix-suppression [disable]", cli.Help{"prefix-suppression": "Tell nothing of the network of this interface", "disable": "Tell of it, whatever the process says"})
 	l.add(weightIfFlood, CmdIfShutdown, "ip ospf shutdown", cli.Help{"shutdown": "Run no OSPF here"})

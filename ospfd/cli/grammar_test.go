@@ -143,6 +143,8 @@ func TestLines(t *testing.T) {
 		{inIf, "ip ospf retransmit-interval 10", ""},
 		{inIf, "ip ospf transmit-delay 2", ""},
 		{inIf, "ip ospf mtu-ignore", ""},
+		{inIf, "ip ospf neigh SPOKES", "ip ospf neighbor-filter SPOKES"},
+		{inIf, "ip ospf neighbor-filter SPOKES 172.31.0.1", ""},
 		{inIf, "ip ospf database-filter all out", ""},
 		{inIf, "ip ospf flood-reduction", ""},
 		{inIf, "ip ospf prefix-suppression disable", ""},

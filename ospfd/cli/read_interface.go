@@ -85,6 +85,12 @@ func ifaceLine(c *core.InterfaceConfig, n *conf.Node) string {
 		c.MTUIgnore = true
 	case CmdIfFilter:
 		c.DatabaseFilterOut = true
+	case CmdIfNeighbors:
+		f := core.NeighborFilter{List: a.String("list"), Addr: a.Addr("addr")}
+		if a.Has("addr") && !routable(f.Addr) {
+			return f.Addr.String() + " is not the address of a router"
+		}
+		c.NeighborFilters = append(c.NeighborFilters, f)
 	case CmdIfReduction:
 		c.FloodReduction = true
 	case CmdIfSuppression:

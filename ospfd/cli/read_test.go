@@ -176,6 +176,8 @@ const fullInterfaces = `interface Tunnel0
  ip ospf priority 0
  ip ospf mtu-ignore
  ip ospf database-filter all out
+ ip ospf neighbor-filter N
+ ip ospf neighbor-filter M 10.0.0.1
  ip ospf flood-reduction
  ip ospf prefix-suppression disable
  ip ospf shutdown
@@ -212,7 +214,7 @@ func TestReadInterfaces(t *testing.T) {
 		{Name: "Loopback0", HasArea: true, Process: 1},
 		{Name: "Tunnel0", HasArea: true, Process: 1, Area: 7, NoSecondary: true, Type: fsm.PointToMultipoint, NoBroadcast: true, DelayReflood: true, Cost: 1000, Priority: ptr(uint8(0)),
 			Hello: 20 * time.Second, Dead: time.Minute, Retransmit: 7 * time.Second, TransmitDelay: 3 * time.Second, MTUIgnore: true, DatabaseFilterOut: true, FloodReduction: true,
-			PrefixSuppression: ptr(false), Shutdown: true, Authentication: core.AuthenticationMD5, Password: policy.NewSecret("cisco"), DigestKeys: []core.DigestKey{key(1, "one"), key(2, "two")}},
+			PrefixSuppression: ptr(false), Shutdown: true, NeighborFilters: []core.NeighborFilter{{List: "M", Addr: addr("10.0.0.1")}, {List: "N"}}, Authentication: core.AuthenticationMD5, Password: policy.NewSecret("cisco"), DigestKeys: []core.DigestKey{key(1, "one"), key(2, "two")}},
 		{Name: "Tunnel1", Type: fsm.PointToPoint, Spoke: true, Dead: time.Second, HelloPerSecond: 4, Authentication: core.AuthenticationKeyChain, KeyChain: "K"},
 		{Name: "Tunnel2", Type: fsm.Broadcast, Authentication: core.AuthenticationSimple, PrefixSuppression: ptr(true)},
 		{Name: "Tunnel3", Type: fsm.NonBroadcast, Authentication: core.AuthenticationNull},

@@ -52,6 +52,7 @@ func TestContradictions(t *testing.T) {
 		{router + "distance ospf external 5 external 6\n", "ospf.distance-ospf", "two distances"},
 		{iface + "ip ospf hello-interval 40\n ip ospf dead-interval 40\n", "ospf.if-dead-interval", "not above the hello interval, 40 seconds"},
 		{iface + "ip ospf hello-interval 1\n ip ospf dead-interval minimal hello-multiplier 4\n", "ospf.if-dead-interval", "take the line hello-interval away"},
+		{iface + "ip ospf neighbor-filter N 224.0.0.5\n", "ospf.if-neighbor-filter/224.0.0.5", "not the address of a router"},
 		{iface + "ip ospf authentication-key 123456789\n", "ospf.if-authentication-key", "longer than 8"},
 		{iface + "ip ospf authentication-key 7 zz\n", "ospf.if-authentication-key", "Cisco's type 7"},
 		{iface + "ip ospf message-digest-key 1 md5 12345678901234567\n", "ospf.if-message-digest-key/1", "longer than 16"},

@@ -44,6 +44,7 @@ type interfaceJSON struct {
 	Suppression    bool            `json:"prefixSuppression"`
 	FilterOut      bool            `json:"databaseFilterOut"`
 	FloodReduction bool            `json:"floodReduction"`
+	NeighborFilter string          `json:"neighborFilter,omitempty"` // the prefix-list
 	Mismatch       string          `json:"lastMismatch,omitempty"`
 	MismatchAgo    float64         `json:"lastMismatchAgo,omitempty"`
 	Virtual        string          `json:"virtualLinkTo,omitempty"`
@@ -59,6 +60,7 @@ func interfaceOf(id core.Identity, s *core.InterfaceStatus) interfaceJSON {
 		Retransmit: s.Config.Retransmit.Seconds(), TransmitDelay: s.Config.TransmitDelay.Seconds(), NextHello: s.NextHello.Seconds(), Wait: s.Wait.Seconds(), Neighbors: s.Neighbors, Adjacent: s.Adjacent,
 		Adjacencies: []string{}, FloodQueue: s.Flood, Authentication: authWords[s.Config.Authentication], Keys: append([]uint32{}, s.AuthKeys...), Rollover: s.Rollover, Suppression: s.Suppress, FilterOut: s.Config.DatabaseFilterOut,
 		FloodReduction: s.Config.FloodReduction, Mismatch: s.Mismatch, MismatchAgo: s.MismatchAgo.Seconds(), Counters: counted(&s.Counters)}
+	out.NeighborFilter = s.Config.NeighborFilter(s.Addr.Addr())
 	if s.Addr.IsValid() {
 		out.Address = s.Addr.String()
 	}
@@ -267,6 +269,9 @@ func interfaceState(w io.Writer, s *core.InterfaceStatus) {
 		if line.is {
 			fmt.Fprintln(w, "  "+line.text)
 		}
+	}
+	if list := c.NeighborFilter(s.Addr.Addr()); list != "" {
+		fmt.Fprintf(w, "  Neighbor-filter is prefix-list %s\n", list)
 	}
 	fmt.Fprintf(w, "  Flood queue length %d\n", s.Flood)
 }

@@ -294,6 +294,24 @@ type DigestKey struct {
 	Key policy.Secret
 }
 
+// NeighborFilter is `ip ospf neighbor-filter LIST [ADDR]`: packets of routers whose address the
+// prefix-list denies are not taken.
+type NeighborFilter struct {
+	List string
+	Addr netip.Addr // of the interface; zero: any that has no line of its own
+}
+
+// NeighborFilter returns the prefix-list of neighbours while the interface has an address; "" if
+// there is none.
+func (ic *InterfaceConfig) NeighborFilter(own netip.Addr) (list string) {
+	for _, f := range ic.NeighborFilters {
+		if f.Addr == own || !f.Addr.IsValid() && list == "" {
+			list = f.List
+		}
+	}
+	return list
+}
+
 // InterfaceConfig is what the lines `ip ospf …` of an interface say.
 type InterfaceConfig struct {
 	Name string
@@ -314,6 +332,8 @@ type InterfaceConfig struct {
 	HelloPerSecond int             // `dead-interval minimal hello-multiplier`: Dead is a second; 0: not so
 	Retransmit     time.Duration
 	TransmitDelay  time.Duration
+
+	NeighborFilters []NeighborFilter
 
 	MTUIgnore         bool
 	DatabaseFilterOut bool // `database-filter all out`

@@ -380,6 +380,16 @@ func (i *iface) routerAt(id packet.ID) (addr netip.Addr, router packet.ID) {
 	return addr, router
 }
 
+// admits reports whether the neighbor-filter lets packets of a router in.
+func (i *iface) admits(a netip.Addr) bool {
+	list := i.cfg.NeighborFilter(i.addr.Addr())
+	if list == "" {
+		return true
+	}
+	permit, _ := i.instance.core.policy.PrefixList(list).MatchAddr(a)
+	return permit
+}
+
 // reaches reports whether an address can be that of a router on the interface.
 func (i *iface) reaches(a netip.Addr) bool {
 	if !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {

@@ -53,6 +53,7 @@ func (i *iface) named() map[netip.Addr]*StaticNeighbor {
 		}
 	}
 	delete(all, i.addr.Addr())
+	maps.DeleteFunc(all, func(a netip.Addr, _ *StaticNeighbor) bool { return !i.admits(a) })
 	return all
 }
 
@@ -62,6 +63,9 @@ func (i *iface) reconcileNeighbors(now clock.Instant) {
 	for _, n := range slices.Clone(i.neighbors) {
 		s := i.static[n.addr]
 		switch {
+		case n.state != fsm.NeighborDown && !i.admits(n.addr):
+			n.static = nil
+			n.event(now, fsm.KillNbr, "Neighbor Down: denied by neighbor-filter")
 		case s == nil && n.static != nil && i.polls():
 			n.static = nil
 			if n.state == fsm.NeighborDown {

@@ -75,6 +75,8 @@ func (i *iface) receive(now clock.Instant, m *packet.Message, rx RxPacket) DropR
 		return DropOwn
 	case i.virtual == nil && !i.reaches(rx.Source):
 		return DropSource
+	case !i.admits(rx.Source):
+		return DropFilter
 	case rx.Dest == packet.AllDRouters && i.state != fsm.InterfaceDR && i.state != fsm.InterfaceBackup:
 		return DropDestination
 	}

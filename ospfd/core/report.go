@@ -335,6 +335,7 @@ const (
 	DropOwn                               // it comes from an address or with the router ID of this router
 	DropArea                              // another area, and no virtual link (RFC 2328 section 8.2)
 	DropSource                            // its source is in no subnet of the interface
+	DropFilter                            // the neighbor-filter denies its source
 	DropPassive                           // it came by an interface where OSPF does not speak
 	DropDestination                       // AllDRouters, and this router is neither
 	DropAuthType                          // another kind of authentication than is configured
@@ -358,7 +359,7 @@ const (
 
 var dropNames = [NumDropReasons]string{
 	DropMalformed: "malformed", DropOwn: "own packet or duplicate router ID", DropArea: "area mismatch", DropSource: "source not on common subnet",
-	DropPassive: "OSPF not active on interface", DropDestination: "not a designated router", DropAuthType: "authentication type mismatch",
+	DropFilter: "neighbor-filter", DropPassive: "OSPF not active on interface", DropDestination: "not a designated router", DropAuthType: "authentication type mismatch",
 	DropKey: "unknown or expired key", DropDigest: "authentication failure", DropSequence: "authentication sequence number",
 	DropMask: "network mask mismatch", DropHello: "hello interval mismatch", DropDead: "dead interval mismatch",
 	DropStubFlag: "area type mismatch", DropNoNeighbor: "not a neighbor", DropState: "neighbor state", DropMTU: "MTU mismatch",

@@ -129,12 +129,15 @@ var networkTypes = map[string]fsm.NetworkType{"": 0, "broadcast": fsm.Broadcast,
 
 // iface describes an interface anew:
 //
-//	interface NAME [area=A] [cost=N] [type=T] [no-broadcast] [hello=D] [dead=D] [priority=N] [chain=K] [password=P] [mtu-ignore]
+//	interface NAME [area=A] [cost=N] [type=T] [no-broadcast] [hello=D] [dead=D] [priority=N] [chain=K] [password=P] [mtu-ignore] [filter=LIST]
 func (w *world) iface(a scripttest.Args) {
 	p := uint8(a.Number("priority", 1))
 	i := InterfaceConfig{Name: a.Word(1), Type: networkTypes[a.Get("type", "")], NoBroadcast: a.Has("no-broadcast"), Hello: a.Duration("hello", 0), Dead: a.Duration("dead", 0),
 		Priority: &p, MTUIgnore: a.Has("mtu-ignore")}
 	i.Cost = uint16(a.Number("cost", 0))
+	if v := a.Get("filter", ""); v != "" {
+		i.NeighborFilters = []NeighborFilter{{List: v}}
+	}
 	if v := a.Get("area", ""); v != "" {
 		i.HasArea, i.Process, i.Area = true, 1, id(v)
 	}
