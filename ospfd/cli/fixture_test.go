@@ -72,9 +72,10 @@ func neighborReport() *core.NeighborReport {
 
 func interfaceReport() *core.InterfaceReport {
 	timers := func(hello, dead int) core.InterfaceConfig {
-		return core.InterfaceConfig{Hello: time.Duration(hello) * time.Second, Dead: time.Duration(dead) * time.Second, Retransmit: 5 * time.Second, TransmitDelay: time.Second}
+		return core.InterfaceConfig{Hello: time.Duration(hello) * time.Second, Dead: time.Duration(dead) * time.Second, Retransmit: 5 * time.Second, RetransmitWindow: 50 * time.Millisecond, TransmitDelay: time.Second}
 	}
 	tunnel, ethernet, fast, virtual := timers(30, 120), timers(10, 40), timers(0, 1), timers(10, 40)
+	tunnel.RetransmitWindow = 100 * time.Millisecond
 	tunnel.NeighborFilters = []core.NeighborFilter{{List: "SPOKES"}, {List: "OTHERS", Addr: addr("172.31.0.2")}}
 	tunnel.Authentication, tunnel.MTUIgnore, tunnel.DelayReflood, tunnel.NoBroadcast = core.AuthenticationMD5, true, true, true
 	ethernet.Authentication, ethernet.KeyChain, ethernet.NoSecondary = core.AuthenticationKeyChain, "K", true

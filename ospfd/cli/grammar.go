@@ -81,6 +81,7 @@ const (
 	CmdIfHello       = "ospf.if-hello-interval"
 	CmdIfDead        = "ospf.if-dead-interval"
 	CmdIfRetransmit  = "ospf.if-retransmit-interval"
+	CmdIfWindow      = "ospf.if-retransmit-window"
 	CmdIfDelay       = "ospf.if-transmit-delay"
 	CmdIfMTU         = "ospf.if-mtu-ignore"
 	CmdIfNeighbors   = "ospf.if-neighbor-filter"

@@ -28,6 +28,7 @@ func interfaceCommands() []cli.Command {
 		"minimal": "One second", "hello-multiplier": "Hellos in that second", "count": "Hellos"})
 	l.add(weightIfTimers, CmdIfHello, "ip ospf hello-interval seconds:<1-65535>", cli.Help{"hello-interval": "Time between Hellos", "seconds": "Seconds"})
 	l.add(weightIfMore, CmdIfRetransmit, "ip ospf retransmit-interval seconds:<1-65535>", cli.Help{"retransmit-interval": "Time between retransmissions", "seconds": "Seconds"}).Default = "ip ospf retransmit-interval 5"
+	l.add(weightIfMore, CmdIfWindow, "ip ospf retransmit-window ms:<20-1000>", cli.Help{"retransmit-window": "LSAs that are to be retransmitted within this time go together", "ms": "Milliseconds"}).Default = "ip ospf retransmit-window 50"
 	l.add(weightIfMore, CmdIfDelay, "ip ospf transmit-delay seconds:<1-65535>", cli.Help{"transmit-delay": "What is added to the age of LSAs", "seconds": "Seconds"}).Default = "ip ospf transmit-delay 1"
 	l.add(weightIfMore, CmdIfPriority, "ip ospf priority priority:<0-255>", cli.Help{"priority": "Priority in the election of the designated router, 0 for never"}).Default = "ip ospf priority 1"
 	l.add(weightIfFlood, CmdIfMTU, "ip ospf mtu-ignore", cli.Help{"mtu-ignore": "Be adjacent to neighbors with a larger MTU"})

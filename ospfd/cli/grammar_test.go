@@ -141,6 +141,7 @@ func TestLines(t *testing.T) {
 		{inIf, "ip ospf dead-interval 40", ""},
 		{inIf, "ip ospf dead-interval minimal hello-multiplier 4", ""},
 		{inIf, "ip ospf retransmit-interval 10", ""},
+		{inIf, "ip ospf retransmit-window 20", ""},
 		{inIf, "ip ospf transmit-delay 2", ""},
 		{inIf, "ip ospf mtu-ignore", ""},
 		{inIf, "ip ospf neigh SPOKES", "ip ospf neighbor-filter SPOKES"},

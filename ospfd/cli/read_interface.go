@@ -79,6 +79,8 @@ func ifaceLine(c *core.InterfaceConfig, n *conf.Node) string {
 		}
 	case CmdIfRetransmit:
 		c.Retransmit = seconds(a, "seconds")
+	case CmdIfWindow:
+		c.RetransmitWindow = milliseconds(a, "ms")
 	case CmdIfDelay:
 		c.TransmitDelay = seconds(a, "seconds")
 	case CmdIfMTU:

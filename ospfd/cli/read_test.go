@@ -172,6 +172,7 @@ const fullInterfaces = `interface Tunnel0
  ip ospf dead-interval 60
  ip ospf hello-interval 20
  ip ospf retransmit-interval 7
+ ip ospf retransmit-window 100
  ip ospf transmit-delay 3
  ip ospf priority 0
  ip ospf mtu-ignore
@@ -213,7 +214,7 @@ func TestReadInterfaces(t *testing.T) {
 	want := []core.InterfaceConfig{
 		{Name: "Loopback0", HasArea: true, Process: 1},
 		{Name: "Tunnel0", HasArea: true, Process: 1, Area: 7, NoSecondary: true, Type: fsm.PointToMultipoint, NoBroadcast: true, DelayReflood: true, Cost: 1000, Priority: ptr(uint8(0)),
-			Hello: 20 * time.Second, Dead: time.Minute, Retransmit: 7 * time.Second, TransmitDelay: 3 * time.Second, MTUIgnore: true, DatabaseFilterOut: true, FloodReduction: true,
+			Hello: 20 * time.Second, Dead: time.Minute, Retransmit: 7 * time.Second, RetransmitWindow: 100 * time.Millisecond, TransmitDelay: 3 * time.Second, MTUIgnore: true, DatabaseFilterOut: true, FloodReduction: true,
 			PrefixSuppression: ptr(false), Shutdown: true, NeighborFilters: []core.NeighborFilter{{List: "M", Addr: addr("10.0.0.1")}, {List: "N"}}, Authentication: core.AuthenticationMD5, Password: policy.NewSecret("cisco"), DigestKeys: []core.DigestKey{key(1, "one"), key(2, "two")}},
 		{Name: "Tunnel1", Type: fsm.PointToPoint, Spoke: true, Dead: time.Second, HelloPerSecond: 4, Authentication: core.AuthenticationKeyChain, KeyChain: "K"},
 		{Name: "Tunnel2", Type: fsm.Broadcast, Authentication: core.AuthenticationSimple, PrefixSuppression: ptr(true)},
@@ -251,6 +252,7 @@ func TestDefaults(t *testing.T) {
 interface Tunnel0
  ip ospf 1 area 0
  ip ospf retransmit-interval 5
+ ip ospf retransmit-window 50
  ip ospf transmit-delay 1
  ip ospf priority 1
 `)

@@ -31,6 +31,7 @@ type interfaceJSON struct {
 	Hello          float64         `json:"helloInterval"`
 	Dead           float64         `json:"deadInterval"`
 	Retransmit     float64         `json:"retransmitInterval"`
+	Window         float64         `json:"retransmitWindow"`
 	TransmitDelay  float64         `json:"transmitDelay"`
 	NextHello      float64         `json:"nextHello"`
 	Wait           float64         `json:"wait,omitempty"`
@@ -57,7 +58,7 @@ var authWords = map[core.Authentication]string{core.AuthenticationUnset: "none",
 func interfaceOf(id core.Identity, s *core.InterfaceStatus) interfaceJSON {
 	out := interfaceJSON{Name: s.Name, Up: s.Up, Area: areaText(id, s.Area), NetworkType: networkWord(s), State: stateWord(s), Passive: s.Passive, Cost: s.Cost, MTU: s.MTU, MTUIgnore: s.Config.MTUIgnore,
 		Priority: s.Priority, DR: addrText(s.DR), BDR: addrText(s.BDR), DRID: idText(s.DR.IsValid(), s.DRID), BDRID: idText(s.BDR.IsValid(), s.BDRID), Hello: helloInterval(s).Seconds(), Dead: s.Config.Dead.Seconds(),
-		Retransmit: s.Config.Retransmit.Seconds(), TransmitDelay: s.Config.TransmitDelay.Seconds(), NextHello: s.NextHello.Seconds(), Wait: s.Wait.Seconds(), Neighbors: s.Neighbors, Adjacent: s.Adjacent,
+		Retransmit: s.Config.Retransmit.Seconds(), Window: s.Config.RetransmitWindow.Seconds(), TransmitDelay: s.Config.TransmitDelay.Seconds(), NextHello: s.NextHello.Seconds(), Wait: s.Wait.Seconds(), Neighbors: s.Neighbors, Adjacent: s.Adjacent,
 		Adjacencies: []string{}, FloodQueue: s.Flood, Authentication: authWords[s.Config.Authentication], Keys: append([]uint32{}, s.AuthKeys...), Rollover: s.Rollover, Suppression: s.Suppress, FilterOut: s.Config.DatabaseFilterOut,
 		FloodReduction: s.Config.FloodReduction, Mismatch: s.Mismatch, MismatchAgo: s.MismatchAgo.Seconds(), Counters: counted(&s.Counters)}
 	out.NeighborFilter = s.Config.NeighborFilter(s.Addr.Addr())
@@ -221,6 +222,9 @@ func interfaceDetail(w io.Writer, id core.Identity, s *core.InterfaceStatus) {
 	fmt.Fprintln(w)
 	designated(w, s)
 	fmt.Fprintf(w, "  Timer intervals configured, Hello %s, Dead %d, Wait %d, Retransmit %d\n", interval(helloInterval(s)), wholeSeconds(c.Dead), wholeSeconds(c.Dead), wholeSeconds(c.Retransmit))
+	if c.RetransmitWindow != core.DefaultRetransmitWindow {
+		fmt.Fprintf(w, "  Retransmit window %d msec\n", c.RetransmitWindow.Milliseconds())
+	}
 	interfaceState(w, s)
 	neighborCount(w, s)
 	authenticationLines(w, s)

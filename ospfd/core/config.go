@@ -13,21 +13,22 @@ import (
 // Defaults of Cisco IOS, where RFC 2328 appendix C leaves a value open or IOS has
 // another.
 const (
-	DefaultHello           = 10 * time.Second // broadcast and point-to-point
-	DefaultHelloSlow       = 30 * time.Second // non-broadcast and point-to-multipoint
-	DefaultDeadMultiplier  = 4                // dead interval in Hello intervals
-	DefaultPoll            = 120 * time.Second
-	DefaultPriority        = 1
-	DefaultRetransmit      = 5 * time.Second
-	DefaultTransmitDelay   = 1 * time.Second
-	DefaultReference       = 100 // Mbit/s: `auto-cost reference-bandwidth`
-	DefaultDistance        = 110
-	DefaultMaximumPaths    = 4
-	DefaultExternalMetric  = 20 // of redistributed routes, but for BGP's
-	DefaultBGPMetric       = 1  // of redistributed routes of BGP
-	DefaultOriginateMetric = 10 // `default-information originate`; 1 with always
-	DefaultRestartInterval = 120 * time.Second
-	DefaultAreaCost        = 1 // `area A default-cost`
+	DefaultHello            = 10 * time.Second // broadcast and point-to-point
+	DefaultHelloSlow        = 30 * time.Second // non-broadcast and point-to-multipoint
+	DefaultDeadMultiplier   = 4                // dead interval in Hello intervals
+	DefaultPoll             = 120 * time.Second
+	DefaultPriority         = 1
+	DefaultRetransmit       = 5 * time.Second
+	DefaultRetransmitWindow = 50 * time.Millisecond // FRR's
+	DefaultTransmitDelay    = 1 * time.Second
+	DefaultReference        = 100 // Mbit/s: `auto-cost reference-bandwidth`
+	DefaultDistance         = 110
+	DefaultMaximumPaths     = 4
+	DefaultExternalMetric   = 20 // of redistributed routes, but for BGP's
+	DefaultBGPMetric        = 1  // of redistributed routes of BGP
+	DefaultOriginateMetric  = 10 // `default-information originate`; 1 with always
+	DefaultRestartInterval  = 120 * time.Second
+	DefaultAreaCost         = 1 // `area A default-cost`
 
 	DefaultSPFStart   = 50 * time.Millisecond // `timers throttle spf`
 	DefaultSPFHold    = 200 * time.Millisecond
@@ -331,7 +332,10 @@ type InterfaceConfig struct {
 	Dead           time.Duration   // 0: DefaultDeadMultiplier Hello intervals
 	HelloPerSecond int             // `dead-interval minimal hello-multiplier`: Dead is a second; 0: not so
 	Retransmit     time.Duration
-	TransmitDelay  time.Duration
+	// RetransmitWindow: LSAs that are to be retransmitted within this time of one that is due go
+	// with it; 0: DefaultRetransmitWindow.
+	RetransmitWindow time.Duration
+	TransmitDelay    time.Duration
 
 	NeighborFilters []NeighborFilter
 

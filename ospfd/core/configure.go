@@ -74,6 +74,7 @@ func (ic InterfaceConfig) normal(in *instance, area AreaConfig) InterfaceConfig 
 	}
 	ic.Dead = cmp.Or(ic.Dead, DefaultDeadMultiplier*ic.Hello)
 	ic.Retransmit = cmp.Or(ic.Retransmit, DefaultRetransmit)
+	ic.RetransmitWindow = cmp.Or(ic.RetransmitWindow, DefaultRetransmitWindow)
 	ic.TransmitDelay = cmp.Or(ic.TransmitDelay, DefaultTransmitDelay)
 	if ic.PrefixSuppression == nil {
 		ic.PrefixSuppression = &in.cfg.PrefixSuppression

@@ -258,7 +258,7 @@ func (n *neighbor) armRetransmit(now clock.Instant) {
 // retransmit sends again what was not acknowledged (section 13.6), always to the neighbour
 // alone.
 func (n *neighbor) retransmit(now clock.Instant) {
-	keys := n.flood.List.Due(now, nil)
+	keys := n.flood.List.Due(now, n.iface.cfg.RetransmitWindow, nil)
 	for _, key := range keys {
 		n.resend.put(key)
 	}

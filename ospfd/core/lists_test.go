@@ -44,6 +44,35 @@ func TestLists(t *testing.T) {
 	same(t, "of a", []string{a.lists()}, "request [], retransmission [area-local opaque LSA 200.0.0.2 of 0.0.0.1 area-local opaque LSA 200.0.0.3 of 0.0.0.1], due: true")
 }
 
+// TestRetransmitWindow: LSAs that are to be retransmitted soon go with one that is due (RFC 2328
+// section 13.6 leaves it open), within 50 ms or as configured, which may change.
+func TestRetransmitWindow(t *testing.T) {
+	l, a, b := pair(t)
+	l.start()
+	l.bothFull(a, b)
+	l.advance(time.Minute)
+	var sent []int
+	l.pass = func(x, _ *router, m *packet.Message) bool {
+		if x == a && m.Type == packet.LinkStateUpdate {
+			sent = append(sent, len(m.Updates))
+		}
+		return x != a || m.Type != packet.LinkStateUpdate
+	}
+	for _, tc := range []struct {
+		window time.Duration
+		want   string
+	}{{0, "[1 1 2]"}, {20 * time.Millisecond, "[1 1 1 1]"}} { // new ones, and again
+		a.iface("Eth0").RetransmitWindow = tc.window
+		a.configure()
+		sent = nil
+		a.opaque(packet.OpaqueAreaLSA, 200<<24|1, "first, "+tc.want)
+		l.advance(40 * time.Millisecond)
+		a.opaque(packet.OpaqueAreaLSA, 200<<24|2, "second, "+tc.want)
+		l.advance(5500 * time.Millisecond)
+		same(t, "LSAs in the packets", []string{fmt.Sprint(sent)}, tc.want)
+	}
+}
+
 // TestTraceFlood: what was sent, received and acknowledged (`debug ip ospf flood`).
 func TestTraceFlood(t *testing.T) {
 	l, a, b := pair(t)

@@ -121,7 +121,7 @@ func TestRetransmit(t *testing.T) {
 	var got []time.Duration
 	for len(got) < 7 {
 		at, _ := l.Next()
-		if due := l.Due(at, nil); len(due) != 1 {
+		if due := l.Due(at, 0, nil); len(due) != 1 {
 			t.Fatalf("at %v: %v", at, due)
 		}
 		got = append(got, time.Duration(at))
@@ -138,6 +138,25 @@ func TestRetransmit(t *testing.T) {
 	}
 }
 
+// What would be due soon goes with what is due, and not before anything is.
+func TestTogether(t *testing.T) {
+	l, ms := NewList(Options{}), func(n int) clock.Instant { return clock.Instant(time.Duration(n) * time.Millisecond) }
+	for i, at := range []int{0, 49, 50, 51} {
+		l.Add(ms(at), header(packet.ID(i+1), 1))
+	}
+	step := func(at int, want ...packet.ID) {
+		t.Helper()
+		if got := ids(l.Due(ms(at), 50*time.Millisecond, nil)); !slices.Equal(got, want) {
+			t.Errorf("at %d ms: due %v, want %v", at, got, want)
+		}
+	}
+	step(4999)
+	step(5000, 1, 2, 3)
+	step(5050)
+	step(5051, 4)
+	step(15000, 1, 2, 3)
+}
+
 // No more than the window is under way; an acknowledgment makes room.
 func TestWindow(t *testing.T) {
 	l := NewList(Options{Window: 2})
@@ -147,7 +166,7 @@ func TestWindow(t *testing.T) {
 	now := clock.Instant(6 * time.Second)
 	step := func(want ...packet.ID) {
 		t.Helper()
-		if got := ids(l.Due(now, nil)); !slices.Equal(got, want) {
+		if got := ids(l.Due(now, 0, nil)); !slices.Equal(got, want) {
 			t.Fatalf("due %v, want %v", got, want)
 		}
 		if at, ok := l.Next(); ok && at <= now {
@@ -182,11 +201,11 @@ func TestReplaceUnderWay(t *testing.T) {
 	l, now := NewList(Options{Window: 1}), clock.Instant(5*time.Second)
 	l.Add(0, header(1, 1))
 	l.Add(1, header(2, 1))
-	if got := ids(l.Due(now.Add(1), nil)); !slices.Equal(got, []packet.ID{1}) {
+	if got := ids(l.Due(now.Add(1), 0, nil)); !slices.Equal(got, []packet.ID{1}) {
 		t.Fatalf("due %v", got)
 	}
 	l.Add(now, header(1, 2))
-	if got := ids(l.Due(now.Add(1), nil)); !slices.Equal(got, []packet.ID{2}) {
+	if got := ids(l.Due(now.Add(1), 0, nil)); !slices.Equal(got, []packet.ID{2}) {
 		t.Fatalf("due %v", got)
 	}
 }

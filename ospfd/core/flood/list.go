@@ -117,10 +117,14 @@ func (l *List) Acked(h packet.LSAHeader) (same, listed bool) {
 }
 
 // Due appends to dst the LSAs that are to be retransmitted now, by unicast, as many as the window
-// has room for.
-func (l *List) Due(now clock.Instant, dst []packet.LSAKey) []packet.LSAKey {
+// has room for. Once one is due, those that would be within together go with it.
+func (l *List) Due(now clock.Instant, together time.Duration, dst []packet.LSAKey) []packet.LSAKey {
+	until := now
+	if at, ok := l.timers.Next(); ok && at <= now {
+		until = now.Add(together)
+	}
 	for {
-		key, ok := l.timers.PopDue(now)
+		key, ok := l.timers.PopDue(until)
 		if !ok {
 			break
 		}

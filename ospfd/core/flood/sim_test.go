@@ -284,7 +284,7 @@ func (r *router) tick() {
 	for _, p := range r.ports {
 		for _, q := range p.network {
 			if n := p.nbrs[q]; n != nil {
-				for _, key := range n.List.Due(r.w.now, nil) {
+				for _, key := range n.List.Due(r.w.now, 0, nil) {
 					lsa, _ := r.db.Get(r.w.now, key)
 					p.send([]packet.LSA{lsdb.Delayed(lsa, 1)}, nil, q)
 				}
