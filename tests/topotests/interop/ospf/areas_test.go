@@ -193,3 +193,20 @@ func TestAreas(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSubstitute has a border router of ours and one of FRR that tell another network in place of
+// a range, whose parts an export-list permits.
+//
+//	area 1 ── ours ── area 0 ── frr0 ── area 2
+func TestSubstitute(t *testing.T) {
+	t.Parallel()
+	l := newLand(t)
+	core, frr0 := l.add(ours, "ours"), l.add(frr, "frr0")
+	l.join(core, frr0, 0)
+	l.lan(core, 1, 1)
+	l.lan(frr0, 2, 2)
+	l.process[core] += " area 1 range 10.10.1.0 255.255.255.0 substitute 172.16.1.0 255.255.255.0\n area 1 export-list 10\naccess-list 10 permit 10.10.1.0\n"
+	l.process[frr0] += " area 2 range 10.10.2.0/24 substitute 172.16.2.0/24\n area 2 export-list LAN\nexit\naccess-list LAN permit 10.10.2.0/24\n"
+	l.start(nil)
+	await(t, core.Knows("172.16.2.0/24"), frr0.Knows("172.16.1.0/24"))
+}

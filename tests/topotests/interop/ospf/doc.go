@@ -10,6 +10,7 @@
 //     the group, and hears what is sent to it alone. BIRD 2.0.12's is one without multicast.
 //   - FRR keeps flushed LSAs for a minute. It needs `capability opaque` for graceful restarts,
 //     and tells a default route into each NSSA.
+//   - FRR asks an export-list for the parts of a range, and tells ranges that an import-list denies.
 //   - FRR sends two instances of an LSA in one packet; the second one comes too soon for
 //     everybody (RFC 2328 section 13 (5) (a)), and again with the retransmission.
 //   - BIRD's virtual links want a broadcast network in the transit area. As a border router it
