@@ -69,8 +69,6 @@ func (p *Provider) putClamp(c dataplane.MSSClamp) error {
 		return err
 	case !ok:
 		return fmt.Errorf("%s: %w", c.Device, dataplane.ErrNoDevice)
-	case p.unclamped != nil:
-		return fmt.Errorf("%v: %w: %w", c.Key(), p.unclamped, dataplane.ErrUnsupported)
 	}
 	have, err := p.filters(d.Index)
 	if err != nil {
@@ -87,6 +85,9 @@ func (p *Provider) putClamp(c dataplane.MSSClamp) error {
 	}
 	if len(missing) == 0 {
 		return nil
+	}
+	if err := p.unclamped(); err != nil {
+		return fmt.Errorf("%v: %w: %w", c.Key(), err, dataplane.ErrUnsupported)
 	}
 	if err := p.putClsact(d); err != nil {
 		return fmt.Errorf("%v: %w", c.Key(), err)

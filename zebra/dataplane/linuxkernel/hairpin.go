@@ -107,8 +107,8 @@ func (p *Provider) putHairpin(o dataplane.Hairpin) error {
 		return err
 	case !ok:
 		return fmt.Errorf("%s: %w", o.Device, dataplane.ErrNoDevice)
-	case p.blind != nil:
-		return fmt.Errorf("%v: %w: %w", o.Key(), p.blind, dataplane.ErrUnsupported)
+	case p.blind() != nil:
+		return fmt.Errorf("%v: %w: %w", o.Key(), p.blind(), dataplane.ErrUnsupported)
 	}
 	have, err := p.filters(d.Index)
 	if err == nil {

@@ -103,8 +103,8 @@ func (p *Provider) putMulticast(m dataplane.Multicast) error {
 	if err == nil {
 		err = p.putBroadcast(d)
 	}
-	if err == nil && p.uncopied != nil {
-		err = fmt.Errorf("multicast cannot be copied to the peers: %w: %w", p.uncopied, dataplane.ErrUnsupported)
+	if err == nil && p.uncopied() != nil {
+		err = fmt.Errorf("multicast cannot be copied to the peers: %w: %w", p.uncopied(), dataplane.ErrUnsupported)
 	}
 	if err == nil {
 		err = p.attach(d, fs)
@@ -228,8 +228,8 @@ func (p *Provider) putPeer(o dataplane.MulticastPeer) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
-	if p.uncopied != nil {
-		return fmt.Errorf("%v: %w: %w", o.Key(), p.uncopied, dataplane.ErrUnsupported)
+	if p.uncopied() != nil {
+		return fmt.Errorf("%v: %w: %w", o.Key(), p.uncopied(), dataplane.ErrUnsupported)
 	}
 	err := p.transport(o.Device, o.NBMA)
 	if err == nil {

@@ -111,8 +111,8 @@ func (p *Provider) putNomatch(o dataplane.Unmatched) error {
 	err := error(nil)
 	if o.Outdated || o.Device != dataplane.FallbackGRE {
 		err = dataplane.ErrInvalid
-	} else if p.uncounted != nil {
-		err = fmt.Errorf("%w: %w", p.uncounted, dataplane.ErrUnsupported)
+	} else if p.uncounted() != nil {
+		err = fmt.Errorf("%w: %w", p.uncounted(), dataplane.ErrUnsupported)
 	} else {
 		err = p.attachNomatch(o.Device)
 	}

@@ -105,8 +105,8 @@ func (p *Provider) putUse(o dataplane.PeerUse) error {
 		return fmt.Errorf("%v: %w", o.Key(), dataplane.ErrInvalid)
 	}
 	d, fs, err := p.replicated(o.Device)
-	if err == nil && p.unnoted != nil {
-		err = fmt.Errorf("%w: %w", p.unnoted, dataplane.ErrUnsupported)
+	if err == nil && p.unnoted() != nil {
+		err = fmt.Errorf("%w: %w", p.unnoted(), dataplane.ErrUnsupported)
 	}
 	if err == nil {
 		err = p.attachUse(d, fs)

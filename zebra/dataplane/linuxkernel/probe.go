@@ -3,6 +3,7 @@ package linuxkernel
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -12,7 +13,8 @@ import (
 // maxNextHops is how many next hops of one route are used; the kernel takes more.
 const maxNextHops = 64
 
-// probe finds out what this kernel can do.
+// probe finds out what this kernel can do, but for what takes a BPF program to find out:
+// most routers need few of those, and to load and to free one takes time.
 func (p *Provider) probe() dataplane.Caps {
 	release := kernelRelease()
 	c := dataplane.Caps{
@@ -26,20 +28,9 @@ func (p *Provider) probe() dataplane.Caps {
 	}
 	c.NeighborMiss = c.GRE
 	c.Policy, c.ESP = p.noPolicy == nil, p.noESP == nil
-	p.unclamped = p.probeClamp()
-	c.MSSClamp = p.unclamped == nil
-	p.uncopied = p.probeCopier()
-	c.Multicast = p.uncopied == nil
-	p.uncounted = p.probeNomatch()
-	c.Unmatched = p.uncounted == nil
-	p.unshaped = p.probeShaper()
-	c.Shaper = p.unshaped == nil
-	p.landlocked = p.probeIPv6Transport(release)
-	c.IPv6Transport = p.landlocked == nil
-	p.blind = p.probeHairpin()
-	c.Hairpin = p.blind == nil
-	p.unnoted = p.probeUse()
-	c.PeerUse = p.unnoted == nil
+	p.unclamped, p.uncopied, p.blind = sync.OnceValue(p.probeClamp), sync.OnceValue(p.probeCopier), sync.OnceValue(p.probeHairpin)
+	p.unnoted, p.unshaped, p.uncounted = sync.OnceValue(p.probeUse), sync.OnceValue(p.probeShaper), sync.OnceValue(p.probeNomatch)
+	p.landlocked = sync.OnceValue(func() error { return p.probeIPv6Transport(release) })
 	return c
 }
 
@@ -48,7 +39,7 @@ func (p *Provider) probe() dataplane.Caps {
 // makes it load its module.
 func (p *Provider) probeKind(kind string) bool {
 	const name = "godmvpn-probe"
-	err := p.w.do(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(e *encoder) {
+	err := p.w.ask(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(e *encoder) {
 		linkHeader(e, 0, 0, 0)
 		e.text(unix.IFLA_IFNAME, name)
 		gre := kind == kindGRE || kind == kindGRE6

@@ -33,14 +33,16 @@ type Options struct {
 // Provider is the Linux kernel's data plane. See the package comment.
 type Provider struct {
 	opt   Options
-	caps  dataplane.Caps
+	caps  dataplane.Caps // but for those below that are found out later
 	names *names
-	// unclamped is why MSSClamps cannot be, uncopied why Multicast cannot, blind
+	// unclamped tells why MSSClamps cannot be, uncopied why Multicast cannot, blind
 	// why Hairpins cannot, unnoted why PeerUse cannot, unshaped why Shapers cannot,
 	// landlocked why multipoint tunnels over IPv6 cannot, uncounted why Unmatched
-	// cannot; nil if they can.
+	// cannot; nil if they can. It is found out when it is asked for first, under
+	// applyMu, since that means to load a BPF program.
+	unclamped, uncopied, blind, unnoted, unshaped, landlocked, uncounted func() error
 	// noPolicy and noESP are why Policies and SAs cannot be.
-	unclamped, uncopied, blind, unnoted, unshaped, landlocked, uncounted, noPolicy, noESP error
+	noPolicy, noESP error
 
 	applyMu sync.Mutex // guards what follows: Apply at work
 	w       *writer
@@ -144,7 +146,14 @@ func (opt Options) ledger(what, suffix string) (*ledger, error) {
 }
 
 // Caps implements dataplane.Provider.
-func (p *Provider) Caps() dataplane.Caps { return p.caps }
+func (p *Provider) Caps() dataplane.Caps {
+	p.applyMu.Lock()
+	defer p.applyMu.Unlock()
+	c := p.caps
+	c.MSSClamp, c.Multicast, c.Hairpin, c.PeerUse = p.unclamped() == nil, p.uncopied() == nil, p.blind() == nil, p.unnoted() == nil
+	c.Shaper, c.IPv6Transport, c.Unmatched = p.unshaped() == nil, p.landlocked() == nil, p.uncounted() == nil
+	return c
+}
 
 // Counters tell what the provider wrote.
 type Counters struct {

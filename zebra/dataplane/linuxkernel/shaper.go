@@ -106,8 +106,8 @@ func (p *Provider) closeShapings() {
 
 func (p *Provider) putShaper(o dataplane.Shaper) error {
 	err := o.Check()
-	if err == nil && p.unshaped != nil {
-		err = fmt.Errorf("%w: %w", p.unshaped, dataplane.ErrUnsupported)
+	if err == nil && p.unshaped() != nil {
+		err = fmt.Errorf("%w: %w", p.unshaped(), dataplane.ErrUnsupported)
 	}
 	if err == nil {
 		err = p.shape(o)

@@ -168,7 +168,7 @@ func (p *Provider) probeBPF(load func() error) error {
 	}
 	// The kernel must refuse block 0, if it knows clsact.
 	const loopback = 1
-	err := p.w.do(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(e *encoder) {
+	err := p.w.ask(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(e *encoder) {
 		tcHeader(e, loopback, tcClsactMajor, tcClsact, 0)
 		e.text(unix.TCA_KIND, kindClsact)
 		e.u32(unix.TCA_INGRESS_BLOCK, 0)

@@ -22,8 +22,8 @@ func (p *Provider) putTunnel(t dataplane.Tunnel) error {
 			return err
 		}
 	}
-	if t.IPv6() && t.Multipoint() && p.landlocked != nil {
-		return fmt.Errorf("tunnel %s over IPv6: %w: %w", t.Name, p.landlocked, dataplane.ErrUnsupported)
+	if t.IPv6() && t.Multipoint() && p.landlocked() != nil {
+		return fmt.Errorf("tunnel %s over IPv6: %w: %w", t.Name, p.landlocked(), dataplane.ErrUnsupported)
 	}
 	under := 0
 	if t.Underlay != "" {

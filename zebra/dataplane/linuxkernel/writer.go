@@ -62,8 +62,13 @@ func (w *writer) commit(tag int) {
 
 // do sends one message and returns its verdict. The batch goes first.
 func (w *writer) do(typ, flags uint16, encode func(*encoder)) error {
-	w.flush()
 	w.writes++
+	return w.ask(typ, flags, encode)
+}
+
+// ask is do for what the kernel is to refuse: how it does tells what it knows.
+func (w *writer) ask(typ, flags uint16, encode func(*encoder)) error {
+	w.flush()
 	encode(w.begin(typ, flags))
 	w.commit(single)
 	w.flush()
