@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -301,4 +302,34 @@ func TestReplay(t *testing.T) {
 	same(t, "log", a.said())
 	l.advance(time.Second)
 	same(t, "routes of b", b.routes())
+}
+
+// TestGracefulRestartLossy: a router is restarted again and again, also within a restart,
+// and a quarter of all packets is lost. When it has listened for a Hold Time, and the
+// losses have ended, no neighbour waits for it any more, and all have all routes (RFC 7868
+// section 6.5, EOT-Flag).
+func TestGracefulRestartLossy(t *testing.T) {
+	for seed := range uint64(200) {
+		l, a, b, c := chain(t)
+		random := rand.New(rand.NewPCG(seed, 1))
+		l.start()
+		l.advance(20 * time.Second)
+		before := [][]string{a.routes(), b.routes(), c.routes()}
+		l.pass = func(*router, *router, *packet.Message) bool { return random.IntN(4) > 0 }
+		for range 1 + random.IntN(4) {
+			b.crash()
+			l.advance(time.Duration(random.IntN(2000)) * time.Millisecond)
+			b.start()
+			l.advance(time.Duration(random.IntN(20_000)) * time.Millisecond)
+		}
+		l.advance(DefaultHold)
+		l.pass = nil
+		l.advance(10 * time.Second)
+		for k, r := range l.routers {
+			if n := r.neighbors(); slices.ContainsFunc(n, func(s string) bool { return strings.Contains(s, "restarting") }) {
+				t.Errorf("seed %d: neighbours of %s: %q", seed, r.name, n)
+			}
+			same(t, fmt.Sprintf("seed %d: routes of %s", seed, r.name), r.routes(), before[k]...)
+		}
+	}
 }
