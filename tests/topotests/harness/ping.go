@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+	"golang.org/x/sys/unix"
 )
 
 // PingResult counts echo requests and their replies.
@@ -27,7 +28,7 @@ var nextEcho atomic.Uint32
 
 // echo is one pinger: a raw ICMP socket in a node's namespace.
 type echo struct {
-	conn *icmp.PacketConn
+	conn *net.IPConn
 	v6   bool
 	id   int
 	to   *net.IPAddr
@@ -44,6 +45,14 @@ func (n *Node) openEcho(dst, source string) (*echo, error) {
 	if to.Zone() != "" { // a name has its index in the node's namespace
 		e.to.Zone = strconv.Itoa(n.link(to.Zone()).Attrs().Index)
 	}
+	if err := n.Do(func() error { return e.open(source) }); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// open opens the socket in the namespace of this thread.
+func (e *echo) open(source string) error {
 	network, any := "ip4:icmp", "0.0.0.0"
 	if e.v6 {
 		network, any = "ip6:ipv6-icmp", "::"
@@ -51,8 +60,33 @@ func (n *Node) openEcho(dst, source string) (*echo, error) {
 	if source == "" {
 		source = any
 	}
-	err = n.Do(func() (err error) { e.conn, err = icmp.ListenPacket(network, source); return err })
-	return e, err
+	conn, err := net.ListenPacket(network, source)
+	if err != nil {
+		return err
+	}
+	e.conn = conn.(*net.IPConn)
+	if err = e.keep(); err != nil {
+		conn.Close()
+	}
+	return err
+}
+
+// echoBuffer is what a pinger's socket keeps, thousands of replies. What the kernel gives
+// by itself is full after 170, and where packets stood still for some seconds more come
+// at once: those that follow would pass for lost by the network.
+const echoBuffer = 16 << 20
+
+// keep gives the socket its buffer.
+func (e *echo) keep() error {
+	raw, err := e.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, echoBuffer)
+	})
+	return errors.Join(err, set)
 }
 
 // send sends the request with this sequence number.

@@ -48,7 +48,7 @@ func (n *Node) Traceroute(dst string) ([]string, error) {
 
 // hop finds who answers to requests with this TTL.
 func (e *echo) hop(ttl int) (string, error) {
-	if err := e.conn.IPv4PacketConn().SetTTL(ttl); err != nil {
+	if err := ipv4.NewPacketConn(e.conn).SetTTL(ttl); err != nil {
 		return "", err
 	}
 	for try := range hopTries {
