@@ -100,7 +100,7 @@ func TestLab3(t *testing.T) {
 	flow = d.Spoke1.Host.Flow(d.Spoke2.HostIP, labs.FlowEvery)
 	d.KillSite(d.Hub)
 	d.Hub.Restart()
-	d.Await(append(d.Converged(), d.encrypted(d.Hub, d.Spoke1))...)
+	d.Within(labs.Restarted, append(d.Converged(), d.encrypted(d.Hub, d.Spoke1))...)
 	d.More(flow, 20)
 	flow.Stop()
 	d.guarded()

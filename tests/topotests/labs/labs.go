@@ -189,10 +189,10 @@ type Victim struct {
 	Daemon string
 }
 
-// restarted is how long it may take until nothing is left from before a restart: an eigrpd
+// Restarted is how long it may take until nothing is left from before a restart: an eigrpd
 // listens for a Hold Time, in lab 3 of a minute, to who may be a neighbour still, and
 // until then its routes of before are stale.
-const restarted = time.Minute + cloud.Converge
+const Restarted = time.Minute + cloud.Converge
 
 // Survives kills one daemon after the other under traffic from LAN to LAN: no packet is
 // lost, no route leaves a kernel, and then all is as before.
@@ -206,7 +206,7 @@ func (d *Lab) Survives(converged []func() error, victims ...Victim) {
 	for _, v := range victims {
 		d.KillDaemon(v.Site, v.Daemon)
 		d.More(flow, 20)
-		d.Within(restarted, append(converged, fresh(v.Site))...)
+		d.Within(Restarted, append(converged, fresh(v.Site))...)
 	}
 	d.Lossless(flow, "daemons killed")
 	for i, w := range watches {
