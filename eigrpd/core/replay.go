@@ -91,7 +91,8 @@ func (c *Core) checkReplay(now clock.Instant) {
 }
 
 // converged reports whether the neighbours have told their tables, to their end: all
-// that live, since who was not heard for a Hold Time is dead.
+// that live, since who was not heard for a Hold Time is dead. A router that restarts does
+// not listen longer than its neighbours wait for its table.
 func (in *instance) converged(now clock.Instant) bool {
 	v := &in.converge
 	if v.done || !in.on {
@@ -104,6 +105,10 @@ func (in *instance) converged(now clock.Instant) bool {
 		}
 	}
 	limit := v.since.Add(convergeTime)
+	if in.restarting() {
+		told := v.since.Add(in.cfg.PurgeTime * 3 / 4) // while those that are configured likewise keep its routes
+		heard, limit = min(heard, told), min(limit, told)
+	}
 	due := limit
 	if now < heard {
 		due = heard

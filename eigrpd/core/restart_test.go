@@ -333,3 +333,49 @@ func TestGracefulRestartLossy(t *testing.T) {
 		}
 	}
 }
+
+// TestGracefulRestartLongHold: a router with a long Hold Time does not listen longer for
+// neighbours than these keep its routes: when it has told its table, they have them still.
+func TestGracefulRestartLongHold(t *testing.T) {
+	l, a, b, c := chain(t)
+	for _, r := range l.routers {
+		for _, name := range []string{"Eth0", "Eth1"} {
+			*r.iface(name) = InterfaceConfig{Name: name, Hello: 100 * time.Second, Hold: 300 * time.Second}
+		}
+	}
+	l.start()
+	l.advance(10 * time.Second)
+	before := [][]string{a.routes(), b.routes(), c.routes()}
+	for _, r := range l.routers {
+		r.take()
+	}
+	b.crash()
+	l.advance(2 * time.Second)
+	b.start()
+	l.advance(6 * time.Minute)
+	for k, r := range l.routers {
+		if w := r.withdrawals(); len(w) > 0 {
+			t.Errorf("%s withdrew %v", r.name, w)
+		}
+		same(t, "routes of "+r.name, r.routes(), before[k]...)
+		if n := r.neighbors(); slices.ContainsFunc(n, func(s string) bool { return strings.Contains(s, "restarting") }) {
+			t.Errorf("neighbours of %s: %q", r.name, n)
+		}
+	}
+}
+
+// TestGracefulRestartShortPurge: nor does it wait longer for a neighbour that does not tell
+// its table to the end.
+func TestGracefulRestartShortPurge(t *testing.T) {
+	l, a, b, c := chain(t, func(ic *InstanceConfig) { ic.PurgeTime = 20 * time.Second })
+	l.start()
+	l.advance(10 * time.Second)
+	a.take()
+	b.crash()
+	b.start()
+	l.pass = func(from, _ *router, m *packet.Message) bool { return from != c || m.Flags&packet.FlagEndOfTable == 0 }
+	l.advance(2 * time.Minute)
+	if w := a.withdrawals(); slices.Contains(w, "10.0.1.0/24") {
+		t.Errorf("a withdrew %v", w)
+	}
+}
