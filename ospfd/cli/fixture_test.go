@@ -23,7 +23,7 @@ func counters() core.Counters {
 }
 
 func statusReport() *core.StatusReport {
-	config := core.InstanceConfig{Key: hub.Key, RFC1583: true, LogAdjacency: true, Reference: 1000, MaximumPaths: 4, AdjacencyParallel: 64, PassiveDefault: true, Passive: []string{"Tunnel0"},
+	config := core.InstanceConfig{Key: hub.Key, RFC1583: true, ABR: core.ABRShortcut, LogAdjacency: true, Reference: 1000, MaximumPaths: 4, AdjacencyParallel: 64, PassiveDefault: true, Passive: []string{"Tunnel0"},
 		Networks: []core.Network{{Addresses: wild("172.31.0.0", "0.0.0.255"), Area: 0}, {Addresses: wild("10.0.0.0", "0.255.255.255"), Area: 9}},
 		Timers: core.Timers{SPF: core.Throttle{Start: 50 * time.Millisecond, Hold: 200 * time.Millisecond, Maximum: 5 * time.Second}, LSA: core.Throttle{Hold: 5 * time.Second, Maximum: 5 * time.Second},
 			Arrival: time.Second, FloodPacing: 33 * time.Millisecond, RetransmissionPacing: 66 * time.Millisecond},
@@ -44,7 +44,7 @@ func statusReport() *core.StatusReport {
 				BorderCount: 1, ASBRCount: 2, Types: map[packet.LSType]core.LSASummary{packet.RouterLSA: {Count: 3, Checksum: 0x18000}, packet.SummaryLSA: {Count: 2, Checksum: 0x105ac}},
 				Ranges: []core.RangeStatus{{Range: core.Range{Prefix: prefix("10.3.0.0/16")}, Active: true, Metric: 11}, {Range: core.Range{Prefix: prefix("10.5.0.0/16"), Substitute: prefix("192.168.0.0/16")}, Active: true, Metric: 3}, {Range: core.Range{Prefix: prefix("10.4.0.0/16"), NotAdvertise: true}},
 					{Range: core.Range{Prefix: prefix("10.5.0.0/16"), Cost: ptr(uint32(5))}, Active: true, Metric: 5}}},
-			{Config: core.AreaConfig{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple, FilterIn: "I", FilterOut: "O", ImportList: "10", ExportList: "E"}, Interfaces: 1, Transit: true},
+			{Config: core.AreaConfig{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple, FilterIn: "I", FilterOut: "O", ImportList: "10", ExportList: "E", Shortcut: core.ShortcutEnable}, Interfaces: 1, Transit: true, Shortcut: true, ShortcutBit: true},
 			{Config: core.AreaConfig{ID: 9, Kind: core.AreaNSSA, NSSADefault: &core.DefaultOriginate{}, SuppressFA: true, NoRedistribution: true, Ranges: []core.Range{{Prefix: prefix("10.9.0.0/16"), NSSA: true}}},
 				Translator: true, Elected: true, Opaque: core.LSASummary{Count: 1, Checksum: 0x1234}, Flood: 2, Demand: core.DemandSummary{DoNotAge: 4, DCClear: 3, Indication: 1}},
 		}}, {Identity: red, Config: core.InstanceConfig{Key: red.Key, MaximumPaths: 16, Distance: core.Distances{Intra: 110, Inter: 110, External: 110}}}}}

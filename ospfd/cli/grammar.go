@@ -61,6 +61,7 @@ const (
 	CmdAreaExport   = "ospf.area-export-list"
 	CmdAreaFilter   = "ospf.area-filter-list"
 	CmdAreaImport   = "ospf.area-import-list"
+	CmdAreaShortcut = "ospf.area-shortcut"
 	CmdAreaNSSA     = "ospf.area-nssa"
 	CmdAreaNSSA7    = "ospf.area-nssa-translate"
 	CmdAreaNSSAR    = "ospf.area-nssa-range"

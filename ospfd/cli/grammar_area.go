@@ -4,7 +4,7 @@ import "github.com/godmvpn/godmvpn/lib/cli"
 
 // areaLines are the IDs of all lines `area A …`, virtualLines those of a virtual link.
 var (
-	areaLines = []string{CmdAreaAuth, CmdAreaCost, CmdAreaExport, CmdAreaFilter, CmdAreaImport, CmdAreaNSSA, CmdAreaNSSA7, CmdAreaNSSAR, CmdAreaRange, CmdAreaStub,
+	areaLines = []string{CmdAreaAuth, CmdAreaCost, CmdAreaExport, CmdAreaFilter, CmdAreaImport, CmdAreaNSSA, CmdAreaNSSA7, CmdAreaNSSAR, CmdAreaRange, CmdAreaShortcut, CmdAreaStub,
 		CmdVirtual, CmdVirtualMD5, CmdVirtualPlain}
 	virtualLines = []string{CmdVirtual, CmdVirtualMD5, CmdVirtualPlain}
 )
@@ -30,6 +30,8 @@ func areaCommands() []cli.Command {
 		"in": "What is told into this area", "out": "What is told out of this area"}, "area", "direction")
 	l.add(26, CmdAreaExport, area+"export-list list:WORD(63)", cli.Help{"export-list": "Filter networks of this area that are told into others, by an access-list"}, "area")
 	l.add(26, CmdAreaImport, area+"import-list list:WORD(63)", cli.Help{"import-list": "Filter what is told of networks into this area, by an access-list"}, "area")
+	l.add(26, CmdAreaShortcut, area+"shortcut mode:{default|enable|disable}", cli.Help{"shortcut": "Paths by this area beside those of the backbone, with ospf abr-type shortcut",
+		"default": "Unless there is a neighbor in the backbone", "enable": "Also then, if all border routers of the area set the S-bit", "disable": "Never"}, "area")
 	l.virtual(area)
 	return l.list
 }

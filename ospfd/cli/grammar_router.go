@@ -38,8 +38,9 @@ func (l *lines) identity() {
 	l.add(9, CmdAutoCost, "auto-cost reference-bandwidth mbits:<1-4294967>", cli.Help{"auto-cost": "Costs of interfaces", "reference-bandwidth": "Bandwidth that costs 1",
 		"mbits": "Mbit/s"}).Default = "auto-cost reference-bandwidth 100"
 	l.add(10, CmdRFC1583, "compatible rfc1583", cli.Help{"compatible": "Compatibility", "rfc1583": "Preference of paths to external routes as in RFC 1583, the same on all routers"}).DefaultOn = true
-	l.add(10, CmdABRType, "ospf abr-type type:{cisco|ibm|standard}", cli.Help{"ospf": "OSPF as a whole", "abr-type": "What makes an area border router", "cisco": "Areas that are up, the backbone among them (RFC 3509)",
-		"ibm": "Areas that are up, and interfaces in the backbone, up or not (RFC 3509)", "standard": "Areas that are up (RFC 2328)"}).Default = "ospf abr-type cisco"
+	l.add(10, CmdABRType, "ospf abr-type type:{cisco|ibm|shortcut|standard}", cli.Help{"ospf": "OSPF as a whole", "abr-type": "What makes an area border router", "cisco": "Areas that are up, the backbone among them (RFC 3509)",
+		"ibm": "Areas that are up, and interfaces in the backbone, up or not (RFC 3509)", "standard": "Areas that are up (RFC 2328)",
+		"shortcut": "Areas that are up, with paths beside the backbone (draft-ietf-ospf-shortcut-abr-02)"}).Default = "ospf abr-type cisco"
 	nsf := cli.Help{"nsf": "Graceful restart", "ietf": "RFC 3623", "restart-interval": "How long neighbors wait for this router at most", "seconds": "Seconds", "helper": "Help for neighbors that restart",
 		"disable": "Do not help", "strict-lsa-checking": "Help no more when the network changes"}
 	l.add(11, CmdNSF, "nsf ietf [restart-interval seconds:<1-1800>]", nsf)

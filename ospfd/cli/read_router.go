@@ -36,7 +36,7 @@ func (in *instance) line(n *conf.Node) string {
 	case CmdRFC1583:
 		c.RFC1583 = !n.No
 	case CmdABRType:
-		c.ABR = map[string]core.ABRType{"ibm": core.ABRIBM, "standard": core.ABRStandard}[a.String("type")]
+		c.ABR = map[string]core.ABRType{"ibm": core.ABRIBM, "standard": core.ABRStandard, "shortcut": core.ABRShortcut}[a.String("type")]
 	case CmdMaximumPaths:
 		c.MaximumPaths = int(a.Uint("paths"))
 	case CmdMaxLSA:
@@ -250,6 +250,11 @@ func (in *instance) areaLine(n *conf.Node) string {
 		area.ExportList = a.String("list")
 	case CmdAreaImport:
 		area.ImportList = a.String("list")
+	case CmdAreaShortcut:
+		if area.ID == 0 {
+			return "shortcuts lead beside the backbone"
+		}
+		area.Shortcut = map[string]core.AreaShortcut{"enable": core.ShortcutEnable, "disable": core.ShortcutDisable}[a.String("mode")]
 	case CmdAreaStub:
 		area.NoSummary = area.NoSummary || a.Has("no-summary")
 		return kind(area, core.AreaStub)

@@ -73,6 +73,9 @@ const fullRouter = `router ospf 1
  area 0.0.0.1 authentication
  area 1 stub no-summary
  area 1 default-cost 10
+ area 1 shortcut enable
+ area 2 shortcut disable
+ area 3 shortcut default
  area 2 nssa default-information-originate metric 5 metric-type 1 no-redistribution no-summary
  area 2 nssa translate type7 always suppress-fa
  area 2 nssa range 10.2.0.0 255.255.0.0 cost 0 tag 7
@@ -138,8 +141,8 @@ func fullInstance() core.InstanceConfig {
 		Dotted: []packet.ID{1, 9},
 		Areas: []core.AreaConfig{
 			{ID: 0, Authentication: core.AuthenticationMD5},
-			{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple},
-			{ID: 2, Kind: core.AreaNSSA, NoSummary: true, NSSADefault: &core.DefaultOriginate{Metric: ptr(uint32(5)), Type1: true}, NoRedistribution: true, TranslateAlways: true, SuppressFA: true,
+			{ID: 1, Kind: core.AreaStub, NoSummary: true, DefaultCost: 10, Authentication: core.AuthenticationSimple, Shortcut: core.ShortcutEnable},
+			{ID: 2, Kind: core.AreaNSSA, NoSummary: true, NSSADefault: &core.DefaultOriginate{Metric: ptr(uint32(5)), Type1: true}, NoRedistribution: true, TranslateAlways: true, SuppressFA: true, Shortcut: core.ShortcutDisable,
 				Ranges: []core.Range{{Prefix: prefix("10.2.0.0/16"), Cost: ptr(uint32(0)), NSSA: true, Tag: 7}}},
 			{ID: 3, Ranges: []core.Range{{Prefix: prefix("10.3.0.0/16"), Cost: ptr(uint32(9))}, {Prefix: prefix("10.4.0.0/16"), NotAdvertise: true},
 				{Prefix: prefix("10.5.0.0/16"), Cost: ptr(uint32(5)), Substitute: prefix("192.168.0.0/16")}, {Prefix: prefix("10.6.0.0/16"), Substitute: prefix("172.16.0.0/16")}}, FilterIn: "I", FilterOut: "O", ExportList: "E", ImportList: "10",
@@ -201,8 +204,9 @@ interface Loopback1
 `
 
 func TestRead(t *testing.T) {
-	cfg := load(t, fullRouter+"router ospf 2 vrf RED\n shutdown\n ospf abr-type standard\n passive-interface Tunnel0\n no passive-interface Tunnel1\n no log-adjacency-changes\n")
-	want := []core.InstanceConfig{fullInstance(), {Key: core.Key{Process: 2, VRF: "RED"}, Shutdown: true, RFC1583: true, ABR: core.ABRStandard, Passive: []string{"Tunnel0"}}}
+	cfg := load(t, fullRouter+"router ospf 2 vrf RED\n shutdown\n ospf abr-type standard\n passive-interface Tunnel0\n no passive-interface Tunnel1\n no log-adjacency-changes\nrouter ospf 3\n shutdown\n ospf abr-type shortcut\n")
+	want := []core.InstanceConfig{fullInstance(), {Key: core.Key{Process: 2, VRF: "RED"}, Shutdown: true, RFC1583: true, ABR: core.ABRStandard, Passive: []string{"Tunnel0"}},
+		{Key: core.Key{Process: 3}, Shutdown: true, RFC1583: true, LogAdjacency: true, ABR: core.ABRShortcut}}
 	if diff := cmp.Diff(want, cfg.Instances, comparable...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

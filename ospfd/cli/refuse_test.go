@@ -71,7 +71,7 @@ func TestRefused(t *testing.T) {
 	opener := map[string]string{cli.ModeRouter: "router ospf 1\n", "interface": "interface Tunnel0\n", "config": ""}
 	plain := strings.NewReplacer("{area:A.B.C.D|area:<0-4294967295>}", "1", " [rest:LINE(200)]", " x y", "addr:A.B.C.D", "10.0.0.1", "router:A.B.C.D", "2.2.2.2", "ifname:IFNAME", "Tunnel0",
 		"number:<1-65535>", "1", "count:<1-4294967295>", "100", "more:LINE(200)", "80 warning-only", " [external-lsa [external:<1-16777215>]] [include-stub]", " external-lsa",
-		"{list:WORD(63)|prefix list:WORD(63)}", "prefix P", "interface:IFNAME", "Tunnel0", "{isis|lisp|mobile|odr|omp}", "isis", "{default|enable|disable}", "enable")
+		"{list:WORD(63)|prefix list:WORD(63)}", "prefix P", "interface:IFNAME", "Tunnel0", "{isis|lisp|mobile|odr|omp}", "isis")
 	found := 0
 	for _, c := range cli.Grammar().Commands {
 		if !c.Hidden {

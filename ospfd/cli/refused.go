@@ -25,7 +25,6 @@ var refusals = []refusal{
 		"there is no MPLS"},
 	{"ispf", ModeRouter, []string{"ispf"}, "the tree of an area is computed anew as a whole, and only for changes that concern it"},
 	{"fast-reroute", ModeRouter, []string{"fast-reroute" + rest, "microloop" + rest}, "no path is installed in advance: several of equal cost are, see maximum-paths"},
-	{"shortcut", ModeRouter, []string{"ospf abr-type shortcut", "area " + areaArg + " shortcut {default|enable|disable}"}, "a border router takes shortcuts through transit areas of virtual links alone"},
 	{"snmp", ModeRouter, []string{"interface-id snmp-if-index", "snmp" + rest}, "there is no SNMP"},
 	{"nsf-cisco", ModeRouter, []string{"nsf cisco" + rest, "nsf"}, "graceful restart is that of RFC 3623: nsf ietf"},
 	{"discard", ModeRouter, []string{"discard-route" + rest}, "a range or summary always has its discard route"},

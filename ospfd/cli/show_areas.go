@@ -19,6 +19,9 @@ type areaJSON struct {
 	Interfaces     int                    `json:"interfaces"`
 	Loopbacks      int                    `json:"loopbacks"`
 	Transit        bool                   `json:"transit"`
+	Shortcut       string                 `json:"shortcut"`
+	ShortcutBit    bool                   `json:"shortcutBit"`
+	ShortcutInUse  bool                   `json:"shortcutInUse"`
 	Translator     bool                   `json:"translator"`
 	Elected        bool                   `json:"translatorElected"`
 	SPFRuns        int                    `json:"spfRuns"`
@@ -60,7 +63,7 @@ var kindWords = map[core.AreaKind]string{core.AreaNormal: "normal", core.AreaStu
 func areaOf(id core.Identity, s *core.AreaStatus) areaJSON {
 	c := &s.Config
 	out := areaJSON{Area: areaText(id, c.ID), Kind: kindWords[c.Kind], NoSummary: c.NoSummary, DefaultCost: cmp.Or(c.DefaultCost, core.DefaultAreaCost), Authentication: authWords[c.Authentication],
-		Interfaces: s.Interfaces, Loopbacks: s.Loopbacks, Transit: s.Transit, Translator: s.Translator, Elected: s.Elected, SPFRuns: s.SPFRuns, LastSPF: s.LastSPF.Seconds(), LSAs: summaryJSON(s.LSAs),
+		Interfaces: s.Interfaces, Loopbacks: s.Loopbacks, Transit: s.Transit, Shortcut: c.Shortcut.String(), ShortcutBit: s.ShortcutBit, ShortcutInUse: s.Shortcut, Translator: s.Translator, Elected: s.Elected, SPFRuns: s.SPFRuns, LastSPF: s.LastSPF.Seconds(), LSAs: summaryJSON(s.LSAs),
 		Opaque: summaryJSON(s.Opaque), Types: map[string]summaryJSON{}, Demand: demandJSON(s.Demand), Flood: s.Flood, Borders: s.BorderCount, ASBRs: s.ASBRCount, Ranges: []rangeJSON{},
 		FilterIn: c.FilterIn, FilterOut: c.FilterOut, ImportList: c.ImportList, ExportList: c.ExportList}
 	for t, n := range s.Types { // unordered: into a map
@@ -116,6 +119,9 @@ func areaParagraph(w io.Writer, id core.Identity, s *core.AreaStatus) {
 	}
 	line("Number of interfaces in this area is %d%s", s.Interfaces, loopbacks)
 	areaKind(w, s)
+	if s.ShortcutBit || c.Shortcut != core.ShortcutDefault {
+		line("Shortcutting mode is %v, S-bit is %s, shortcuts are %s", c.Shortcut, map[bool]string{true: "set", false: "not set"}[s.ShortcutBit], map[bool]string{true: "taken", false: "not taken"}[s.Shortcut])
+	}
 	switch c.Authentication {
 	case core.AuthenticationSimple:
 		line("Area has simple password authentication")

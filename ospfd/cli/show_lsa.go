@@ -96,7 +96,7 @@ func routerText(w io.Writer, l *packet.LSA) error {
 	for _, flag := range []struct {
 		of   packet.RouterFlags
 		text string
-	}{{packet.RouterB, "Area Border Router"}, {packet.RouterE, "AS Boundary Router"}, {packet.RouterV, "Virtual Link Endpoint"}, {packet.RouterNt, "Unconditional NSSA translator"}} {
+	}{{packet.RouterB, "Area Border Router"}, {packet.RouterE, "AS Boundary Router"}, {packet.RouterV, "Virtual Link Endpoint"}, {packet.RouterNt, "Unconditional NSSA translator"}, {packet.RouterS, "Shortcut"}} {
 		if body.Flags&flag.of != 0 {
 			fmt.Fprintf(w, "  %s\n", flag.text)
 		}

@@ -168,7 +168,8 @@ func processLines(w io.Writer, in *core.InstanceStatus) {
 	line("Reference bandwidth unit is %d mbps", c.Reference)
 }
 
-var abrTypes = map[core.ABRType]string{core.ABRCisco: "Alternative Cisco (RFC 3509)", core.ABRIBM: "Alternative IBM (RFC 3509)", core.ABRStandard: "Standard (RFC 2328)"}
+var abrTypes = map[core.ABRType]string{core.ABRCisco: "Alternative Cisco (RFC 3509)", core.ABRIBM: "Alternative IBM (RFC 3509)", core.ABRStandard: "Standard (RFC 2328)",
+	core.ABRShortcut: "Alternative Shortcut (draft-ietf-ospf-shortcut-abr-02)"}
 
 // routerRole says where the borders are that this router is at.
 func routerRole(in *core.InstanceStatus) string {

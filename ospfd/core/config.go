@@ -123,11 +123,12 @@ const (
 	ABRCisco    ABRType = iota // one of them the backbone (section 2.1)
 	ABRIBM                     // … in the backbone some interface, up or not (section 2.1)
 	ABRStandard                // RFC 2328 sections 3.3 and 16.2: it heeds the backbone's summary-LSAs alone, whether or not a neighbour is there
+	ABRShortcut                // draft-ietf-ospf-shortcut-abr-02: … those of other areas as well, as AreaConfig.Shortcut has it
 )
 
 // String is the word of `ospf abr-type`.
 func (t ABRType) String() string {
-	return [...]string{ABRCisco: "cisco", ABRIBM: "ibm", ABRStandard: "standard"}[min(t, ABRStandard)]
+	return [...]string{ABRCisco: "cisco", ABRIBM: "ibm", ABRStandard: "standard", ABRShortcut: "shortcut"}[min(t, ABRShortcut)]
 }
 
 // Network is `network ADDR WILDCARD area A`.
@@ -160,12 +161,29 @@ type AreaConfig struct {
 	SuppressFA       bool              // `nssa translate type7 suppress-fa`
 
 	Ranges         []Range
-	FilterIn       string // `filter-list prefix NAME in`: summaries told into the area
-	FilterOut      string // … out: told out of it
-	ExportList     string // `export-list`: access-list of the networks of the area that are told out of it, also as parts of a range
-	ImportList     string // `import-list`: access-list of the summaries told into the area
+	FilterIn       string       // `filter-list prefix NAME in`: summaries told into the area
+	FilterOut      string       // … out: told out of it
+	ExportList     string       // `export-list`: access-list of the networks of the area that are told out of it, also as parts of a range
+	ImportList     string       // `import-list`: access-list of the summaries told into the area
+	Shortcut       AreaShortcut // of ABRShortcut; not of the backbone
 	Authentication Authentication
 	VirtualLinks   []VirtualLink // through this area
+}
+
+// AreaShortcut is `area A shortcut`: whether a router of type ABRShortcut sets the S-bit in the
+// area, and takes shortcuts through it.
+type AreaShortcut uint8
+
+// What it may be (draft-ietf-ospf-shortcut-abr-02).
+const (
+	ShortcutDefault AreaShortcut = iota // unless there is a neighbour in the backbone
+	ShortcutEnable                      // always; with a neighbour in the backbone if all border routers of the area set the S-bit
+	ShortcutDisable
+)
+
+// String is the word of `area A shortcut`.
+func (s AreaShortcut) String() string {
+	return [...]string{ShortcutDefault: "default", ShortcutEnable: "enable", ShortcutDisable: "disable"}[min(s, ShortcutDisable)]
 }
 
 // Range is `area A range` (RFC 2328 appendix C.2), or, with NSSA, that of RFC 3101

@@ -95,6 +95,9 @@ func (a *area) routerLSA(now clock.Instant) (body packet.Router, links []route.L
 	if a.cfg.Kind == AreaNSSA && r.border && a.cfg.TranslateAlways {
 		body.Flags |= packet.RouterNt
 	}
+	if a.shortcut() != route.NoShortcut {
+		body.Flags |= packet.RouterS
+	}
 	add := func(l packet.RouterLink, to route.Link) {
 		body.Links, links = append(body.Links, l), append(links, to)
 	}

@@ -69,6 +69,8 @@ type AreaStatus struct {
 	Interfaces  int // that are up in it
 	Loopbacks   int
 	Transit     bool // virtual links may lead through it (TransitCapability)
+	Shortcut    bool // shortcuts are taken through it (draft-ietf-ospf-shortcut-abr-02)
+	ShortcutBit bool // … and the S-bit is set there
 	Translator  bool // of an NSSA: this router translates
 	Elected     bool // … since it was elected
 	SPFRuns     int

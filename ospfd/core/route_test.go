@@ -83,7 +83,7 @@ func says(l packet.LSA) string {
 		for _, f := range []struct {
 			f    packet.RouterFlags
 			name string
-		}{{packet.RouterB, "B"}, {packet.RouterE, "E"}, {packet.RouterV, "V"}, {packet.RouterNt, "Nt"}} {
+		}{{packet.RouterB, "B"}, {packet.RouterE, "E"}, {packet.RouterV, "V"}, {packet.RouterNt, "Nt"}, {packet.RouterS, "S"}} {
 			if body.Flags&f.f != 0 {
 				s = append(s, f.name)
 			}

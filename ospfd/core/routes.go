@@ -211,7 +211,7 @@ func (in *instance) syncTable(now clock.Instant) {
 	active, connected := 0, false
 	cfg := route.Config{Router: in.id, RFC1583: in.cfg.RFC1583}
 	for _, a := range in.order {
-		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary, Export: in.core.policy.AccessList(a.cfg.ExportList)}
+		x := route.Area{ID: a.id, Kind: route.Kind(a.cfg.Kind), NoSummary: a.cfg.NoSummary, Export: in.core.policy.AccessList(a.cfg.ExportList), Shortcut: a.shortcut()}
 		for _, g := range a.cfg.Ranges {
 			if !g.NSSA {
 				x.Ranges = append(x.Ranges, route.Range{Prefix: g.Prefix.Masked(), Advertise: !g.NotAdvertise, Cost: g.Cost, Substitute: g.Substitute})
@@ -232,11 +232,16 @@ func (in *instance) syncTable(now clock.Instant) {
 	}
 	slices.SortFunc(cfg.Addresses, netip.Addr.Compare)
 	cfg.Border = active > 1 && in.bordersBackbone()
-	cfg.Backbone = cfg.Border && (connected || in.cfg.ABR == ABRStandard)
+	cfg.Backbone = cfg.Border && (connected || in.cfg.ABR == ABRStandard || in.cfg.ABR == ABRShortcut)
 	if reflect.DeepEqual(cfg, r.cfg) {
 		return
 	}
 	changed := r.border != cfg.Border
+	for k, x := range cfg.Areas { // the S-bit
+		if k >= len(r.cfg.Areas) || r.cfg.Areas[k].ID != x.ID || r.cfg.Areas[k].Shortcut != x.Shortcut {
+			r.links[x.ID] = true
+		}
+	}
 	r.border, r.connected, r.cfg = cfg.Border, cfg.Backbone, cfg
 	r.table.Configure(cfg)
 	if changed {
@@ -251,16 +256,32 @@ func (in *instance) syncTable(now clock.Instant) {
 }
 
 // bordersBackbone reports whether the backbone is attached as a border router of the type that is
-// configured has it (RFC 3509 section 2.1; RFC 2328 section 3.3 does not ask).
+// configured has it (RFC 3509 section 2.1; RFC 2328 section 3.3 and
+// draft-ietf-ospf-shortcut-abr-02 do not ask).
 func (in *instance) bordersBackbone() bool {
 	b := in.areas[backbone] // which has interfaces
 	switch in.cfg.ABR {
 	case ABRIBM:
 		return b != nil
-	case ABRStandard:
+	case ABRStandard, ABRShortcut:
 		return true
 	}
 	return b != nil && b.active()
+}
+
+// shortcut says when this router takes shortcuts through the area
+// (draft-ietf-ospf-shortcut-abr-02); it sets the S-bit there if it ever does.
+func (a *area) shortcut() route.Shortcut {
+	b := a.instance.areas[backbone]
+	switch {
+	case a.instance.cfg.ABR != ABRShortcut || a.id == backbone || a.cfg.Shortcut == ShortcutDisable:
+		return route.NoShortcut
+	case b == nil || !b.adjacent():
+		return route.ShortcutAlways
+	case a.cfg.Shortcut == ShortcutEnable:
+		return route.ShortcutIfShared
+	}
+	return route.NoShortcut
 }
 
 // active reports whether an interface of the area is up.

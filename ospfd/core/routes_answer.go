@@ -17,6 +17,7 @@ func (in *instance) routesStatus(now clock.Instant, st *InstanceStatus) {
 	for k := range st.Areas {
 		as := &st.Areas[k]
 		id := as.Config.ID
+		as.Shortcut, as.ShortcutBit = r.table.Shortens(id), r.table.Shortcut(id) != route.NoShortcut
 		as.Transit, as.SPFRuns = r.table.Transit(id), r.table.Runs(id)
 		if t := r.external.areas[id]; t != nil {
 			as.Translator, as.Elected = t.on, t.elected

@@ -16,9 +16,10 @@ import (
 
 // area describes an area anew, after `router`:
 //
-//	area ID [kind=stub|nssa] [no-summary] [range=PREFIX[,not-advertise|,substitute:PREFIX]]… [export=LIST] [import=LIST]
+//	area ID [kind=stub|nssa] [no-summary] [range=PREFIX[,not-advertise|,substitute:PREFIX]]… [export=LIST] [import=LIST] [shortcut=enable|disable]
 func (w *world) area(a scripttest.Args) {
-	ac := AreaConfig{ID: id(a.Word(1)), Kind: areaKinds[a.Get("kind", "")], NoSummary: a.Has("no-summary"), ExportList: a.Get("export", ""), ImportList: a.Get("import", "")}
+	ac := AreaConfig{ID: id(a.Word(1)), Kind: areaKinds[a.Get("kind", "")], NoSummary: a.Has("no-summary"), ExportList: a.Get("export", ""), ImportList: a.Get("import", ""),
+		Shortcut: map[string]AreaShortcut{"": ShortcutDefault, "enable": ShortcutEnable, "disable": ShortcutDisable}[a.Get("shortcut", "")]}
 	for _, v := range a.Pairs["range"] {
 		p, rest, _ := strings.Cut(v, ",")
 		g := Range{Prefix: netip.MustParsePrefix(p), NotAdvertise: rest == "not-advertise"}
@@ -61,7 +62,7 @@ var lsaTypes = map[string]packet.LSType{"router": packet.RouterLSA, "network": p
 
 // tell has a neighbour tell of an LSA:
 //
-//	tell IF FROM ID TYPE LSID ROUTER [area=A] [seq=N] [age=N] [flags=BEV] [link=KIND,ID,DATA,METRIC]…
+//	tell IF FROM ID TYPE LSID ROUTER [area=A] [seq=N] [age=N] [flags=BEVS] [link=KIND,ID,DATA,METRIC]…
 //	[mask=M] [metric=N] [type2] [forward=A] [tag=N] [router=ID]…
 func (w *world) tell(a scripttest.Args) {
 	h := packet.LSAHeader{Age: uint16(a.Number("age", 1)), Options: packet.OptionE | packet.OptionDC, Sequence: packet.InitialSequence + int32(a.Number("seq", 1)) - 1,
@@ -97,7 +98,7 @@ func (w *world) tell(a scripttest.Args) {
 // readRouter makes the body of a router-LSA.
 func readRouter(a scripttest.Args) (body packet.Router) {
 	for _, c := range a.Get("flags", "") {
-		body.Flags |= map[rune]packet.RouterFlags{'B': packet.RouterB, 'E': packet.RouterE, 'V': packet.RouterV}[c]
+		body.Flags |= map[rune]packet.RouterFlags{'B': packet.RouterB, 'E': packet.RouterE, 'V': packet.RouterV, 'S': packet.RouterS}[c]
 	}
 	for _, v := range a.Pairs["link"] {
 		f := strings.Split(v, ",")

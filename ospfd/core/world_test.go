@@ -81,8 +81,8 @@ func (w *world) Command(line string) {
 		w.rx(a)
 	case "area":
 		w.area(a)
-	case "abr": // abr cisco|ibm|standard
-		w.config.Instances[0].ABR = map[string]ABRType{"ibm": ABRIBM, "standard": ABRStandard}[a.Word(1)]
+	case "abr": // abr cisco|ibm|standard|shortcut
+		w.config.Instances[0].ABR = map[string]ABRType{"ibm": ABRIBM, "standard": ABRStandard, "shortcut": ABRShortcut}[a.Word(1)]
 	case "redistribute":
 		w.redistribute(a)
 	case "route":
@@ -374,7 +374,11 @@ func (w *world) report(r Report) {
 		for _, a := range r.Instances[0].Areas {
 			for _, l := range a.LSAs {
 				if w.bodies {
-					w.Printf("area %v %v options %v: %s", a.Area, l.LSAKey, l.Options, says(l))
+					flushed := ""
+					if l.IsMaxAge() {
+						flushed = " MaxAge"
+					}
+					w.Printf("area %v %v options %v%s: %s", a.Area, l.LSAKey, l.Options, flushed, says(l))
 					continue
 				}
 				w.Printf("area %v%s", a.Area, headersText([]packet.LSAHeader{l.LSAHeader}))

@@ -9,13 +9,14 @@ import (
 // RouterFlags are the flags of a router-LSA.
 type RouterFlags uint8
 
-// Flags of a router-LSA (RFC 2328 section A.4.2, RFC 3101 section 2.4 for Nt). Bits without
-// a name survive.
+// Flags of a router-LSA (RFC 2328 section A.4.2, RFC 3101 section 2.4 for Nt,
+// draft-ietf-ospf-shortcut-abr-02 for S, where FRR has it). Bits without a name survive.
 const (
 	RouterB  RouterFlags = 0x01 // area border router
 	RouterE  RouterFlags = 0x02 // AS boundary router
 	RouterV  RouterFlags = 0x04 // endpoint of a virtual link
 	RouterNt RouterFlags = 0x10 // translates type-7 LSAs always
+	RouterS  RouterFlags = 0x20 // takes shortcuts through the area
 )
 
 // Router is the body of a router-LSA (RFC 2328 section A.4.2).

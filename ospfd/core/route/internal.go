@@ -143,11 +143,20 @@ func (t *Table) activeRange(p netip.Prefix) (RangeState, packet.ID, bool) {
 	return RangeState{}, 0, false
 }
 
-// between computes the best inter-area path (section 16.2).
+// between computes the best inter-area path (section 16.2): if there is none by what is examined
+// there, one by the areas of shortcuts.
 func (t *Table) between(d *dest) (best Route, ok bool) {
+	if best, ok = t.among(d, t.matters); !ok {
+		best, ok = t.among(d, t.detours)
+	}
+	return best, ok
+}
+
+// among computes the best path by some of the summary-LSAs.
+func (t *Table) among(d *dest, count func(*summary) bool) (best Route, ok bool) {
 	for k := range d.summaries {
 		s := &d.summaries[k]
-		if !t.matters(s) || d.prefix.Bits() == 0 && t.cfg.Border && s.area.Kind != Normal {
+		if !count(s) || t.inward(d, s) {
 			continue
 		}
 		b, reached := t.border(s)
@@ -171,21 +180,24 @@ func (t *Table) border(s *summary) (Border, bool) {
 	return b, ok && b.ABR && len(b.Hops) > 0
 }
 
-// shortcut looks whether transit areas have a better path to what the backbone has (section
-// 16.3).
+// shortcut looks whether transit areas (section 16.3), or those of shortcuts, have a better path
+// to what the backbone has. It stays a path of the backbone: other areas are told of it.
 func (t *Table) shortcut(d *dest, r Route) Route {
 	if !t.cfg.Border || r.Area != Backbone || r.Discard {
 		return r
 	}
 	for k := range d.summaries {
-		r.Cost, r.Hops = t.transitPath(&d.summaries[k], r.Cost, r.Hops)
+		if s := &d.summaries[k]; !t.inward(d, s) {
+			r.Cost, r.Hops = t.transitPath(s, r.Cost, r.Hops)
+		}
 	}
 	return r
 }
 
-// transitPath compares a path of the backbone with that by a summary-LSA of a transit area.
+// transitPath compares a path of the backbone with that by a summary-LSA of a transit area, or
+// one of shortcuts.
 func (t *Table) transitPath(s *summary, cost uint32, hops []NextHop) (uint32, []NextHop) {
-	if s.area.ID == Backbone || !s.area.transit {
+	if s.area.ID == Backbone || !s.area.transit && !t.shortens(s.area) {
 		return cost, hops
 	}
 	b, ok := t.border(s)
@@ -204,10 +216,11 @@ func (t *Table) routers() map[packet.ID]struct{} {
 	old := t.borders
 	t.borders = make(map[packet.ID][]Border, len(old))
 	for _, a := range t.areas {
-		was := a.transit
-		a.transit = false
+		transit, shared := a.transit, a.shared
+		a.transit, a.shared = false, true
 		for v, flags := range a.tree.Routers {
 			a.transit = a.transit || flags&packet.RouterV != 0 && a.ID != Backbone
+			a.shared = a.shared && (v.ID == t.cfg.Router || flags&packet.RouterB == 0 || flags&packet.RouterS != 0)
 			if v.ID == t.cfg.Router || flags&(packet.RouterB|packet.RouterE) == 0 {
 				continue
 			}
@@ -217,7 +230,7 @@ func (t *Table) routers() map[packet.ID]struct{} {
 				t.borders[v.ID] = append(t.borders[v.ID], b)
 			}
 		}
-		t.all = t.all || a.transit != was // each destination, and not more trees
+		t.all = t.all || a.transit != transit || a.shared != shared // each destination, and not more trees
 	}
 	for id, list := range t.asbrs { // unordered: each for itself
 		if id != t.cfg.Router {
@@ -240,10 +253,29 @@ func (t *Table) routers() map[packet.ID]struct{} {
 
 // remoteASBR computes the inter-area entries for an AS boundary router.
 func (t *Table) remoteASBR(id packet.ID, list []summary) {
+	t.asbrAmong(id, list, t.matters)
+	if !slices.ContainsFunc(t.borders[id], func(b Border) bool { return b.ASBR && t.carries(b.Area) }) {
+		t.asbrAmong(id, list, t.detours)
+	}
+	if !t.cfg.Border {
+		return
+	}
+	all := t.borders[id]
+	for k := range list { // section 16.3
+		for at := range all {
+			if o := &all[at]; o.Area == Backbone && o.ASBR {
+				o.Cost, o.Hops = t.transitPath(&list[k], o.Cost, o.Hops)
+			}
+		}
+	}
+}
+
+// asbrAmong computes these by some of the summary-LSAs.
+func (t *Table) asbrAmong(id packet.ID, list []summary, count func(*summary) bool) {
 	for k := range list { // sorted by area
 		s := &list[k]
 		b, ok := t.border(s)
-		if !ok || !t.matters(s) || t.withinAs(id, s.area.ID) {
+		if !ok || !count(s) || t.withinAs(id, s.area.ID) {
 			continue
 		}
 		all := t.borders[id]
@@ -256,17 +288,6 @@ func (t *Table) remoteASBR(id packet.ID, list []summary) {
 			all[at] = n
 		case n.Cost == all[at].Cost:
 			all[at].Hops = union(all[at].Hops, n.Hops)
-		}
-	}
-	if !t.cfg.Border {
-		return
-	}
-	all := t.borders[id]
-	for k := range list { // section 16.3
-		for at := range all {
-			if o := &all[at]; o.Area == Backbone && o.ASBR {
-				o.Cost, o.Hops = t.transitPath(&list[k], o.Cost, o.Hops)
-			}
 		}
 	}
 }

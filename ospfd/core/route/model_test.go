@@ -470,6 +470,9 @@ func TestPartial(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		m := draw(rng)
 		v := rng.IntN(m.n)
+		for k := range m.areas {
+			m.areas[k].Shortcut = Shortcut(rng.IntN(3))
+		}
 		tab := m.table(v)
 		tab.Calculate()
 		all := m.lsas(v)
@@ -507,7 +510,7 @@ func mutate(rng *rand.Rand, tab *Table, l scoped) {
 				body.Links[k].Metric = uint16(rng.IntN(6))
 			}
 		}
-		body.Flags ^= packet.RouterFlags(rng.IntN(8)) & (packet.RouterB | packet.RouterE | packet.RouterV)
+		body.Flags ^= packet.RouterFlags(rng.IntN(64)) & (packet.RouterB | packet.RouterE | packet.RouterV | packet.RouterS)
 		b = body.Append(nil)
 	default:
 		b[len(b)-1]++ // tag, or metric

@@ -37,7 +37,7 @@ type Config struct {
 	Border  bool // this router is an area border router
 	// Backbone: only summary-LSAs of the backbone count. A border router with an active
 	// connection to it (RFC 3509 section 2.2), or any (RFC 2328 section 16.2); otherwise those
-	// of all areas do.
+	// of all areas do. Areas with a Shortcut are asked as well.
 	Backbone  bool
 	Areas     []Area       // by ID; each appears once
 	Addresses []netip.Addr // of this router
@@ -50,7 +50,8 @@ type Area struct {
 	NoSummary bool    // only a default route is told into it (by this router, if it is a border router)
 	Ranges    []Range // matter if this router is a border router
 	// Export permits the networks of the area that make its ranges active; nil: all.
-	Export *policy.AccessList
+	Export   *policy.AccessList
+	Shortcut Shortcut // matters if this router is a border router; not of the backbone
 }
 
 // Range is an area address range (RFC 2328 section 3.5).
@@ -191,6 +192,7 @@ type area struct {
 	hops    map[hops][]NextHop // resolved
 	ranges  []RangeState
 	transit bool // TransitCapability
+	shared  bool // all other border routers set the S-bit (ShortcutCapability)
 	run     bool // the tree is to be computed
 	collect bool // the networks are
 	runs    int
