@@ -1,10 +1,16 @@
 package core
 
 import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
 
@@ -93,4 +99,125 @@ func TestShortcutAlone(t *testing.T) {
 	z.want("IA 10.1.0.0/24 [110/2] via 10.3.0.2 Eth0") // not 10.0.1.0/24
 	shortcut(s, ShortcutDisable)
 	is(true, "", inner)
+}
+
+// drawTown draws a backbone and three areas, whose border routers all take shortcuts, and networks
+// within each area.
+func drawTown(t *testing.T, rng *rand.Rand) (l *town, behind []*router) {
+	l = newTown(t)
+	var all []*router
+	in := make([][]*router, 4)
+	for k := range 4 + rng.IntN(2) {
+		r := l.router(fmt.Sprint("border", k), byAddress())
+		r.instance().ABR = ABRShortcut
+		for a := range packet.ID(4) {
+			if a == 0 || int(a) == k+1 || rng.IntN(3) > 0 {
+				in[a] = append(in[a], r)
+			}
+			r.instance().Areas = append(r.instance().Areas, AreaConfig{ID: a, Shortcut: ShortcutEnable})
+		}
+		all = append(all, r)
+	}
+	for a := 1; a < 4; a++ {
+		r := l.router(fmt.Sprint("inner", a), byAddress())
+		in[a] = append(in[a], r.on("", "Eth99", fmt.Sprintf("10.%d.200.1/24", a)))
+		behind, all = append(behind, r), append(all, r)
+	}
+	lans := 0
+	for a, some := range in {
+		for k := range some { // a ring
+			x, y := some[k], some[(k+1)%len(some)]
+			if x == y {
+				continue
+			}
+			lans++
+			name := fmt.Sprint("Eth", lans)
+			for n, r := range []*router{x, y} {
+				r.on(name, name, fmt.Sprintf("10.%d.%d.%d/24", a, lans, n+1))
+				r.iface(name).Cost = uint16(1 + rng.IntN(50))
+			}
+		}
+	}
+	return l, behind
+}
+
+// leads follows packets to a network from a router on, and says how that goes wrong.
+func (r *router) leads(p netip.Prefix, from map[*router]bool) string {
+	if from[r] {
+		return "a loop at " + r.name
+	}
+	from = maps.Clone(from)
+	from[r] = true
+	for _, x := range r.fib {
+		if x.Prefix != p {
+			continue
+		}
+		for _, h := range x.NextHops {
+			for _, o := range r.town.routers {
+				own := slices.ContainsFunc(o.link[h.Interface].Addresses, func(a rib.Address) bool { return a.Prefix.Addr() == h.Addr })
+				if !own {
+					continue
+				}
+				if wrong := o.leads(p, from); wrong != "" {
+					return r.name + " by " + wrong
+				}
+			}
+		}
+		return ""
+	}
+	if _, ok := r.link["Eth99"]; ok && r.link["Eth99"].Addresses[0].Prefix.Masked() == p {
+		return ""
+	}
+	return "an end at " + r.name
+}
+
+// TestShortcutLoops: whatever shortcuts there are, packets come where they should, also while a border
+// router has no neighbour in the backbone, unless nobody knows a way; and a network that is gone is so
+// everywhere: no routers keep it by what they tell each other.
+func TestShortcutLoops(t *testing.T) {
+	taken := 0
+	for seed := range uint64(20) {
+		l, behind := drawTown(t, rand.New(rand.NewPCG(seed, 3)))
+		l.start()
+		l.advance(3 * time.Minute)
+		check := func(whole bool) {
+			t.Helper()
+			for a := range behind {
+				p := netip.MustParsePrefix(fmt.Sprintf("10.%d.200.0/24", a+1))
+				for _, r := range l.routers {
+					has := slices.ContainsFunc(slices.Collect(maps.Values(r.fib)), func(x rib.Route) bool { return x.Prefix == p })
+					if gone := !behind[a].link["Eth99"].Up; gone && has {
+						t.Errorf("seed %d: %s still has %v: %q", seed, r.name, p, r.routes())
+					} else if wrong := r.leads(p, map[*router]bool{}); !gone && (whole && wrong != "" || strings.Contains(wrong, "loop")) {
+						t.Errorf("seed %d: to %v: %s", seed, p, wrong)
+					}
+				}
+			}
+		}
+		check(true)
+		for _, r := range l.routers {
+			for _, x := range r.query(Query{Kind: ReportRoutes}).(*RouteReport).Instances[0].Routes {
+				if x.Type == PathInter && x.Area == 0 && slices.ContainsFunc(x.Hops, func(h HopStatus) bool { return r.link[h.Interface].Addresses[0].Prefix.Addr().As4()[1] != 0 }) {
+					taken++
+				}
+			}
+		}
+		behind[0].edit("Eth99", setDown)
+		l.advance(time.Minute)
+		check(true)
+		behind[0].edit("Eth99", func(i *rib.Interface) { i.Up = true })
+		for _, name := range l.routers[0].names() {
+			if l.routers[0].link[name].Addresses[0].Prefix.Addr().As4()[1] == 0 { // it keeps its neighbours in areas
+				l.routers[0].edit(name, setDown)
+			}
+		}
+		l.advance(time.Minute)
+		check(false)
+		behind[0].edit("Eth99", setDown)
+		l.advance(time.Minute)
+		check(false)
+	}
+	if taken < 20 {
+		t.Errorf("%d shortcuts were taken", taken)
+	}
 }
