@@ -28,6 +28,7 @@ type Node struct {
 	captures   []*Capture
 	background []func()
 	consoles   consoles
+	kills      int // of processes, by KillPid
 }
 
 // newNode makes the namespace, with lo up.

@@ -117,6 +117,7 @@ func (n *Node) Run(program string, args ...string) (string, error) {
 // KillPid kills one process of a node, such as a daemon found by Pids.
 func (n *Node) KillPid(pid int) {
 	n.t.Helper()
+	n.kills++
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 		n.t.Fatalf("%s: killing %d: %v", n.name, pid, err)
 	}

@@ -56,6 +56,7 @@ func (tp *Topology) end() {
 		return
 	}
 	tp.ended = true
+	tp.deaths()
 	if tp.t.Failed() {
 		tp.collect()
 	}
@@ -146,6 +147,31 @@ func (tp *Topology) Host(name string, router *Node, addr, gateway string) *Node 
 	tp.Link(h, "eth0", addr, router, clip("lan-"+name, 15), fmt.Sprintf("%s/%d", gateway, p.Bits()))
 	h.Route("default", gateway)
 	return h
+}
+
+// death matches what zebra logs of a daemon that ended unasked: by a panic, or killed. A
+// zebra that did not start it knows no reason.
+var death = regexp.MustCompile(`msg="daemon failed".* cause="?(exit status 2|exited|killed by signal: [a-z ]+)`)
+
+// deaths fails the test where a daemon died that nobody killed: it is back before long, so
+// nothing else may show it.
+func (tp *Topology) deaths() {
+	if tp.named != "" {
+		return // a demo's are whoever's plays with it
+	}
+	for _, n := range tp.nodes {
+		kills := n.kills
+		for _, f := range n.logs {
+			b, _ := os.ReadFile(f)
+			for _, line := range death.FindAllString(string(b), -1) {
+				if kills > 0 && !strings.Contains(line, "exit status") {
+					kills--
+					continue
+				}
+				tp.t.Errorf("%s: a daemon died: %s", n.name, line)
+			}
+		}
+	}
 }
 
 // unsafeName matches what does not belong into a file name.

@@ -107,7 +107,7 @@ func TestDebug(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	defer syscall.Kill(pid, syscall.SIGKILL)
+	defer c.Hub.KillPid(pid)
 	out := c.Hub.MustVtysh("undebug all")
 	if !regexp.MustCompile(`^All possible debugging has been turned off\n\n% nhrpd (does not answer|is not running)\n$`).MatchString(out) {
 		t.Errorf("with a daemon that hangs: %q", out)
