@@ -413,12 +413,25 @@ func readPid(file string) int {
 }
 
 // isAlive tells whether there is such a process, not counting those that have ended
-// and that nobody waited for.
+// and that nobody waited for, or that are about to: who waits for a lock of theirs may
+// have it already.
 func isAlive(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false
 	}
-	end := strings.LastIndexByte(string(b), ')') // of the name, which may hold anything
-	return !strings.HasPrefix(string(b[end+1:]), " Z")
+	return !ended(string(b))
+}
+
+// ended tells of a process by its stat whether it has ended or is about to (proc(5),
+// state and flags).
+func ended(stat string) bool {
+	const exiting = 4                       // PF_EXITING
+	end := strings.LastIndexByte(stat, ')') // of the name, which may hold anything
+	f := strings.Fields(stat[end+1:])       // state ppid pgrp session tty tpgid flags
+	if len(f) < 7 || f[0] == "Z" || f[0] == "X" {
+		return true
+	}
+	flags, err := strconv.ParseUint(f[6], 10, 32)
+	return err == nil && flags&exiting != 0
 }

@@ -353,3 +353,20 @@ func TestLeastUsed(t *testing.T) {
 		}
 	}
 }
+
+func TestEnded(t *testing.T) {
+	for stat, want := range map[string]bool{
+		"7 (a) b) S 1 7 7 0 -1 4194560 0":      false,
+		"7 (a) Z 1 7 7 0 -1 4228100 0":         true,
+		"7 (killed) R 1 7 7 0 -1 4194564 0":    true,
+		"7 (a (Z S 1) R 1 7 7 0 -1 4194304 12": false,
+		"":                                     true,
+	} {
+		if got := ended(stat); got != want {
+			t.Errorf("%q: %v", stat, got)
+		}
+	}
+	if !isAlive(os.Getpid()) || isAlive(1<<30) {
+		t.Error("of this process, or of one that there is not")
+	}
+}
