@@ -35,9 +35,8 @@ type routesState struct {
 	virtuals    bool // virtual links are to be looked at
 	translators bool // who translates type-7 LSAs is
 
-	border    bool // area border router
-	connected bool // … with an active connection to the backbone
-	boundary  bool // AS boundary router
+	border   bool // area border router
+	boundary bool // AS boundary router
 
 	next      deadline // timerRoutes
 	installed map[netip.Prefix]rib.Route
@@ -242,7 +241,7 @@ func (in *instance) syncTable(now clock.Instant) {
 			r.links[x.ID] = true
 		}
 	}
-	r.border, r.connected, r.cfg = cfg.Border, cfg.Backbone, cfg
+	r.border, r.cfg = cfg.Border, cfg
 	r.table.Configure(cfg)
 	if changed {
 		r.translators = true

@@ -105,7 +105,6 @@ func TestShortcutAlone(t *testing.T) {
 // within each area.
 func drawTown(t *testing.T, rng *rand.Rand) (l *town, behind []*router) {
 	l = newTown(t)
-	var all []*router
 	in := make([][]*router, 4)
 	for k := range 4 + rng.IntN(2) {
 		r := l.router(fmt.Sprint("border", k), byAddress())
@@ -116,12 +115,11 @@ func drawTown(t *testing.T, rng *rand.Rand) (l *town, behind []*router) {
 			}
 			r.instance().Areas = append(r.instance().Areas, AreaConfig{ID: a, Shortcut: ShortcutEnable})
 		}
-		all = append(all, r)
 	}
 	for a := 1; a < 4; a++ {
 		r := l.router(fmt.Sprint("inner", a), byAddress())
 		in[a] = append(in[a], r.on("", "Eth99", fmt.Sprintf("10.%d.200.1/24", a)))
-		behind, all = append(behind, r), append(all, r)
+		behind = append(behind, r)
 	}
 	lans := 0
 	for a, some := range in {
