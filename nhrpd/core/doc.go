@@ -225,8 +225,8 @@
 //     server is secured, and each time that it is again. Other packets wait for 5 s, four
 //     for each end (hold.go): an egress so answers its asker once that is secured.
 //   - A neighbour, shortcut or multicast peer that was learnt is stated once packets pass
-//     to it and a packet came from there: who answers an IKE negotiation is ready before
-//     who began it. So that one comes, both ends ask each other for their own addresses
+//     to it and, a quarter of a second ago, a packet came from there: who answers an IKE
+//     negotiation is ready before who began it. So that one comes, both ends ask each other for their own addresses
 //     (knock); who does not answer is taken to be ready after two seconds. Until then a
 //     station is reached by way of a server (way), so that none is lost. What is configured
 //     is stated anyway: it has no other way, and the packets that it brings about have the

@@ -21,6 +21,11 @@ const (
 	// its associations first, by milliseconds, or by as long as it takes until IKE repeats what
 	// was lost: what it sends in them meanwhile is lost, too.
 	provenAfter = 2 * time.Second
+	// heardAfter is how long after a packet came from a peer packets are taken to arrive
+	// there. Where both ends began at once, each has two pairs of associations for a while:
+	// what came by the one does not say that the end is ready for the other, by which packets
+	// may go, and whose answer of IKE is right behind.
+	heardAfter = 250 * time.Millisecond
 	// maxPeers bounds the peers that ipsecd may tell of.
 	maxPeers = 4 * MaxEntries
 )
@@ -321,14 +326,22 @@ func (c *Core) knock(now clock.Instant, p *peer) {
 	}
 }
 
-// peerHeard notes that a packet came from another end: encrypted, so it is ready.
+// peerHeard notes that a packet came from another end: encrypted, so it is ready in a moment.
 func (c *Core) peerHeard(now clock.Instant, i *iface, nbma netip.Addr) {
 	p := i.peers[nbma]
 	if p == nil || p.heard || !i.protected() {
 		return
 	}
-	if p.heard = true; p.up && !p.proven {
-		c.peerProven(now, p)
+	p.heard = true
+	switch {
+	case !p.up || p.proven:
+	case !slices.ContainsFunc(p.resting(), (*entry).resolved):
+		c.peerProven(now, p) // who only asks or registers began alone
+	default:
+		key, soon := timerKey{kind: timerProven, peer: p}, now.Add(heardAfter)
+		if due, ok := c.timers.Deadline(key); !ok || due > soon {
+			c.timers.Set(key, soon)
+		}
 	}
 }
 
