@@ -257,7 +257,7 @@
 //	keepalive between questions to a station             as configured
 //	route     until what rests on a route is looked at   60 s
 //	purge     a Purge Request's retry                    0.75 … 16 s
-//	proven    until the other end is ready as well       2 s
+//	proven    until the other end is ready as well       2 s, 0.25 s once heard
 //	held      a packet that waits for a peer             5 s
 //	silence   until who is not spoken for counts as lost 10 s
 //
