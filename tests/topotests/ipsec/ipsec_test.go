@@ -133,7 +133,7 @@ func (p *pair) sealed() {
 // TestSecured has packets between two routers bring up SAs, and pass by them alone.
 func TestSecured(t *testing.T) {
 	p := newPair(t, crypto)
-	p.Await(func() error { return p.a.Host.Reaches(p.b.HostIP) }, p.agree(2))
+	p.settled()
 	before := p.a.ESP()
 	p.a.Host.MustPing(p.b.HostIP, 10)
 	for i, s := range p.a.ESP() {

@@ -71,27 +71,22 @@ func TestRestart(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		from    string // whose Grace-LSAs there have to be
-		restart func()
+		restart func(announced func() error)
 	}{
-		{"ours, planned", "10.8.2.2", func() { two.MustVtysh("restart daemon ospfd") }},
-		{"ours, crash", "10.8.2.2", func() { two.KillPid(two.Pids("ospfd")[0]) }},
-		{"FRR", "10.8.2.1", func() {
-			if out, err := f.FRR.Vtysh("graceful-restart prepare ip ospf"); err != nil {
-				t.Fatal(out, err)
-			}
-			f.FRR.Kill("ospfd")
-			f.FRR.Start("ospfd")
-		}},
+		{"ours, planned", "10.8.2.2", func(func() error) { two.MustVtysh("restart daemon ospfd") }},
+		{"ours, crash", "10.8.2.2", func(func() error) { two.KillPid(two.Pids("ospfd")[0]) }},
+		{"FRR", "10.8.2.1", func(announced func() error) { f.RestartFRR(t, announced) }},
 	} {
 		await(t, quiet(wire), quiet(beyond))
 		began := wire.Count(graceFrom(c.from))
-		c.restart()
-		await(t, func() error { // a Grace-LSA, and then a Hello that knows its neighbour
-			if n := wire.Count(graceFrom(c.from)); n == began {
+		announced := func() error {
+			if wire.Count(graceFrom(c.from)) == began {
 				return fmt.Errorf("%s: no Grace-LSA from %s", c.name, c.from)
 			}
 			return nil
-		})
+		}
+		c.restart(announced)
+		await(t, announced)
 		await(t, append(whole, graceOver(wire, c.from))...)
 		for _, w := range watches {
 			if err := w.Withdrawn(); err != nil {

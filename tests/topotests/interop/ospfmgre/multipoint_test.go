@@ -86,14 +86,8 @@ func TestOurHub(t *testing.T) {
 	c.gone(b)
 	b.uplink.Mend()
 	c.await(c.star()...)
-	c.restarts(hub, func() { hub.MustVtysh("restart daemon ospfd") }, hub, one, f)
-	c.restarts(f, func() {
-		if out, err := f.FRR.Vtysh("graceful-restart prepare ip ospf"); err != nil {
-			t.Fatal(out, err)
-		}
-		f.Crash()
-		f.Revive()
-	}, hub, one, f)
+	c.restarts(hub, func(func() error) { hub.MustVtysh("restart daemon ospfd") }, hub, one, f)
+	c.restarts(f, func(announced func() error) { f.RestartFRR(t, announced) }, hub, one, f)
 	c.reach()
 	c.decode()
 }
@@ -101,8 +95,9 @@ func TestOurHub(t *testing.T) {
 // restarts restarts a daemon gracefully: these sites withdraw no route. (BIRD, which helps, may do
 // so for a second: it has none over an adjacency that is not full. FRR, which restarts, may end its
 // grace a moment before its adjacency is full: then it says itself that it has no neighbour.)
-func (c *cloud) restarts(who *site, restart func(), watched ...*site) {
+func (c *cloud) restarts(who *site, restart func(announced func() error), watched ...*site) {
 	c.t.Helper()
+	isGrace := graceOf(who.tunnel)
 	began := c.wire.Count(isGrace)
 	said := c.wire.Count(alone(who.tunnel))
 	var watches []*harness.RouteWatch
@@ -111,13 +106,16 @@ func (c *cloud) restarts(who *site, restart func(), watched ...*site) {
 		defer w.Stop()
 		watches = append(watches, w)
 	}
-	restart()
-	c.await(func() error {
-		frames := c.wire.Frames(isGrace)
-		if len(frames) == began {
+	announced := func() error {
+		if c.wire.Count(isGrace) == began {
 			return fmt.Errorf("%s sends no grace-LSA", who.Name())
 		}
-		if lsa := grace(frames[len(frames)-1]); lsa.Age < packet.MaxAge {
+		return nil
+	}
+	restart(announced)
+	c.await(announced, func() error {
+		frames := c.wire.Frames(isGrace)
+		if lsa := grace(frames[len(frames)-1], who.tunnel); lsa.Age < packet.MaxAge {
 			return fmt.Errorf("the grace-LSA of %s is not flushed: its age is %d", who.Name(), lsa.Age)
 		}
 		return nil
@@ -149,10 +147,10 @@ func updates(f harness.Frame) []packet.LSA {
 	return m.Updates
 }
 
-// grace returns the grace-LSA of a packet in GRE, if it has one.
-func grace(f harness.Frame) (found packet.LSA) {
+// grace returns the grace-LSA of a router in a packet in GRE, if it has one.
+func grace(f harness.Frame, router string) (found packet.LSA) {
 	for _, lsa := range updates(f) {
-		if lsa.Type == packet.OpaqueLinkLSA && lsa.ID == graceID {
+		if lsa.Type == packet.OpaqueLinkLSA && lsa.ID == graceID && lsa.LSAKey.Router.String() == router {
 			found = lsa
 		}
 	}
@@ -170,7 +168,10 @@ func alone(router string) harness.Match {
 	}
 }
 
-func isGrace(f harness.Frame) bool { return grace(f).ID == graceID }
+// graceOf matches packets in GRE with the grace-LSA of a router.
+func graceOf(router string) harness.Match {
+	return func(f harness.Frame) bool { return grace(f, router).ID == graceID }
+}
 
 // TestFRRHub has FRR with nhrpd as the hub, point-to-multipoint, with spokes of ours: one with a
 // multipoint and one with a point-to-point tunnel. FRR has no other network of this type than

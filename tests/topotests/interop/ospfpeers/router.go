@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -85,6 +86,26 @@ func (r *Router) Revive() {
 	case BIRD:
 		r.BIRD.Start()
 	}
+}
+
+// RestartFRR has an FRR restart gracefully (RFC 3623): it is told to prepare, and crashes once
+// announced tells that its Grace-LSAs are on the wire. It says that it is prepared before it has
+// sent them.
+func (r *Router) RestartFRR(t testing.TB, announced func() error) {
+	t.Helper()
+	harness.Await(t, Converge, func() error { // it sends them to nobody that is not Full
+		out, err := r.FRR.Vtysh("show ip ospf neighbor")
+		if err == nil && !strings.Contains(out, "Full/") {
+			err = fmt.Errorf("%s has no neighbour that is Full:\n%s", r.Name(), out)
+		}
+		return err
+	})
+	if out, err := r.FRR.Vtysh("graceful-restart prepare ip ospf"); err != nil {
+		t.Fatal(out, err)
+	}
+	harness.Await(t, Converge, announced)
+	r.Crash()
+	r.Revive()
 }
 
 // Knows tells whether a kernel has exactly these routes of OSPF, besides those to networks of
