@@ -3,13 +3,16 @@ package harness
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mdlayher/packet"
+	"golang.org/x/sys/unix"
 )
 
 // Protocol numbers that matchers speak of.
@@ -48,6 +51,7 @@ type Capture struct {
 	device string
 	tunnel bool // the device has no link-layer header
 	conn   *packet.Conn
+	raw    syscall.RawConn // of conn
 	mu     sync.Mutex
 	frames []Frame
 	done   chan struct{}
@@ -56,6 +60,10 @@ type Capture struct {
 
 // maxFrames bounds a capture; later packets are not kept.
 const maxFrames = 100_000
+
+// captureBuffer is what the socket keeps while this process does not run: what the kernel
+// gives by itself is full after some hundred packets.
+const captureBuffer = 64 << 20
 
 // ethernetAll is ETH_P_ALL: every protocol, both directions.
 const ethernetAll = 0x0003
@@ -76,8 +84,11 @@ func (n *Node) Capture(device string) *Capture {
 		if err != nil {
 			return err
 		}
-		c.conn, err = packet.Listen(ifi, kind, ethernetAll, nil)
-		return err
+		if c.conn, err = packet.Listen(ifi, kind, ethernetAll, nil); err != nil {
+			return err
+		}
+		c.raw, err = c.conn.SyscallConn()
+		return errors.Join(err, keepAll(c.conn, captureBuffer))
 	})
 	n.check("capture on "+device, err)
 	go c.run()
@@ -86,13 +97,37 @@ func (n *Node) Capture(device string) *Capture {
 	return c
 }
 
+// keepAll gives a socket a buffer of this size, whatever the kernel allows by itself.
+func keepAll(conn syscall.Conn, size int) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	cerr := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size)
+	})
+	return errors.Join(err, cerr)
+}
+
 func (c *Capture) run() {
 	defer close(c.done)
+	_ = c.raw.Read(func(fd uintptr) bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return !c.take(fd)
+	})
+}
+
+// take keeps what the socket has; open is false if it has failed. The caller holds the lock.
+func (c *Capture) take(fd uintptr) (open bool) {
 	buf := make([]byte, 65536)
 	for {
-		k, _, err := c.conn.ReadFrom(buf)
+		k, _, err := unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN) { // a device that was down goes on when it is up
+			continue
+		}
 		if err != nil {
-			return
+			return errors.Is(err, unix.EAGAIN)
 		}
 		f := Frame{At: time.Now()}
 		if c.tunnel {
@@ -100,11 +135,9 @@ func (c *Capture) run() {
 		}
 		f.Data = append(f.Data, buf[:k]...)
 		f.decoded = decodeEthernet(f.Data)
-		c.mu.Lock()
 		if len(c.frames) < maxFrames {
 			c.frames = append(c.frames, f)
 		}
-		c.mu.Unlock()
 	}
 }
 
@@ -271,10 +304,11 @@ func All(ms ...Match) Match {
 	}
 }
 
-// Frames returns the packets so far that match.
+// Frames returns the packets that match of those that have passed until now.
 func (c *Capture) Frames(m Match) []Frame {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_ = c.raw.Control(func(fd uintptr) { c.take(fd) }) // nothing once it is stopped
 	var out []Frame
 	for _, f := range c.frames {
 		if m == nil || m(f) {
@@ -284,14 +318,27 @@ func (c *Capture) Frames(m Match) []Frame {
 	return out
 }
 
-// Count is the number of packets so far that match.
+// Count is the number of packets until now that match.
 func (c *Capture) Count(m Match) int { return len(c.Frames(m)) }
 
-// Clear forgets the packets so far.
-func (c *Capture) Clear() { c.mu.Lock(); c.frames = nil; c.mu.Unlock() }
+// Clear forgets the packets that have passed until now.
+func (c *Capture) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.raw.Control(func(fd uintptr) { c.take(fd) })
+	c.frames = nil
+}
 
 // Stop ends the recording; what was recorded stays.
-func (c *Capture) Stop() { c.once.Do(func() { c.conn.Close(); <-c.done }) }
+func (c *Capture) Stop() {
+	c.once.Do(func() {
+		c.mu.Lock()
+		_ = c.raw.Control(func(fd uintptr) { c.take(fd) })
+		c.mu.Unlock()
+		c.conn.Close()
+		<-c.done
+	})
+}
 
 // String prints the packet in one line.
 func (f Frame) String() string {

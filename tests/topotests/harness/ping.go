@@ -14,7 +14,6 @@ import (
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
-	"golang.org/x/sys/unix"
 )
 
 // PingResult counts echo requests and their replies.
@@ -65,7 +64,7 @@ func (e *echo) open(source string) error {
 		return err
 	}
 	e.conn = conn.(*net.IPConn)
-	if err = e.keep(); err != nil {
+	if err = keepAll(e.conn, echoBuffer); err != nil {
 		conn.Close()
 	}
 	return err
@@ -75,19 +74,6 @@ func (e *echo) open(source string) error {
 // by itself is full after 170, and where packets stood still for some seconds more come
 // at once: those that follow would pass for lost by the network.
 const echoBuffer = 16 << 20
-
-// keep gives the socket its buffer.
-func (e *echo) keep() error {
-	raw, err := e.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var set error
-	err = raw.Control(func(fd uintptr) {
-		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, echoBuffer)
-	})
-	return errors.Join(err, set)
-}
 
 // send sends the request with this sequence number.
 func (e *echo) send(seq int) error {

@@ -138,6 +138,50 @@ func checkPcap(t *testing.T, c *harness.Capture) {
 	}
 }
 
+// TestCaptureIsComplete: a capture has all that has passed until it is asked, however much
+// came at once, and forgets as much.
+func TestCaptureIsComplete(t *testing.T) {
+	tp := harness.New(t)
+	a, b := tp.Node("a"), tp.Node("b")
+	tp.Link(a, "eth0", "192.0.2.1/30", b, "eth0", "192.0.2.2/30")
+	a.MustPing("192.0.2.2", 1)
+	sent, came := a.Capture("eth0"), b.Capture("eth0")
+	const port, packets = 5000, 2000
+	send := func() {
+		t.Helper()
+		err := a.Do(func() error {
+			conn, err := net.Dial("udp4", fmt.Sprintf("192.0.2.2:%d", port))
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			for range packets {
+				_, _ = conn.Write(make([]byte, 500)) // nobody listens, which is told
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	if n, m := sent.Count(harness.IsUDP(port)), came.Count(harness.IsUDP(port)); n != m || n < packets/2 {
+		t.Errorf("%d packets were captured where they were sent, and %d where they came, of %d", n, m, packets)
+	}
+	send()
+	sent.Clear()
+	came.Clear()
+	if n, m := sent.Count(harness.IsUDP(port)), came.Count(harness.IsUDP(port)); n+m != 0 {
+		t.Errorf("%d and %d packets after Clear", n, m)
+	}
+	b.Down("eth0")
+	b.Up("eth0")
+	a.MustPing("192.0.2.2", 1)
+	if n := came.Count(harness.IsProtocol(1)); n < 2 {
+		t.Errorf("%d packets of a ping were captured after the device was down", n)
+	}
+}
+
 // TestKernelTables reads back what the harness set.
 func TestKernelTables(t *testing.T) {
 	c := newCloud(t, 2)
