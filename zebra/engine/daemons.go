@@ -159,12 +159,8 @@ func (e *Engine) picture(owner string, d *daemon) {
 	d.early = nil
 }
 
-// maxEarly bounds how many acknowledgements wait for the picture.
-const maxEarly = 64
-
 // tell passes an event of the RIB on to a daemon. Before the picture the hub would drop it:
-// an acknowledgement then waits, joined with the last one if that has no failures or if too
-// many wait.
+// an acknowledgement then waits here, joined as in the hub.
 func (e *Engine) tell(owner string, ev librib.Event) {
 	a, ok := ev.(librib.Ack)
 	if !ok || e.start.swept {
@@ -172,11 +168,11 @@ func (e *Engine) tell(owner string, ev librib.Event) {
 		return
 	}
 	d := e.daemon(owner)
-	last := len(d.early) - 1
-	if last >= 0 && (len(d.early[last].Failures) == 0 || len(d.early) == maxEarly) {
-		a.Failures = slices.Concat(d.early[last].Failures, a.Failures)
-		a.Failures = a.Failures[max(0, len(a.Failures)-session.MaxFailures):]
-		d.early = d.early[:last]
+	if last := len(d.early) - 1; last >= 0 {
+		var joined bool
+		if a, joined = hub.JoinAck(d.early[last], a, len(d.early)); joined {
+			d.early = d.early[:last]
+		}
 	}
 	d.early = append(d.early, a)
 }

@@ -189,3 +189,27 @@ func TestEarlyAckIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestEarlyAckTellsTheLastWord: where acknowledgements that wait are joined, an object that
+// failed and came into force by turns is told of once, as it is in the end.
+func TestEarlyAckTellsTheLastWord(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.engine.Expected([]string{"nhrpd"})
+		w.attach("nhrpd", session.Begin{}, session.Put{Seq: 1, Object: neighbor("GigabitEthernet1", "192.0.2.2", "203.0.113.1")})
+		synctest.Wait()
+		for n := range 100 { // fib tries again
+			w.answers(func(dataplane.Key) error { return []error{dataplane.ErrGone, nil}[n%2] })
+			w.Put(dataplane.Neighbor{Device: "GigabitEthernet1", Addr: addr("192.0.2.2"), NBMA: addr("203.0.113.1")})
+			synctest.Wait()
+		}
+		w.ready()
+		_, told, _ := strings.Cut(w.told("nhrpd"), "attached")
+		acks := strings.Split(told, "; ack ")[1:]
+		if len(acks) != 64 {
+			t.Fatalf("%d acknowledgements waited", len(acks))
+		}
+		if last := acks[63]; strings.Count(last, "192.0.2.2") != 1 || !strings.HasSuffix(last, "192.0.2.2} }]") {
+			t.Errorf("told last: %s", last)
+		}
+	})
+}

@@ -138,31 +138,36 @@ func (q *queue) replace(s subject, e rib.Event) {
 	q.by[s] = q.order.PushBack(&queued{s, e, q.era})
 }
 
-// addAck joins an acknowledgement with the last one if that has no failures: then
-// the new one says all. One with failures is left as it is, since its failures
-// may have been mended since. If too many of those wait, they are joined too.
+// addAck queues an acknowledgement, or joins it with the last one.
 func (q *queue) addAck(a rib.Ack) {
 	s := subject{kind: aboutAck}
 	a.Failures = a.Failures[max(0, len(a.Failures)-session.MaxFailures):]
-	el := q.by[s]
-	if el == nil {
-		q.acks++
-		q.by[s] = q.order.PushBack(&queued{s, a, q.era})
-		return
+	if el := q.by[s]; el != nil {
+		last := el.Value.(*queued)
+		var joined bool
+		if a, joined = JoinAck(last.event.(rib.Ack), a, q.acks); joined {
+			last.event = a
+			return
+		}
 	}
-	last := el.Value.(*queued)
-	old := last.event.(rib.Ack)
-	a.Seq = max(a.Seq, old.Seq)
+	q.acks++
+	q.by[s] = q.order.PushBack(&queued{s, a, q.era})
+}
+
+// JoinAck joins an acknowledgement with the last one of those that wait if that has no
+// failures: then the new one says all. One with failures is left as it is, since its failures
+// may have been mended since. If too many of those wait, they are joined too. What it returns
+// is to wait in place of the last one if it was joined, and else behind it.
+func JoinAck(last, a rib.Ack, waiting int) (_ rib.Ack, joined bool) {
+	a.Seq = max(a.Seq, last.Seq)
 	switch {
-	case len(old.Failures) == 0:
-		last.event = a
-	case q.acks < maxAcks:
-		q.acks++
-		q.by[s] = q.order.PushBack(&queued{s, a, q.era})
-	default:
-		a.Failures = joinFailures(old.Failures, a.Failures)
-		last.event = a
+	case len(last.Failures) == 0:
+		return a, true
+	case waiting < maxAcks:
+		return a, false
 	}
+	a.Failures = joinFailures(last.Failures, a.Failures)
+	return a, true
 }
 
 // joinUsed returns the addresses of both, as many as a message may have.
