@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,23 @@ func routes(n *harness.Node, want ...string) func() error {
 		for _, line := range want {
 			if !have[line] {
 				return fmt.Errorf("%s has no %s among %v", n.Name(), line, all)
+			}
+		}
+		return nil
+	}
+}
+
+// hop tells whether a kernel has routes of EIGRP to these networks by way of a next hop, and
+// perhaps of others too: where a neighbour goes and comes back FRR may keep a next hop from
+// the memory of the one that it has freed.
+func hop(n *harness.Node, by string, networks ...string) func() error {
+	return func() error {
+		all := n.RoutesOf(protocol)
+		for _, network := range networks {
+			if !slices.ContainsFunc(all, func(r harness.Route) bool {
+				return r.Prefix.String() == network && strings.Contains(r.String(), " "+by)
+			}) {
+				return fmt.Errorf("%s has no %s %s among %v", n.Name(), network, by, all)
 			}
 		}
 		return nil
@@ -114,7 +132,7 @@ func TestEthernet(t *testing.T) {
 	})
 	ours.MustVtysh("clear ip eigrp neighbors")
 	await(t, routes(ours, "10.2.0.0/24 via 10.9.1.2 dev eth0", "10.12.0.0/24 via 10.9.1.2 dev eth0"),
-		routes(frr, "10.1.0.0/24 via 10.9.1.1 dev eth0", "10.11.0.0/24 via 10.9.1.1 dev eth0"))
+		hop(frr, "via 10.9.1.1 dev eth0", "10.1.0.0/24", "10.11.0.0/24"))
 	if r, err := ours.Ping("10.2.0.1", "10.1.0.1", 3); err != nil || r.Received != 3 {
 		t.Errorf("from LAN to LAN: %+v, %v", r, err)
 	}

@@ -1,6 +1,7 @@
 package ipsec
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,13 +18,17 @@ const (
 )
 
 // established sends a packet that wants associations and returns after which time the
-// node's kernel has a pair of them with an address.
+// node's kernel has a pair of them with an address. Those before have to be gone: charon says
+// so a moment before it is so.
 func established(t *testing.T, n *harness.Node, to, address string) time.Duration {
 	t.Helper()
 	at := netip.MustParseAddr(address)
-	if have := n.ESP(); slices.ContainsFunc(have, func(s harness.ESP) bool { return s.Source == at || s.Destination == at }) {
-		t.Fatalf("there are associations with %s: %v", address, have)
-	}
+	harness.Eventually(t, converge, func() error {
+		if have := n.ESP(); slices.ContainsFunc(have, func(s harness.ESP) bool { return s.Source == at || s.Destination == at }) {
+			return fmt.Errorf("there are associations with %s: %v", address, have)
+		}
+		return nil
+	})
 	begin := time.Now()
 	if err := n.Do(func() error { return flood(to, 1) }); err != nil {
 		t.Fatal(err)
