@@ -1,7 +1,6 @@
 package bgp
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -12,30 +11,7 @@ import (
 // segment matches TCP segments of BGP with or without the MD5 option of RFC 2385, from an
 // address.
 func segment(from string, signed bool) harness.Match {
-	return func(f harness.Frame) bool {
-		const tcp, header, md5 = 6, 20, 19
-		p := f.Payload
-		if !f.IP || f.Protocol != tcp || f.Src.String() != from || len(p) < header {
-			return false
-		}
-		if binary.BigEndian.Uint16(p) != 179 && binary.BigEndian.Uint16(p[2:]) != 179 {
-			return false
-		}
-		options := p[header:min(len(p), int(p[12]>>4)*4)]
-		for len(options) > 1 && options[0] != 0 {
-			switch n := int(options[1]); {
-			case options[0] == 1:
-				options = options[1:]
-			case options[0] == md5:
-				return signed
-			case n < 2 || n > len(options):
-				return false
-			default:
-				options = options[n:]
-			}
-		}
-		return !signed
-	}
+	return harness.All(harness.Between(from, ""), harness.IsTCP(179, signed))
 }
 
 // TestReflector is a route reflector whose clients are whoever comes from a network and

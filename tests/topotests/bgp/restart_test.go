@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -59,12 +60,10 @@ func TestRestart(t *testing.T) {
 		b: process("65002") + " neighbor 10.9.1.1 remote-as 65001\n neighbor 10.9.2.2 remote-as 65002\n neighbor 10.9.2.2 next-hop-self\n network 10.2.0.0 mask 255.255.255.0\n",
 		c: process("65002") + " neighbor 10.9.2.1 remote-as 65002\n network 10.3.0.0 mask 255.255.255.0\n",
 	}
-	var middle *harness.Zebra
-	for n, config := range zebras {
-		if z := n.StartZebra(config); n == b {
-			middle = z
-		}
-	}
+	outer, middle := a.LaunchWith(zebras[a]), b.LaunchWith(zebras[b])
+	c.StartZebra(zebras[c])
+	outer.WaitReady()
+	middle.WaitReady()
 	all := []func() error{
 		routes(a, "10.2.0.0/24 via 10.9.1.2 dev eth0", "10.3.0.0/24 via 10.9.1.2 dev eth0"),
 		routes(b, "10.1.0.0/24 via 10.9.1.1 dev eth0", "10.3.0.0/24 via 10.9.2.2 dev eth1"),
@@ -98,11 +97,17 @@ func TestRestart(t *testing.T) {
 
 	a.Configure("router bgp 65001\nno bgp graceful-restart")
 	await(t, again...)
-	killed(t, a)
+	dead := pid(t, a)
+	outer.Kill() // nobody starts it again before the neighbour has noticed
+	a.KillPid(dead)
+	await(t, routes(b, "10.3.0.0/24 via 10.9.2.2 dev eth1"), func() error {
+		if watches[1].Withdrawn() == nil {
+			return errors.New("without graceful restart the neighbour keeps all routes of one that died")
+		}
+		return nil
+	})
+	a.RestartZebra()
 	await(t, all...)
-	if watches[1].Withdrawn() == nil {
-		t.Error("without graceful restart the neighbour kept all routes of one that died")
-	}
 }
 
 // told tells whether a router has the routes of all neighbours as they are now: those of
