@@ -62,6 +62,11 @@ func TestDiamond(t *testing.T) {
 		func() error { return has(r[4], rib.EIGRP, harness.MainTable, "2001:db8:1::/64") },
 		func() error { return has(r[1], rib.EIGRP, harness.MainTable, "2001:db8:4::/64") },
 		shows(r[1], "show ipv6 eigrp neighbors", `{"instances": [{"as": 100, "neighbors": [{"interface": "eth0", "state": "up"}, {"interface": "eth1", "state": "up"}]}]}`))
+	for _, between := range r[2:4] { // which tell of a route before their kernels have it
+		for _, prefix := range []string{"10.1.0.0/24", "172.16.55.0/24", "2001:db8:1::/64", "2001:db8:4::/64"} {
+			await(t, func() error { return has(between, rib.EIGRP, harness.MainTable, prefix) })
+		}
+	}
 	if r, err := r[5].Ping("10.1.0.1", "172.16.55.1", 3); err != nil || r.Received != 3 {
 		t.Errorf("from RIP to EIGRP: %+v, %v", r, err)
 	}

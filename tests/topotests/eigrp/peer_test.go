@@ -234,6 +234,16 @@ func (p *peer) sequence() uint32 {
 	return p.seq
 }
 
+// last is the highest number of a reliable packet of the router.
+func (p *peer) last() (seq uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.heard {
+		seq = max(seq, m.Sequence)
+	}
+	return seq
+}
+
 // answer has the peer answer QUERYs from now on.
 func (p *peer) answer() {
 	p.mu.Lock()
