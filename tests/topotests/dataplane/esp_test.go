@@ -68,7 +68,8 @@ func newPairBetween(t *testing.T, one, two string) *pair {
 }
 
 // sniffer returns a socket that sees what passes a device, from its network layer on. It
-// gets its protocol with its device: before, it would see what passes any.
+// gets its protocol with its device: before, it would see what passes any. What passes while
+// nobody asks has room in it.
 func sniffer(t *testing.T, e *lktest.Env, device string) (fd int) {
 	e.Do(func() (err error) {
 		protocol := binary.NativeEndian.Uint16([]byte{0, 3}) // ETH_P_ALL, in network byte order
@@ -76,7 +77,8 @@ func sniffer(t *testing.T, e *lktest.Env, device string) (fd int) {
 			return err
 		}
 		t.Cleanup(func() { unix.Close(fd) })
-		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: e.Link(device).Attrs().Index})
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
+		return errors.Join(err, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: e.Link(device).Attrs().Index}))
 	})
 	return fd
 }
