@@ -88,7 +88,7 @@ func (n *Node) Capture(device string) *Capture {
 			return err
 		}
 		c.raw, err = c.conn.SyscallConn()
-		return errors.Join(err, keepAll(c.conn, captureBuffer))
+		return errors.Join(err, KeepAll(c.conn, captureBuffer))
 	})
 	n.check("capture on "+device, err)
 	go c.run()
@@ -97,8 +97,9 @@ func (n *Node) Capture(device string) *Capture {
 	return c
 }
 
-// keepAll gives a socket a buffer of this size, whatever the kernel allows by itself.
-func keepAll(conn syscall.Conn, size int) error {
+// KeepAll gives a socket a buffer of this size, whatever the kernel allows by itself: for what
+// comes while this process does not run.
+func KeepAll(conn syscall.Conn, size int) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err

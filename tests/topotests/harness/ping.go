@@ -64,7 +64,7 @@ func (e *echo) open(source string) error {
 		return err
 	}
 	e.conn = conn.(*net.IPConn)
-	if err = keepAll(e.conn, echoBuffer); err != nil {
+	if err = KeepAll(e.conn, echoBuffer); err != nil {
 		conn.Close()
 	}
 	return err

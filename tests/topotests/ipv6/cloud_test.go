@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,19 @@ func (c *cloud) nhrp(t packet.Type, from, to int) harness.Match {
 	})
 }
 
+// requests is how many Resolution Requests spoke1 has sent to the hub: what is sent again for
+// want of an answer has the Request ID that it had (RFC 2332 section 5.2.0.1).
+func (c *cloud) requests(about ...string) int {
+	ids := map[uint32]bool{}
+	for _, f := range c.wan[1].Frames(c.nhrp(packet.ResolutionRequest, 1, 0)) {
+		m, err := packet.Parse(f.Payload)
+		if err == nil && (len(about) == 0 || slices.Contains(about, m.DstProtocol.String())) {
+			ids[m.RequestID] = true
+		}
+	}
+	return len(ids)
+}
+
 // echoes counts the pings in a tunnel between two stations, as seen by spoke1.
 func (c *cloud) echoes(from, to int) int {
 	return c.wan[1].Count(harness.All(harness.IsGRE, harness.Between(c.p.nbma[from], c.p.nbma[to]),
@@ -244,8 +258,8 @@ func (c *cloud) transfer() error {
 	return <-got
 }
 
-// toGroup sends a UDP packet to a group by a device of a node.
-func toGroup(n *harness.Node, device string, group netip.AddrPort) error {
+// toGroup sends a UDP packet with a text to a group by a device of a node.
+func toGroup(n *harness.Node, device string, group netip.AddrPort, text string) error {
 	return n.Do(func() error {
 		ifi, err := net.InterfaceByName(device)
 		if err != nil {
@@ -264,7 +278,7 @@ func toGroup(n *harness.Node, device string, group netip.AddrPort) error {
 		if err != nil {
 			return err
 		}
-		_, err = conn.WriteToUDPAddrPort([]byte("to all"), group)
+		_, err = conn.WriteToUDPAddrPort([]byte(text), group)
 		return err
 	})
 }

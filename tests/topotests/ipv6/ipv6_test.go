@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/rib"
+	"github.com/godmvpn/godmvpn/nhrpd/core"
 	"github.com/godmvpn/godmvpn/nhrpd/packet"
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
@@ -135,12 +136,14 @@ func (c *cloud) shortcut() {
 		}
 		return fmt.Errorf("%s has no route of NHRP to %s: %v", c.routers[i].Name(), c.p.lan[other], c.routers[i].Routes())
 	}
+	began := time.Now()
 	flow := c.hosts[1].Flow(c.p.host(2, 2), 20*time.Millisecond)
 	for i := 1; i < 3; i++ {
 		harness.Eventually(t, converge, func() error { return routes(i) })
 		c.want(i, 0, 3-i)
-		if n := c.wan[i].Count(c.nhrp(packet.TrafficIndication, 0, i)); n != 1 {
-			t.Errorf("%d Traffic Indications for %s, want 1", n, c.routers[i].Name())
+		n, most := c.wan[i].Count(c.nhrp(packet.TrafficIndication, 0, i)), 1+int(time.Since(began)/core.DefaultRedirectTimeout)
+		if n < 1 || n > most {
+			t.Errorf("%d Traffic Indications for %s, want 1, and %d at most", n, c.routers[i].Name(), most)
 		}
 	}
 	out, back := c.echoes(1, 2), c.echoes(2, 1)
@@ -153,7 +156,7 @@ func (c *cloud) shortcut() {
 	if r := flow.Stop(); r.Received < r.Sent || r.Sent < 20 {
 		t.Errorf("%d of %d packets arrived; lost: %v", r.Received, r.Sent, r.Lost)
 	}
-	if n := c.wan[1].Count(c.nhrp(packet.ResolutionRequest, 1, 0)); n != 1 {
+	if n := c.requests(); n != 1 {
 		t.Errorf("%d Resolution Requests for one flow, want 1", n)
 	}
 	c.dissected()
@@ -185,30 +188,38 @@ func (c *cloud) linkLocal() {
 }
 
 // multicast: what the hub sends to a group goes to every spoke, and what a spoke
-// sends, to the hub; each once.
+// sends, to the hub; each once. It does as soon as the list of who is there is whole.
 func (c *cloud) multicast(group string) {
 	c.t.Helper()
 	for from, to := range map[int][]int{0: {1, 2}, 1: {0}, 2: {0}} {
 		const port = 5000
-		arrivals := func(i int) int {
-			return c.wan[i].Count(harness.All(harness.IsGRE, harness.Between(c.p.nbma[from], c.p.nbma[i]),
-				harness.IsUDP(port), harness.Inside(harness.Between("", group))))
-		}
 		for i := range c.wan {
 			c.wan[i].Clear()
 		}
-		if err := toGroup(c.routers[from], "Tunnel0", netip.AddrPortFrom(netip.MustParseAddr(group), port)); err != nil {
-			c.t.Fatal(err)
+		text := "" // of the packet that was sent last
+		copies := func(at int, m harness.Match) int {
+			return c.wan[at].Count(harness.All(m, harness.IsGRE, harness.Inside(harness.Between("", group)),
+				func(f harness.Frame) bool { return string(f.UDP()) == text }))
 		}
+		harness.Eventually(c.t, converge, func() error {
+			if text != "" && copies(from, harness.IsUDP(port)) == len(to) {
+				return nil
+			}
+			text += "again "
+			if err := toGroup(c.routers[from], "Tunnel0", netip.AddrPortFrom(netip.MustParseAddr(group), port), text); err != nil {
+				return err
+			}
+			return fmt.Errorf("%s does not send to all", c.routers[from].Name())
+		})
 		for _, i := range to {
 			harness.Eventually(c.t, converge, func() error {
-				if n := arrivals(i); n != 1 {
+				if n := copies(i, harness.Between(c.p.nbma[from], c.p.nbma[i])); n != 1 {
 					return fmt.Errorf("%s has %d copies of what %s sent", c.routers[i].Name(), n, c.routers[from].Name())
 				}
 				return nil
 			})
 		}
-		if n := c.wan[from].Count(harness.All(harness.IsUDP(port), harness.Inside(harness.Between("", group)))); n != len(to) {
+		if n := copies(from, harness.IsUDP(port)); n != len(to) {
 			c.t.Errorf("%s sent %d copies, want %d", c.routers[from].Name(), n, len(to))
 		}
 	}
@@ -221,7 +232,7 @@ func (c *cloud) phase2() {
 	flow := c.hosts[1].Flow(c.p.host(2, 2), 20*time.Millisecond)
 	c.want(1, 0, 2)
 	c.want(2, 0, 1)
-	if n := c.wan[1].Count(c.nhrp(packet.ResolutionRequest, 1, 0)); n != 1 {
+	if n := c.requests(c.p.station(2), c.p.host(2, 2)); n != 1 {
 		t.Errorf("%d Resolution Requests for one flow, want 1", n)
 	}
 	arrived := flow.Received()

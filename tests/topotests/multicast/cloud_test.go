@@ -159,6 +159,9 @@ type ear struct {
 	heard map[string][]heard // by the packet's first word
 }
 
+// earBuffer is what an ear's socket keeps while nobody reads.
+const earBuffer = 16 << 20
+
 // heard is one arrival.
 type heard struct {
 	dst  string
@@ -178,6 +181,9 @@ func (c *cloud) listen(n *harness.Node) *ear {
 			return err
 		}
 		e.conn = conn.(*net.UDPConn)
+		if err := harness.KeepAll(e.conn, earBuffer); err != nil {
+			return err
+		}
 		p = ipv4.NewPacketConn(conn)
 		ifi, err := net.InterfaceByName("Tunnel0")
 		if err != nil {
