@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +24,12 @@ import (
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
 )
 
+// LastRetry is the longest time between two Registration Requests to a server that does not
+// answer: so long it may take until a server that is back is asked.
+const LastRetry = 64 * time.Second
+
 // Converge is how long a cloud may take until something has come to be.
-const Converge = 60 * time.Second
+const Converge = 60*time.Second + LastRetry
 
 // Cloud is a topology of sites.
 type Cloud struct {
@@ -238,6 +243,58 @@ func Message(t packet.Type) harness.Match {
 		m, err := packet.Parse(f.Payload)
 		return err == nil && m.Type == t
 	})
+}
+
+// Questions is the number of NHRP packets that match, of which those with the same source and
+// Request ID count as one: who is not answered within 0.75 s asks again so (RFC 2332 section
+// 5.2.0.1).
+func Questions(c *harness.Capture, m harness.Match) int {
+	type question struct {
+		source netip.Addr
+		id     uint32
+	}
+	all := map[question]bool{}
+	for _, f := range c.Frames(harness.All(harness.IsNHRP, m)) {
+		if p, err := packet.Parse(f.Payload); err == nil {
+			all[question{p.SrcProtocol, p.RequestID}] = true
+		}
+	}
+	return len(all)
+}
+
+// OneIKE tells whether two routers have one IKE SA with each other, and begin no other: two
+// beginnings that crossed are settled. Each is given with where it has the other.
+func OneIKE(a *harness.Node, peerOfA string, b *harness.Node, peerOfB string) func() error {
+	return func() error {
+		spis := [2]string{}
+		for k, end := range []struct {
+			*harness.Node
+			peer string
+		}{{a, peerOfA}, {b, peerOfB}} {
+			v, err := end.JSON("show crypto ikev2 sa")
+			if err != nil {
+				return err
+			}
+			var with []map[string]any
+			for _, sa := range v.(map[string]any)["ikeSas"].([]any) {
+				if sa := sa.(map[string]any); strings.HasPrefix(sa["remote"].(string), end.peer+"/") {
+					with = append(with, sa)
+				}
+			}
+			if len(with) != 1 || with[0]["status"] != "READY" {
+				return fmt.Errorf("%s has %v with %s, want one IKE SA that is ready", end.Name(), with, end.peer)
+			}
+			own, other := "localSpi", "remoteSpi"
+			if k == 1 {
+				own, other = other, own
+			}
+			spis[k] = fmt.Sprint(with[0][own], with[0][other])
+		}
+		if spis[0] != spis[1] {
+			return fmt.Errorf("%s and %s have not the same IKE SA: %q", a.Name(), b.Name(), spis)
+		}
+		return nil
+	}
 }
 
 // Data matches what goes from one site's host to another's, in GRE.

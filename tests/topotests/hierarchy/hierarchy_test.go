@@ -93,7 +93,7 @@ func TestLevels(t *testing.T) {
 	if err := spoke1.Path(spoke2, spoke2)(); err != nil {
 		t.Error(err)
 	}
-	if n := spoke1.WAN.Count(harness.All(cloud.Message(packet.ResolutionRequest), harness.Between(spoke1.NBMA, ""))); n != 1 {
+	if n := cloud.Questions(spoke1.WAN, harness.All(cloud.Message(packet.ResolutionRequest), harness.Between(spoke1.NBMA, ""))); n != 1 {
 		t.Errorf("spoke1 sent %d Resolution Requests, want 1", n)
 	}
 	// The network of a hub of another region is as near.
