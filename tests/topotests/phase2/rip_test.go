@@ -58,7 +58,7 @@ func TestRIP(t *testing.T) {
 	direct := []func() error{spoke1.Knows(hub, spoke2), spoke2.Knows(hub, spoke1)}
 	c.Await(direct...)
 	c.Await(spoke1.Path(spoke2, spoke2), spoke2.Path(spoke1, spoke1))
-	if n := spoke1.WAN.Count(harness.All(cloud.Message(packet.ResolutionRequest), harness.Between(spoke1.NBMA, hub.NBMA))); n != 1 {
+	if n := cloud.Questions(spoke1.WAN, harness.All(cloud.Message(packet.ResolutionRequest), harness.Between(spoke1.NBMA, hub.NBMA))); n != 1 {
 		t.Errorf("%d Resolution Requests, want 1", n)
 	}
 
@@ -115,7 +115,7 @@ func TestDaisyChain(t *testing.T) {
 		t.Error(err)
 	}
 	for _, s := range []*cloud.Site{spoke1, spoke2} {
-		if n := s.WAN.Count(harness.All(cloud.Message(packet.ResolutionRequest), harness.Between(s.NBMA, ""))); n != 1 {
+		if n := cloud.Questions(s.WAN, harness.All(cloud.Message(packet.ResolutionRequest), harness.Between(s.NBMA, ""))); n != 1 {
 			t.Errorf("%s sent %d Resolution Requests, want 1", s.Name(), n)
 		}
 	}

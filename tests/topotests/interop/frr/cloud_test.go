@@ -14,8 +14,9 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// converge is how long a cloud may take until its spokes are registered.
-const converge = 60 * time.Second
+// converge is how long a cloud may take until its spokes are registered: one that had no
+// answer for long, be it ours or FRR's, asks again after up to 64 s.
+const converge = (60 + 64) * time.Second
 
 // key is the GRE key of the cloud.
 const key = 100
