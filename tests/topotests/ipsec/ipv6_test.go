@@ -34,7 +34,8 @@ func TestIPv6(t *testing.T) {
 		routers = append(routers, r)
 		wans = append(wans, r.Capture("wan"))
 	}
-	harness.Eventually(t, cloud.Converge, func() error { return hosts[0].Reaches(ends[1].host) })
+	harness.Await(t, cloud.Converge, func() error { return hosts[0].Reaches(ends[1].host) },
+		cloud.OneIKE(routers[0], ends[1].nbma, routers[1], ends[0].nbma))
 	flow := hosts[0].Flow(ends[1].host, 50*time.Millisecond)
 	pids := routers[1].Pids("ipsecd")
 	for _, pid := range pids {

@@ -57,7 +57,7 @@ func TestNAT(t *testing.T) {
 			}
 		}
 		return nil
-	})
+	}, cloud.OneIKE(p.a.Node, nat.Outside(), p.b.Node, p.a.NBMA))
 	// ESP that comes in UDP needs a socket, and there is one while ipsecd is away.
 	for _, s := range p.Sites {
 		old := p.a.ESP()

@@ -125,7 +125,7 @@ func TestShared(t *testing.T) {
 	alias := ""
 	d.Await(d.places(&alias))
 	t.Logf("the second spoke goes by %s", alias)
-	for _, f := range []func() error{
+	d.Await(
 		func() error {
 			return d.hub.ShowJSON("show ip nhrp", fmt.Sprintf(`{"entries": [{"target": "172.31.0.12/32", "nbma": %q, "claimedNbma": "192.168.1.3", "type": "dynamic", "flags": ["nat"]}]}`, alias))
 		},
@@ -135,12 +135,7 @@ func TestShared(t *testing.T) {
 		func() error {
 			return d.hub.ShowJSON("show ip route", fmt.Sprintf(`{"routes": [{"prefix": "%s/32"}]}`, alias))
 		},
-		says(d.hub, "show dmvpn", alias), says(d.hub, "show logging", "it goes by "+alias+" here"),
-	} {
-		if err := f(); err != nil {
-			t.Error(err)
-		}
-	}
+		says(d.hub, "show dmvpn", alias), says(d.hub, "show logging", "it goes by "+alias+" here"))
 	for _, s := range []*cloud.Site{d.spoke1, d.spoke2} {
 		d.Await(func() error {
 			return s.ShowJSON("show ip nhrp nhs", `{"servers": [{"ownNbmaSeenByServer": "198.51.100.1"}]}`)
