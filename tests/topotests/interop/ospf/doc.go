@@ -13,6 +13,8 @@
 //   - FRR asks an export-list for the parts of a range, and tells ranges that an import-list denies.
 //   - FRR sends two instances of an LSA in one packet; the second one comes too soon for
 //     everybody (RFC 2328 section 13 (5) (a)), and again with the retransmission.
+//   - FRR passed the flush of an LSA on once, and not again to BIRD, which had not taken it since it
+//     came within a second of the LSA.
 //   - BIRD's virtual links want a broadcast network in the transit area. As a border router it
 //     tells nothing that it redistributes into an NSSA; in a stub area it must not export at all.
 //   - BIRD flushes its router-LSA when its own graceful restart ends, so that its routes are gone
