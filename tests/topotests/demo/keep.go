@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -30,7 +31,9 @@ func keep() int {
 	if err != nil {
 		return report(err)
 	}
-	defer lock.Close()
+	// Its file is closed by nothing but the end of this process, so that who waits for the
+	// lock waits for that.
+	defer runtime.KeepAlive(lock)
 	defer os.RemoveAll(d.path)
 	if err := d.sweep(); err != nil {
 		return report(err)
@@ -97,7 +100,7 @@ func (c *cloud) run(t harness.TB, d directory) {
 
 // Limits of the waits.
 const (
-	registerLimit = 60 * time.Second
+	registerLimit = (60 + 64) * time.Second // who began long before the hub asks again after up to 64 s
 	forwardLimit  = 20 * time.Second
 )
 

@@ -34,6 +34,9 @@ func (c *cloud) tour() {
 		if err := c.lab.Spoke1.ShowJSON("show ip nhrp shortcut", `{"entries": [{"target": "10.12.0.0/24"}]}`); err != nil {
 			return err
 		}
+		if err := c.lab.Spoke1.ShowJSON("show ip route nhrp", `{"routes": [{"prefix": "10.12.0.0/24", "routes": [{"installed": true}]}]}`); err != nil {
+			return err
+		}
 		return c.lab.LAN1.Reaches(lan2) // at last once directly, for the capture
 	})
 	c.say(c.lab.Spoke1, "show dmvpn")
