@@ -3,6 +3,7 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -60,8 +61,11 @@ func (f *FRR) Start(daemon string) {
 		if !f.daemons[daemon].Running() {
 			n.t.Fatalf("FRR's %s ended: %v", daemon, f.daemons[daemon].err)
 		}
-		_, err := os.Stat(socket)
-		return err
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
 	})
 }
 

@@ -167,8 +167,9 @@ func pidsIn(inodes map[uint64]bool) []int {
 	return pids
 }
 
-// killLimit is how long killed processes may take to go.
-const killLimit = 10 * time.Second
+// killLimit is how long killed processes may take to go: on a busy machine they wait for the
+// kernel, which frees what they had.
+const killLimit = time.Minute
 
 // killAll kills all processes in the topology's namespaces and returns those that
 // are still there after the limit.
