@@ -223,7 +223,7 @@ func TestTunnelSourceChange(t *testing.T) {
 		if got := neighbors(c.Hub)["172.31.0.11"]; got != "198.51.100.5" {
 			return fmt.Errorf("the hub has the spoke at %q", got)
 		}
-		return nil
+		return c.LAN1.Reaches("10.12.0.10") // once the spoke has its routes by the tunnel again
 	})
 	c.LAN1.MustPing("10.12.0.10", 3)
 }

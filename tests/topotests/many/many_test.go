@@ -47,11 +47,10 @@ func TestMany(t *testing.T) {
 	})
 	t.Logf("started in %v", time.Since(began))
 	back := func() error { return secured(hub, all) }
-	harness.Eventually(t, limit, back)
+	harness.Await(t, limit, back, func() error {
+		return hub.ShowJSON("show dmvpn", fmt.Sprintf(`{"interfaces": [{"type": "Hub", "nbmaPeers": %d}]}`, spokes))
+	})
 	t.Logf("secured and registered in %v", time.Since(began))
-	if err := hub.ShowJSON("show dmvpn", fmt.Sprintf(`{"interfaces": [{"type": "Hub", "nbmaPeers": %d}]}`, spokes)); err != nil {
-		t.Error(err)
-	}
 
 	// Every other spoke, each with one packet that must not be lost.
 	first := c.Sites[1]

@@ -111,14 +111,15 @@ func told(n *harness.Node) func() error {
 	}
 }
 
-// kill kills our bgpd.
-func kill(t *testing.T, n *harness.Node) {
+// kill kills our bgpd, and waits for what is so while it is away, and for the next one.
+func kill(t *testing.T, n *harness.Node, away ...func() error) {
 	t.Helper()
 	pids := n.Pids("bgpd")
 	if len(pids) != 1 {
 		t.Fatalf("%s has processes %v of bgpd", n.Name(), pids)
 	}
 	n.KillPid(pids[0])
+	await(t, away...)
 	harness.Eventually(t, converge, func() error {
 		if p := n.Pids("bgpd"); len(p) != 1 || p[0] == pids[0] {
 			return fmt.Errorf("there is no other bgpd: %v", p)

@@ -63,8 +63,7 @@ func TestFRR(t *testing.T) {
 	f.Start("bgpd")
 	await(t, all...)
 	watches = append(watches, they.WatchRoutes(protocol))
-	kill(t, us)
-	await(t, frrShows(f, "show bgp ipv4 unicast 10.1.0.0/24 json", `{"paths": [{"stale": true}]}`))
+	kill(t, us, frrShows(f, "show bgp ipv4 unicast 10.1.0.0/24 json", `{"paths": [{"stale": true}]}`))
 	await(t, append(all, frrShows(f, "show bgp ipv4 unicast 10.1.0.0/24 json", `{"paths": [{"stale": null, "valid": true}]}`))...)
 	for i, w := range watches {
 		if err := w.Withdrawn(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -157,9 +158,12 @@ set ikev2-profile KIND
 				}
 				c.maps(n)
 				c.up(t, n)
-				if ours, theirs := c.fragments(ourAddr), c.fragments(nbma(n)); kind == "rsa" && (ours < 2 || theirs < 2) {
-					t.Errorf("%d fragments from us, %d from charon", ours, theirs)
-				}
+				harness.Eventually(t, converge, func() error { // captures come behind
+					if ours, theirs := c.fragments(ourAddr), c.fragments(nbma(n)); kind == "rsa" && (ours < 2 || theirs < 2) {
+						return fmt.Errorf("%d fragments from us, %d from charon", ours, theirs)
+					}
+					return nil
+				})
 				c.passes(t, n)
 			})
 		}
