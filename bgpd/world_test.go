@@ -54,6 +54,7 @@ type zebra struct {
 	objects    map[rib.Key]rib.Object
 	topics     map[string]map[string][]byte
 	stale      map[rib.Key]bool // of an earlier attachment
+	swept      map[rib.Key]bool // of those, what was left at the last end of replay
 	watches    map[rib.Watch]bool
 	others     []rib.Route // of other protocols
 	ended      int         // ends of replay
@@ -126,6 +127,7 @@ func (z *zebra) take(up session.Up) (answer []session.Down) {
 		for k := range z.stale {
 			delete(z.objects, k)
 		}
+		z.swept, z.stale = z.stale, nil
 	case session.Log:
 		z.logs = append(z.logs, up.Message)
 	}
