@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 	"github.com/godmvpn/godmvpn/tests/topotests/harness"
@@ -49,7 +50,16 @@ func TestElection(t *testing.T) {
 	for i := range r {
 		await(t, routes(r[i], without(i)...))
 	}
-	dr, bdr := elected(t, wire, 4)
+	dr, bdr := 0, 0
+	await(t, func() error { // all name the same two, which then stay
+		dr, bdr = elected(t, wire, 4)
+		for n := range r {
+			if a, b := elected(t, wire, n+1); a != dr || b != bdr || a == 0 || b == 0 {
+				return fmt.Errorf("for r4 the designated router is r%d and its backup r%d, for r%d r%d and r%d", dr, bdr, n+1, a, b)
+			}
+		}
+		return nil
+	})
 	if dr != 1 || bdr != 2 { // those of the highest priority, if all were there in time
 		t.Logf("r%d and r%d were there first", dr, bdr)
 	}
@@ -67,10 +77,18 @@ func TestElection(t *testing.T) {
 	})
 
 	_, third := elected(t, wire, 4)
+	returned := time.Now()
 	r[dead].LaunchWith(configs[dead]).WaitReady()
-	await(t, routes(r[3], without(3)...), routes(r[dead], without(dead)...))
-	if now, then := elected(t, wire, dr); now != bdr || then != third {
-		t.Errorf("after the return of r%d the designated router is r%d, its backup r%d", dr, now, then)
+	await(t, routes(r[3], without(3)...), routes(r[dead], without(dead)...), func() error {
+		if now, then := elected(t, wire, dr); now != bdr || then != third {
+			return fmt.Errorf("after the return of r%d the designated router is r%d, its backup r%d", dr, now, then)
+		}
+		return nil
+	})
+	if f := wire.Frames(harness.All(harness.IsProtocol(packet.Protocol), hello(func(m *packet.Message) bool {
+		return int(m.RouterID) == dr*0x01010101 && m.HelloBody.Designated.String() == fmt.Sprintf("10.9.0.%d", dr)
+	}), func(f harness.Frame) bool { return f.At.After(returned) })); len(f) > 0 {
+		t.Errorf("r%d was designated router again: %v", dr, f[0])
 	}
 	if f := wire.Frames(harness.All(harness.IsProtocol(packet.Protocol), hello(func(m *packet.Message) bool {
 		return m.RouterID == 0x04040404 && m.HelloBody.Designated.String() == "10.9.0.4"
@@ -91,7 +109,7 @@ func hello(is func(*packet.Message) bool) harness.Match {
 // names; 0: none.
 func elected(t *testing.T, wire *harness.Capture, router int) (designated, backup int) {
 	t.Helper()
-	frames := wire.Frames(harness.All(harness.IsProtocol(packet.Protocol), harness.Between(fmt.Sprintf("10.9.0.%d", router), ""), hello(func(*packet.Message) bool { return true })))
+	frames := wire.Frames(hellos(fmt.Sprintf("10.9.0.%d", router)))
 	if len(frames) == 0 {
 		return 0, 0
 	}

@@ -75,7 +75,8 @@ func (d *trio) multipoint() []func() error {
 }
 
 // survives kills daemons, one after the other, while packets go from spoke to spoke. None
-// is lost, and no router withdraws a route.
+// is lost, and no router withdraws a route. The next one is killed when the restart of the
+// one before is over for all: who helps a neighbour may not restart itself.
 func (d *trio) survives(whole []func() error, victims ...victim) {
 	d.T.Helper()
 	for _, v := range victims {
@@ -88,7 +89,7 @@ func (d *trio) survives(whole []func() error, victims ...victim) {
 		d.KillDaemon(v.site, v.daemon)
 		d.Await(whole...)
 		d.More(flow, 100)
-		d.Await(whole...)
+		d.Await(append(whole, d.over(v.site))...)
 		for i, w := range watches {
 			if err := w.Withdrawn(); err != nil {
 				d.T.Errorf("%s of %s: %s: %v", v.daemon, v.site.Name(), d.Sites[i].Name(), err)
@@ -96,6 +97,25 @@ func (d *trio) survives(whole []func() error, victims ...victim) {
 			w.Stop()
 		}
 		d.Lossless(flow, v.daemon+" of "+v.site.Name())
+	}
+}
+
+// over tells whether a site's ospfd does not restart any more, and none helps it.
+func (d *trio) over(restarted *cloud.Site) func() error {
+	return func() error {
+		if err := restarted.ShowJSON("show ip ospf", `{"instances": [{"restarting": false}]}`); err != nil {
+			return err
+		}
+		for _, s := range d.Sites {
+			v, err := s.JSON("show ip ospf neighbor")
+			if text := fmt.Sprint(v); err == nil && (strings.Contains(text, "gracefulRestartHelper:true") || !strings.Contains(text, "state:FULL")) {
+				err = fmt.Errorf("%s helps a neighbour, or has none: %s", s.Name(), text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
