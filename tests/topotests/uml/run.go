@@ -72,15 +72,19 @@ func (m *Machine) Run(ctx context.Context, c Command) (int, error) {
 
 // explain tells why a stream broke.
 func (m *Machine) explain(err error) error {
+	dead := false
 	select {
 	case <-m.dead:
+		dead = true
 	case <-time.After(time.Second):
-		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.expired {
+	switch {
+	case m.expired: // also if it takes its time to end
 		return fmt.Errorf("uml: the machine was ended: %w", ErrLimit)
+	case !dead:
+		return err
 	}
 	return fmt.Errorf("uml: the machine died (%w); its last words:\n%s", err, m.log.tail(40))
 }

@@ -284,15 +284,15 @@ func TestBooterKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := strconv.Itoa(cmd.Process.Pid)
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	dir := ""
+	dir := "" // which whoever boots a machine now may sweep when the program is dead
 	files, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*", pidFile))
 	for _, f := range files {
 		if b, _ := os.ReadFile(f); string(b) == pid {
 			dir = filepath.Dir(f)
 		}
 	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
 	if dir == "" {
 		t.Fatal("the directory of the machine was not found")
 	}
