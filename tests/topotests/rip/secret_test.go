@@ -1,6 +1,7 @@
 package rip_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -115,10 +116,16 @@ func hidden(t *testing.T, r *router, secrets ...string) {
 		search(command, r.MustVtysh(command))
 	}
 	err := filepath.WalkDir(r.Rundir(), func(path string, d os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // it has another name by now, as what was written anew
+		}
 		if err != nil {
 			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -130,6 +137,9 @@ func hidden(t *testing.T, r *router, secrets ...string) {
 		}
 		text, err := os.ReadFile(path)
 		search(path, string(text))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		return err
 	})
 	if err != nil {

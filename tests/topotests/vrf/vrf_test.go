@@ -132,5 +132,6 @@ func TestVRF(t *testing.T) {
 		s.Configure("interface Tunnel1\ntunnel key 201")
 	}
 	c.Await(func() error { return spoke1.red.Reaches(spoke2.HostIP) })
+	c.More(flow, 10)
 	c.Lossless(flow, "another tunnel changes its key")
 }
