@@ -66,7 +66,7 @@ func TestRestart(t *testing.T) {
 		pid := r[2].Pids("ospfd")[0]
 		adjacencies := strings.Count(r[2].MustVtysh("show logging"), full)
 		c.end(pid)
-		await(t, append(whole, restarted(r[2], c.name, pid, adjacencies))...)
+		await(t, append(whole, restarted(r[2], c.name, pid, adjacencies), over(r[2], r[1], r[3]))...)
 		for i, w := range watches {
 			if err := w.Withdrawn(); err != nil {
 				t.Errorf("%s: r%d: %v", c.name, i+1, err)
@@ -87,6 +87,25 @@ func TestRestart(t *testing.T) {
 // busy; lines are further ones.
 func patient(device, lines string) string {
 	return fmt.Sprintf("interface %s\n ip ospf hello-interval 1\n ip ospf dead-interval 10\n%s", device, lines)
+}
+
+// over tells whether the restart of a router is over, for itself and for those who helped it.
+func over(n *harness.Node, helpers ...*harness.Node) func() error {
+	return func() error {
+		if err := n.ShowJSON("show ip ospf", `{"instances": [{"restarting": false}]}`); err != nil {
+			return err
+		}
+		for _, h := range helpers {
+			v, err := h.JSON("show ip ospf neighbor")
+			if text := fmt.Sprint(v); err == nil && strings.Contains(text, "gracefulRestartHelper:true") {
+				err = fmt.Errorf("%s still helps: %s", h.Name(), text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // full is logged for each adjacency.
