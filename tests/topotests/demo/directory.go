@@ -127,7 +127,7 @@ func (d directory) sweep() error {
 
 // Limits of down: for a keeper that is asked to end, and for one that is killed.
 const (
-	endLimit  = 40 * time.Second
+	endLimit  = 80 * time.Second
 	killLimit = 10 * time.Second
 )
 

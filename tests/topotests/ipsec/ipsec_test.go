@@ -94,27 +94,11 @@ func (p *pair) agree(n int) func() error {
 	}
 }
 
-// calm is for how long SAs are as they are once two beginnings that crossed are settled.
-const calm = 8 * time.Second
-
-// settled waits until both have had the same pair of SAs for a while.
+// settled waits until both have the same pair of SAs and begin no other: two beginnings that
+// crossed are over.
 func (p *pair) settled() {
 	p.T.Helper()
-	var spi uint32
-	var since time.Time
-	p.Await(func() error { return p.a.Host.Reaches(p.b.HostIP) }, func() error {
-		if err := p.agree(2)(); err != nil {
-			spi = 0
-			return err
-		}
-		if now := p.a.ESP()[0].SPI; now != spi {
-			spi, since = now, time.Now()
-		}
-		if time.Since(since) < calm {
-			return fmt.Errorf("SAs are %v old", time.Since(since))
-		}
-		return nil
-	})
+	p.Await(func() error { return p.a.Host.Reaches(p.b.HostIP) }, cloud.OneIKE(p.a.Node, p.b.NBMA, p.b.Node, p.a.NBMA), p.agree(2))
 }
 
 // sealed fails if GRE was seen outside of ESP.
