@@ -10,10 +10,9 @@ import (
 
 	"github.com/godmvpn/godmvpn/bgpd/core"
 	"github.com/godmvpn/godmvpn/bgpd/core/locrib"
-	"github.com/godmvpn/godmvpn/lib/cli"
 	"github.com/godmvpn/godmvpn/lib/clock"
-	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 )
@@ -213,12 +212,7 @@ func (w *world) vrf(a scripttest.Args) {
 
 // readPolicy reads policy lines, separated by semicolons.
 func (w *world) readPolicy(lines string) {
-	g := scripttest.Must(cli.Merge(cli.Owned{Owner: "zebra", Tree: policy.Grammar()}))
-	tree, errs := conf.Load(g, strings.ReplaceAll(lines, ";", "\n"), "script")
-	if len(errs) > 0 {
-		w.t.Fatal(errs)
-	}
-	w.policy, _ = policy.Read(tree)
+	w.policy = policytest.Parse(w.t, strings.ReplaceAll(lines, ";", "\n"))
 }
 
 // advance lets time pass; the core is woken where it wants to be.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 )
 
 // secure is pair with authentication on the network between them.
@@ -17,7 +18,7 @@ func secure(t testing.TB, kind Authentication, chain string) (l *town, a, b *rou
 	for _, r := range l.routers {
 		i := r.iface("Eth0")
 		i.Authentication, i.KeyChain = kind, "K"
-		r.cfg.Policy = ParsePolicy(t, chain)
+		r.cfg.Policy = policytest.Parse(t, chain)
 		if kind == AuthenticationSHA256 && chain == "" {
 			i.KeyChain, i.Password = "", policy.NewSecret("secret")
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -19,7 +20,7 @@ func TestSameConfiguration(t *testing.T) {
 	a.take()
 	stub := *a.instance().Stub
 	a.instance().Stub = &stub
-	a.cfg.Policy = ParsePolicy(t, oneKey)
+	a.cfg.Policy = policytest.Parse(t, oneKey)
 	a.iface("Eth0").Summaries = []Summary{{Prefix: prefix("10.1.0.0/16")}}
 	a.configure()
 	a.step(InterfaceChanged{a.link["Eth0"]})

@@ -15,6 +15,7 @@ import (
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/clock"
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -444,7 +445,7 @@ func TestMetricOfLink(t *testing.T) {
 // TestArithmeticGrows draws routes and checks the two rules that loop freedom rests on:
 // no link and no list makes a distance smaller.
 func TestArithmeticGrows(t *testing.T) {
-	set := lists(t, somePolicy)
+	set := policytest.Parse(t, somePolicy)
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		name := [...]string{"", "N"}[seed%2]

@@ -8,6 +8,7 @@ import (
 	"github.com/godmvpn/godmvpn/eigrpd/core/dual"
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -223,7 +224,7 @@ func TestStubTells(t *testing.T) {
 			w := newRoutesNet(t)
 			a := w.router("a", "1.1.1.1", InstanceConfig{Stub: test.stub, Redistribute: []Redistribute{
 				{Protocol: rib.Static, Metric: fastVector}, {Protocol: rib.OSPF, Metric: fastVector}, {Protocol: rib.Connected, Metric: fastVector}}})
-			a.core.policy = lists(t, "ip prefix-list L permit 172.16.0.0/16 le 24\nroute-map LEAK permit 10\n match ip address prefix-list L\n")
+			a.core.policy = policytest.Parse(t, "ip prefix-list L permit 172.16.0.0/16 le 24\nroute-map LEAK permit 10\n match ip address prefix-list L\n")
 			b, c := w.router("b", "2.2.2.2", InstanceConfig{}), w.router("c", "3.3.3.3", InstanceConfig{})
 			var lan InterfaceConfig
 			if test.summarize {

@@ -4,36 +4,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/godmvpn/godmvpn/lib/cli"
-	"github.com/godmvpn/godmvpn/lib/conf"
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
-
-// lists reads policy as it is configured.
-func lists(t testing.TB, text string) *policy.Set {
-	t.Helper()
-	g, err := cli.Merge(cli.Owned{Owner: "zebra", Tree: policy.Grammar()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree, errs := conf.Load(g, strings.ReplaceAll(text, "\t", ""), "test")
-	if errs != nil {
-		t.Fatal(errs)
-	}
-	set, refused := policy.Read(tree)
-	if refused != nil {
-		t.Fatal(refused)
-	}
-	return set
-}
 
 // policyPair is two routers on a LAN of 1 Gbit/s and 10 µs, a with a network of its own of
 // the same kind, b with what cfg says.
 func policyPair(t testing.TB, a, b InstanceConfig, text string) (w *routesNet, ra, rb *routesRouter) {
 	w = newRoutesNet(t)
 	ra, rb = w.router("a", "1.1.1.1", a), w.router("b", "2.2.2.2", b)
-	ra.core.policy, rb.core.policy = lists(t, text), lists(t, text)
+	ra.core.policy, rb.core.policy = policytest.Parse(t, text), policytest.Parse(t, text)
 	ra.iface("net", "Gi2", "10.1.0.1/24", 1_000_000, 1, InterfaceConfig{})
 	ra.iface("net2", "Gi3", "10.2.0.1/24", 1_000_000, 1, InterfaceConfig{})
 	ra.iface("lan", "Gi1", "192.168.0.1/24", 1_000_000, 1, InterfaceConfig{})

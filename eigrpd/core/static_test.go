@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 )
 
@@ -115,7 +116,7 @@ func TestRemote(t *testing.T) {
 
 	hub.instance().Listen.Maximum = 0
 	hub.instance().Listen.AllowList = "5"
-	hub.cfg.Policy = ParsePolicy(t, "access-list 5 permit 10.1.0.2\n")
+	hub.cfg.Policy = policytest.Parse(t, "access-list 5 permit 10.1.0.2\n")
 	hub.configure()
 	l.advance(10 * time.Second)
 	same(t, "neighbours of the hub by list", hub.neighbors(), "10.1.0.2 Lo0 remote")

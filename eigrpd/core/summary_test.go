@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 )
 
 // summaryNet is a router a between b, to which it summarizes, and c, whose networks
@@ -14,7 +15,7 @@ import (
 func summaryNet(t testing.TB, lan InterfaceConfig, cfg InstanceConfig, text string) (w *routesNet, a, b, c *routesRouter) {
 	w = newRoutesNet(t)
 	a, b, c = w.router("a", "1.1.1.1", cfg), w.router("b", "2.2.2.2", InstanceConfig{}), w.router("c", "3.3.3.3", InstanceConfig{})
-	a.core.policy = lists(t, text)
+	a.core.policy = policytest.Parse(t, text)
 	a.iface("lan", "Gi1", "192.168.0.1/24", 1_000_000, 1, lan)
 	a.iface("behind", "Gi2", "192.168.1.1/24", 1_000_000, 1, InterfaceConfig{})
 	b.iface("lan", "Gi1", "192.168.0.2/24", 1_000_000, 1, InterfaceConfig{})

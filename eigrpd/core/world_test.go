@@ -14,6 +14,7 @@ import (
 	"github.com/godmvpn/godmvpn/eigrpd/metric"
 	"github.com/godmvpn/godmvpn/eigrpd/packet"
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/lib/tunnelpeer"
@@ -53,7 +54,7 @@ func (w *world) Command(line string) {
 	switch a.Word(0) {
 	case "policy": // a line of it, with its indentation
 		w.policy += strings.TrimPrefix(line, "policy ") + "\n"
-		w.config.Policy = ParsePolicy(w.t, w.policy)
+		w.config.Policy = policytest.Parse(w.t, w.policy)
 	case "router":
 		w.router(a)
 	case "interface":

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ospfd/packet"
 )
@@ -423,5 +424,5 @@ func TestAppendixE(t *testing.T) {
 
 func policyOf(t testing.TB, lines ...string) *policy.Set {
 	t.Helper()
-	return ParsePolicy(t, strings.Join(lines, "\n")+"\n")
+	return policytest.Parse(t, strings.Join(lines, "\n")+"\n")
 }

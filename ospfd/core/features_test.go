@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ospfd/core/fsm"
 	"github.com/godmvpn/godmvpn/ospfd/core/lsdb"
@@ -164,7 +165,7 @@ func TestKeyChain(t *testing.T) {
 	for _, x := range []struct{ key, algorithm string }{{"7", "md5"}, {"7", "hmac-sha-1"}, {"7", "hmac-sha-256"}, {"7", "hmac-sha-384"}, {"7", "hmac-sha-512"}, {"700", "hmac-sha-256"}} {
 		l, a, b := pair(t)
 		for _, r := range l.routers {
-			r.cfg.Policy = ParsePolicy(t, fmt.Sprintf(`key chain K
+			r.cfg.Policy = policytest.Parse(t, fmt.Sprintf(`key chain K
  key %s
   key-string one
   cryptographic-algorithm %s

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
 
@@ -41,7 +42,7 @@ func authOf(t testing.TB, algorithm packet.Algorithm, chain, text string) *authe
 		return newAuthenticator(ic, nil)
 	}
 	ic.KeyChain = "K"
-	return newAuthenticator(ic, ParsePolicy(t, chain))
+	return newAuthenticator(ic, policytest.Parse(t, chain))
 }
 
 // judge hands over a datagram as the engine does.

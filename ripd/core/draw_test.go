@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ripd/core"
 	"github.com/godmvpn/godmvpn/ripd/packet"
@@ -149,7 +150,7 @@ func drawInput(t *rapid.T, set *policy.Set) core.Input {
 }
 
 func propertyPolicy(t testing.TB) *policy.Set {
-	return core.ParsePolicy(t, `ip prefix-list PL deny 192.168.2.0/24
+	return policytest.Parse(t, `ip prefix-list PL deny 192.168.2.0/24
 ip prefix-list PL permit 0.0.0.0/0 le 32
 route-map RM permit 10
  match ip address prefix-list PL

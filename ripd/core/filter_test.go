@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 )
 
 const ruleLists = `ip prefix-list NO10 deny 10.0.0.0/8 le 32
@@ -26,7 +27,7 @@ func TestPermit(t *testing.T) {
 		{List: "101", Out: true},
 		{List: "UNDEFINED"},
 		{Prefix: true, List: "UNDEFINED", Out: true},
-	}}, ParsePolicy(t, ruleLists))
+	}}, policytest.Parse(t, ruleLists))
 	for _, x := range []struct {
 		out          bool
 		ifname       string
@@ -62,7 +63,7 @@ func TestOffset(t *testing.T) {
 		{List: "2", Offset: 5, Interface: "Eth0"},
 		{List: "1", Offset: 7, Out: true},
 		{List: "2", Offset: 9, Out: true},
-	}}, ParsePolicy(t, ruleLists))
+	}}, policytest.Parse(t, ruleLists))
 	for _, x := range []struct {
 		out            bool
 		ifname, prefix string
@@ -85,7 +86,7 @@ func TestDistance(t *testing.T) {
 	host := policy.Wildcard{Addr: 0x0a090901}
 	subnet := policy.Wildcard{Addr: 0x0a090900, Bits: 0xff}
 	rules := []SourceDistance{{Distance: 90, Source: host, List: "2"}, {Distance: 100, Source: subnet}, {Distance: 80, Source: host}}
-	set := ParsePolicy(t, ruleLists)
+	set := policytest.Parse(t, ruleLists)
 	for _, x := range []struct {
 		from, prefix string
 		general      uint8

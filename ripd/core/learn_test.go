@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
@@ -229,7 +230,7 @@ func TestOwnAndLearnt(t *testing.T) {
 
 func TestPolicyIn(t *testing.T) {
 	r := one(t, func(r *rig) {
-		r.cfg.Policy = ParsePolicy(t, "ip prefix-list P deny 192.168.9.0/24\nip prefix-list P permit 0.0.0.0/0 le 32\n")
+		r.cfg.Policy = policytest.Parse(t, "ip prefix-list P deny 192.168.9.0/24\nip prefix-list P permit 0.0.0.0/0 le 32\n")
 		rc := &r.cfg.Routers[0]
 		rc.Filters = []Filter{{Prefix: true, List: "P"}}
 		rc.Offsets = []OffsetList{{Offset: 3}}
@@ -245,7 +246,7 @@ func TestPolicyIn(t *testing.T) {
 		t.Errorf("%d dropped", n)
 	}
 
-	r.cfg.Policy = ParsePolicy(t, "ip prefix-list P deny "+net1+"\n")
+	r.cfg.Policy = policytest.Parse(t, "ip prefix-list P deny "+net1+"\n")
 	r.configure()
 	same(t, "not permitted any more", r.routes())
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
@@ -40,7 +41,7 @@ func TestRedistribute(t *testing.T) {
 		rc := &r.cfg.Routers[0]
 		x.line.Protocol = rib.Static
 		rc.DefaultMetric, rc.Redistribute = 5, []Redistribute{x.line}
-		r.cfg.Policy = ParsePolicy(t, x.set)
+		r.cfg.Policy = policytest.Parse(t, x.set)
 		r.start(link("eth0", "10.0.0.1/24"))
 		w := watchOf(rib.Static, 0)
 		if !r.watch[w] {
@@ -106,9 +107,9 @@ func TestRedistributeReadsPolicyAnew(t *testing.T) {
 		t.Error("announced without a route-map")
 	}
 	for metric, set := range map[uint32]string{4: "route-map M permit 10\n set metric 4\n", 16: "route-map M deny 10\n"} {
-		r.cfg.Policy = ParsePolicy(t, "route-map M permit 10\n")
+		r.cfg.Policy = policytest.Parse(t, "route-map M permit 10\n")
 		r.configure()
-		r.cfg.Policy = ParsePolicy(t, set)
+		r.cfg.Policy = policytest.Parse(t, set)
 		r.configure()
 		if e := r.entry("172.16.0.0/16"); e == nil || e.Metric != metric {
 			t.Errorf("%q: %+v", set, e)
@@ -144,7 +145,7 @@ func TestDefault(t *testing.T) {
 // TestDefaultWithMap: the default route is announced while a route passes.
 func TestDefaultWithMap(t *testing.T) {
 	r := hub(t, func(r *rig) {
-		r.cfg.Policy = ParsePolicy(t, "ip prefix-list P permit 172.16.0.0/12 le 32\nroute-map M permit 10\n match ip address prefix-list P\n set metric 5\n set tag 3\n")
+		r.cfg.Policy = policytest.Parse(t, "ip prefix-list P permit 172.16.0.0/12 le 32\nroute-map M permit 10\n match ip address prefix-list P\n set metric 5\n set tag 3\n")
 		r.cfg.Routers[0].DefaultOriginate, r.cfg.Routers[0].DefaultRouteMap = true, "M"
 	})
 	static, nhrp := watchOf(rib.Static, 0), watchOf(rib.NHRP, 0)
@@ -175,7 +176,7 @@ func TestDefaultWithMap(t *testing.T) {
 	on(false) // RIP does not run on that network
 	r.other(nhrp, "172.18.0.0/16", 0, false)
 	on(true)
-	r.cfg.Policy = ParsePolicy(t, "route-map M deny 10\n")
+	r.cfg.Policy = policytest.Parse(t, "route-map M deny 10\n")
 	r.configure()
 	on(false)
 	r.cfg.Routers = []RouterConfig{r.cfg.Routers[0]}

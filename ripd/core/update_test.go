@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/ripd/packet"
 )
@@ -191,7 +192,7 @@ func TestVersion1Classes(t *testing.T) {
 
 func TestPolicyOut(t *testing.T) {
 	r := hub(t, func(r *rig) {
-		r.cfg.Policy = ParsePolicy(t, "ip prefix-list P deny 10.0.0.0/24\nip prefix-list P permit 0.0.0.0/0 le 32\n")
+		r.cfg.Policy = policytest.Parse(t, "ip prefix-list P deny 10.0.0.0/24\nip prefix-list P permit 0.0.0.0/0 le 32\n")
 		rc := &r.cfg.Routers[0]
 		rc.Filters = []Filter{{Prefix: true, List: "P", Out: true, Interface: "eth1"}}
 		rc.Offsets = []OffsetList{{Offset: 4, Out: true}}

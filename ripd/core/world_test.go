@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/godmvpn/godmvpn/lib/policy"
+	"github.com/godmvpn/godmvpn/lib/policy/policytest"
 	"github.com/godmvpn/godmvpn/lib/rib"
 	"github.com/godmvpn/godmvpn/lib/sm/scripttest"
 	"github.com/godmvpn/godmvpn/ripd/core"
@@ -51,7 +52,7 @@ func (w *world) Command(line string) {
 	switch a.Word(0) {
 	case "policy": // a line of it, with its indentation
 		w.policy += strings.TrimPrefix(line, "policy ") + "\n"
-		w.config.Policy = core.ParsePolicy(w.t, w.policy)
+		w.config.Policy = policytest.Parse(w.t, w.policy)
 	case "no":
 		w.remove(a)
 	case "router":

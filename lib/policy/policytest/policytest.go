@@ -1,4 +1,5 @@
-package core
+// Package policytest reads policy for the tests of those that use it.
+package policytest
 
 import (
 	"testing"
@@ -8,8 +9,9 @@ import (
 	"github.com/godmvpn/godmvpn/lib/policy"
 )
 
-// ParsePolicy reads policy as it is configured.
-func ParsePolicy(t testing.TB, text string) *policy.Set {
+// Parse reads policy as it is configured: lists, route-maps, key chains. The test ends where
+// any of it is refused.
+func Parse(t testing.TB, text string) *policy.Set {
 	t.Helper()
 	g, err := cli.Merge(cli.Owned{Owner: "zebra", Tree: policy.Grammar()})
 	if err != nil {
