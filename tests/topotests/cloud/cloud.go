@@ -174,7 +174,7 @@ func (c *Cloud) Start(config func(*Site) string, sites ...*Site) {
 // A User-Mode Linux maps each page of its kernel by itself, of which its host allows
 // 65,530: what many BPF programs that are loaded at once take for a moment is too much.
 // So no more than these are started side by side, and of one cloud at a time.
-const atOnce = 6
+const atOnce = 4
 
 var starting sync.Mutex
 

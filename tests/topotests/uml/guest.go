@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -81,6 +82,9 @@ func guestMain(dir string) error {
 		}
 	}
 	if err := settle(cfg); err != nil {
+		return err
+	}
+	if err := behindKernel(); err != nil {
 		return err
 	}
 	line, err := openLine("/dev/ttyS0")
@@ -186,6 +190,30 @@ func settle(cfg guestConfig) error {
 		return err
 	}
 	return netlink.LinkSetUp(lo)
+}
+
+// programNice is the nice value of all programs in a machine.
+const programNice = 19
+
+// behindKernel has this program, and all that it starts, stand behind the kernel's own
+// threads. What is freed of the kernel's vmalloc memory, of which the verifier of BPF programs
+// takes a great deal, stays mapped until a kernel thread removes it: on a loaded host that
+// thread came so late that the machine reached the host's limit of 65,530 mappings, and died.
+func behindKernel() error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.Setpriority(unix.PRIO_PROCESS, tid, programNice); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openLine opens a serial line for raw bytes, without blocking the runtime.
