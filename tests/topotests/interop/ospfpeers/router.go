@@ -89,8 +89,8 @@ func (r *Router) Revive() {
 }
 
 // RestartFRR has an FRR restart gracefully (RFC 3623): it is told to prepare, and crashes once
-// announced tells that its Grace-LSAs are on the wire. It says that it is prepared before it has
-// sent them.
+// announced tells that its Grace-LSAs are on the wire and its zebra says that it keeps the
+// routes. It says that it is prepared before either is so.
 func (r *Router) RestartFRR(t testing.TB, announced func() error) {
 	t.Helper()
 	harness.Await(t, Converge, func() error { // it sends them to nobody that is not Full
@@ -103,7 +103,13 @@ func (r *Router) RestartFRR(t testing.TB, announced func() error) {
 	if out, err := r.FRR.Vtysh("graceful-restart prepare ip ospf"); err != nil {
 		t.Fatal(out, err)
 	}
-	harness.Await(t, Converge, announced)
+	harness.Await(t, Converge, announced, func() error {
+		out, err := r.FRR.Vtysh("show zebra client")
+		if err == nil && !strings.Contains(out, "Graceful Restart(") {
+			err = fmt.Errorf("%s keeps no routes:\n%s", r.Name(), out)
+		}
+		return err
+	})
 	r.Crash()
 	r.Revive()
 }
