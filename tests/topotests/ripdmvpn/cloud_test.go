@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -275,13 +276,22 @@ func (c *cloud) configure(lines string) {
 
 // flap takes the cable out of a spoke's LAN and puts it back, twice, while no regular
 // update is sent: without must hold in between, and with afterwards. The spoke itself
-// must not take its own LAN for somebody else's meanwhile.
+// must not take its own LAN for somebody else's meanwhile: it would if the hub had told it of
+// that just before, so it has heard all by then.
 func (c *cloud) flap(s *site, with, without func() error) {
 	c.t.Helper()
+	fromHub, heard := harness.All(isRIP, harness.Between(c.hub.nbma, s.nbma)), c.heard(s)
+	before := s.wan.Count(fromHub)
+	c.await(func() error { // to know what it is to have heard all
+		if err := heard(); err != nil || s.wan.Count(fromHub) < before+3 {
+			return errors.Join(err, errors.New("the hub has sent too little"))
+		}
+		return nil
+	})
 	c.configure("router rip\n" + slow)
 	own := s.watch()
 	for range 2 {
-		c.await(with)
+		c.await(with, heard)
 		s.lanLink.DownAt(s.host)
 		c.await(without)
 		s.lanLink.UpAt(s.host)
@@ -299,6 +309,32 @@ func (c *cloud) flap(s *site, with, without func() error) {
 	own.Stop()
 	s.host.Route("default", s.router)
 	c.hasten()
+}
+
+// heard tells whether a spoke's ripd has taken in all that the hub has sent to it. What passed
+// before the capture, or before the daemon listened, is a number that stays: the least
+// difference of both counts.
+func (c *cloud) heard(s *site) func() error {
+	least := math.MaxInt
+	return func() error {
+		v, err := s.JSON("show ip rip status")
+		if err != nil {
+			return err
+		}
+		for _, i := range v.(map[string]any)["interfaces"].([]any) {
+			i := i.(map[string]any)
+			if i["name"] != "Tunnel0" {
+				continue
+			}
+			taken := int(i["counters"].(map[string]any)["receivedResponses"].(float64))
+			open := s.wan.Count(harness.All(isRIP, harness.Between(c.hub.nbma, s.nbma))) - taken
+			if least = min(least, open); open > least {
+				return fmt.Errorf("%s has not heard %d packets of the hub", s.Name(), open-least)
+			}
+			return nil
+		}
+		return fmt.Errorf("RIP of %s has no Tunnel0", s.Name())
+	}
 }
 
 // hasten goes back from slow timers to quick ones: first updates are sent often again,
