@@ -31,9 +31,10 @@ const converge = 60 * time.Second
 // after 12 seconds; with the slow ones nothing but triggered updates comes within
 // the time of a test.
 const (
-	quick = "timers basic 3 12 0 20"
-	slow  = "timers basic 300 900 0 1200"
-	hasty = "timers basic 3 900 0 1200" // from slow to quick
+	quick   = "timers basic 3 12 0 20"
+	patient = "timers basic 3 60 0 90" // no route is lost by a machine that is slow to start daemons
+	slow    = "timers basic 300 900 0 1200"
+	hasty   = "timers basic 3 900 0 1200" // from slow to quick
 )
 
 // Lines below "interface Tunnel0".

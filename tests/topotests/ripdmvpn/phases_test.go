@@ -181,6 +181,7 @@ func TestPhase3(t *testing.T) {
 	c.await(func() error { return c.copies(since, 3) })
 	c.flap(c.spoke1, lan(nil), lan(c.spoke1))
 
+	c.configure("router rip\n" + patient)
 	for _, victims := range [][]string{{"ripd"}, {"nhrpd"}, {"zebra"}, {"ripd", "nhrpd", "zebra"}} {
 		t.Run(fmt.Sprint(victims), func(t *testing.T) {
 			same := *c
