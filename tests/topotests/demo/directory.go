@@ -171,10 +171,16 @@ func down(out io.Writer) error {
 	return nil
 }
 
-// end ends the keeper and waits until its lock is free.
+// ended tells whether a process has given its memory back: then it is gone, or about to be.
+func ended(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return len(b) == 0
+}
+
+// end ends the keeper and waits until its lock is free and it has ended.
 func (d directory) end(pid int) error {
 	free := func() error {
-		if d.holder() == pid {
+		if d.holder() == pid || !ended(pid) {
 			return fmt.Errorf("process %d has not ended", pid)
 		}
 		return nil

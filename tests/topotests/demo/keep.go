@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -31,9 +30,7 @@ func keep() int {
 	if err != nil {
 		return report(err)
 	}
-	// Its file is closed by nothing but the end of this process, so that who waits for the
-	// lock waits for that.
-	defer runtime.KeepAlive(lock)
+	defer lock.Close()
 	defer os.RemoveAll(d.path)
 	if err := d.sweep(); err != nil {
 		return report(err)
