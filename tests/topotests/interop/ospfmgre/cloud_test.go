@@ -141,7 +141,9 @@ func (s *site) copies() {
 
 // unasked has the kernel of FRR not ask its nhrpd for stations, once that has said that it
 // should: nhrpd tells it of those that register or answer, and that is not doubted for long.
-func (s *site) unasked() {
+// Of its hub a client tells at once, now and then with the NBMA address 0.0.0.0, and never
+// again: that is put right.
+func (s *site) unasked(hub *site) {
 	s.t.Helper()
 	const asks = "net.ipv4.neigh.gre1.app_solicit"
 	harness.Eventually(s.t, ospfpeers.Converge, func() error {
@@ -155,6 +157,19 @@ func (s *site) unasked() {
 	})
 	s.Sysctl(asks, "0")
 	s.Sysctl("net.ipv4.neigh.gre1.base_reachable_time_ms", "600000")
+	if hub == nil {
+		return
+	}
+	harness.Eventually(s.t, ospfpeers.Converge, func() error {
+		for _, n := range s.Neighbors("gre1") {
+			if n.Address.String() == hub.tunnel && n.NBMA.IsUnspecified() {
+				s.GREPeer("gre1", hub.tunnel, hub.nbma)
+			} else if n.Address.String() == hub.tunnel && n.NBMA.String() == hub.nbma {
+				return nil
+			}
+		}
+		return fmt.Errorf("nhrpd of %s does not say where %s is", s.Name(), hub.tunnel)
+	})
 }
 
 // nhrp are FRR's lines of the tunnel and of the router for NHRP, as a client of a hub, or, where
