@@ -22,6 +22,7 @@ type child struct {
 	peer              *peer
 	in, out           rib.ESP
 	sending           bool // out is in force
+	began             bool // this end asked for it: the peer had it first
 	group             packet.Group
 	additional        []packet.Group
 	up                clock.Instant
@@ -160,7 +161,7 @@ func (c *Core) respondChild(sa *ikeSA, ps []packet.Payload, nonces *suite.Nonces
 	if !ok1 || !ok2 {
 		return refuse(notify(packet.TSUnacceptable))
 	}
-	terms := &childTerms{Choice: choice, spi: c.newChildSPI(), nonces: sa.nonces, local: local, remote: remote, keepOutbound: old != nil || sa.peer.secured(sa.born)}
+	terms := &childTerms{Choice: choice, spi: c.newChildSPI(), nonces: sa.nonces, local: local, remote: remote, keepOutbound: old != nil || sa.peer.secured(sa.born) || sa.peer.reached()}
 	choice.Answer.SPI = binary.BigEndian.AppendUint32(nil, terms.spi)
 	out := []packet.Payload{notify(packet.UseTransportMode), &packet.SA{Proposals: []packet.Proposal{choice.Answer}}}
 	if nonces != nil {
@@ -203,7 +204,7 @@ func (c *Core) makeChild(now clock.Instant, sa *ikeSA, t *childTerms) *child {
 	if !t.initiator {
 		ours, ourInt, theirs, theirInt = theirs, theirInt, ours, ourInt
 	}
-	ch := &child{sa: sa, peer: sa.peer, up: now, group: t.Group, additional: t.Additional, localTS: []packet.Selector{t.local}, remoteTS: []packet.Selector{t.remote}}
+	ch := &child{sa: sa, peer: sa.peer, began: t.initiator, up: now, group: t.Group, additional: t.Additional, localTS: []packet.Selector{t.local}, remoteTS: []packet.Selector{t.remote}}
 	esp := rib.ESP{Protocol: protocolGRE, Cipher: ciphers[t.ESP.Encryption.ID], Integrity: integrities[t.ESP.Integrity], ESN: t.ESN}
 	ch.life, esp.Lifetime, esp.Window = c.limits(sa)
 	ch.in, ch.out = esp, esp

@@ -125,7 +125,8 @@
 // first negotiation that came to nothing.
 //
 // The responder waits because the initiator can take packets only once it has the answer;
-// that is so whenever GRE passed before. INITIAL_CONTACT is not said while there are
+// that is so whenever GRE passed before, and where both ends began at once as soon as this
+// one has its own answer. INITIAL_CONTACT is not said while there are
 // leftovers: our own peer, and strongSwan unless it has `unique = never`, would end the old
 // SAs at once, when nothing has taken their place. Without it strongSwan keeps both IKE SAs
 // (`no`, `never`), or lets the old one go ten seconds later (`replace`). A peer that wants

@@ -267,6 +267,39 @@ func TestCrossedLate(t *testing.T) {
 	}
 }
 
+// Both ends begin, and an answer is late: who gives it does not send by what the other end
+// does not have yet, as long as it has a child SA that it began itself.
+func TestCrossedAnswerLate(t *testing.T) {
+	stays := map[bool]int{}
+	for seed := range byte(8) {
+		r := newRig(t)
+		a, b := r.add(2*seed, plain()), r.add(2*seed+1, plain())
+		r.bend = func(f *flight) []time.Duration {
+			switch {
+			case f.from == b && f.h.Exchange == packet.IKEAuth && !f.h.Response():
+				return []time.Duration{10 * delay}
+			case f.from == a && f.h.Exchange == packet.IKEAuth && f.h.Response():
+				return []time.Duration{time.Second}
+			}
+			return []time.Duration{delay}
+		}
+		r.secure(a, b)
+		r.secure(b, a)
+		r.run(8 * delay)
+		r.agree(a, b, 1) // what a began
+		if lost := r.traffic(a, b, 2*reapDelay); lost > 0 {
+			t.Errorf("seed %d: %d packets lost", seed, lost)
+		}
+		r.bend = nil
+		r.run(time.Minute)
+		r.agree(a, b, 1)
+		stays[a.order[0].initiator]++
+	}
+	if len(stays) < 2 {
+		t.Error("it was always the same end's that stayed")
+	}
+}
+
 // The answer to the DELETE of an IKE SA comes when its child SAs are gone: the peer takes
 // nothing by them any more once it has it.
 func TestDeleteAnswered(t *testing.T) {

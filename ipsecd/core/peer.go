@@ -271,6 +271,12 @@ func (p *peer) secured(before clock.Instant) bool {
 	return p.kept() || slices.ContainsFunc(p.children, func(ch *child) bool { return ch.sa.up <= before })
 }
 
+// reached reports whether there is a child SA that this end began: the peer has that, while it
+// may not have yet what it began itself at the same time.
+func (p *peer) reached() bool {
+	return slices.ContainsFunc(p.children, func(ch *child) bool { return ch.began })
+}
+
 // maxPerPeer bounds the IKE SAs that a peer may begin and keep: what crosses, is replaced or
 // begins anew makes a few of them.
 const maxPerPeer = 8
