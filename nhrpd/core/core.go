@@ -122,6 +122,7 @@ const (
 	timerHeld                           // peer: a packet that waits for it is too old
 	timerSilence                        // peer: nobody speaks for it any more
 	timerProven                         // peer: it is secured for long enough
+	timerKnock                          // peer: it did not answer a knock
 	timerLost                           // station: nobody needs to hear any more that it is lost
 )
 
@@ -238,6 +239,8 @@ func (c *Core) tick(now clock.Instant) {
 			c.silenceDue(now, key.peer)
 		case timerProven:
 			c.peerProven(now, key.peer)
+		case timerKnock:
+			c.knock(now, key.peer)
 		case timerLost:
 			c.dropStation(key.station)
 		}

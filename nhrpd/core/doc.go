@@ -225,12 +225,14 @@
 //     server is secured, and each time that it is again. Other packets wait for 5 s, four
 //     for each end (hold.go): an egress so answers its asker once that is secured.
 //   - A neighbour, shortcut or multicast peer that was learnt is stated once packets pass
-//     to it and, a quarter of a second ago, a packet came from there: who answers an IKE
-//     negotiation is ready before who began it. So that one comes, both ends ask each other for their own addresses
-//     (knock); who does not answer is taken to be ready after two seconds. Until then a
-//     station is reached by way of a server (way), so that none is lost. What is configured
-//     is stated anyway: it has no other way, and the packets that it brings about have the
-//     kernel ask for the end to be secured as well.
+//     to it and arrive there: who answers an IKE negotiation is ready before who began it,
+//     and of two that began at once each is heard by associations that may not be those by
+//     which it is sent to. So both ends ask each other for their own addresses (knock) until
+//     they have the answer to that very question; who does not answer is taken to be ready
+//     after two seconds, and who is not asked, since it only registers or asks, when a
+//     packet came from there. Until then a station is reached by way of a server (way), so
+//     that none is lost. What is configured is stated anyway: it has no other way, and the
+//     packets that it brings about have the kernel ask for the end to be secured as well.
 //   - A loss removes at once the entries that rest on the end, with all that follows: who
 //     was told is purged, servers are down and others take their places. A rekey is no
 //     loss. What ipsecd takes back without a word is one after 10 s: it is gone for good.
@@ -257,7 +259,8 @@
 //	keepalive between questions to a station             as configured
 //	route     until what rests on a route is looked at   60 s
 //	purge     a Purge Request's retry                    0.75 … 16 s
-//	proven    until the other end is ready as well       2 s, 0.25 s once heard
+//	proven    until the other end is ready as well       2 s
+//	knock     until that is asked again                  0.1 … 2 s
 //	held      a packet that waits for a peer             5 s
 //	silence   until who is not spoken for counts as lost 10 s
 //

@@ -231,7 +231,7 @@ func (c *Core) resolutionReply(now clock.Instant, i *iface, in RxPacket) {
 		c.forwardReply(now, i, in)
 		return
 	}
-	if c.renewed(now, i, in) || c.alive(i, in, m.RequestID) {
+	if c.renewed(now, i, in) || c.alive(i, in, m.RequestID) || c.knockAnswered(now, i, in) {
 		return
 	}
 	e := i.cache.get(hostPrefix(m.DstProtocol))

@@ -17,15 +17,13 @@ const (
 	// back is over by then, or because it has no such peer any more, which it says before.
 	silenceLife = 10 * time.Second
 	// provenAfter is how long after packets pass to a peer by ipsecd's word they are taken to
-	// arrive, if no packet came from there, which proves it. Who answers the other's IKE has
+	// arrive, if it did not answer a knock, which proves it. Who answers the other's IKE has
 	// its associations first, by milliseconds, or by as long as it takes until IKE repeats what
 	// was lost: what it sends in them meanwhile is lost, too.
 	provenAfter = 2 * time.Second
-	// heardAfter is how long after a packet came from a peer packets are taken to arrive
-	// there. Where both ends began at once, each has two pairs of associations for a while:
-	// what came by the one does not say that the end is ready for the other, by which packets
-	// may go, and whose answer of IKE is right behind.
-	heardAfter = 250 * time.Millisecond
+	// knockAgain is after how long a peer is asked again that does not answer; later on it is
+	// waited for as long again as all in all before, which makes six questions.
+	knockAgain = 100 * time.Millisecond
 	// maxPeers bounds the peers that ipsecd may tell of.
 	maxPeers = 4 * MaxEntries
 )
@@ -50,7 +48,8 @@ type peer struct {
 	since   clock.Instant // of said.Security
 	up      bool          // packets pass, by ipsecd's word
 	heard   bool          // an NHRP packet came from there, since it is up or before ipsecd said so
-	proven  bool          // the other end is ready as well: what was learnt may lead there
+	knock   uint32        // Request ID with which it is asked whether packets arrive; 0: it was not asked
+	proven  bool          // they do: what was learnt may lead there
 	// relied says that something may rest on its having been up, in this life or in an
 	// earlier one, and generation since when.
 	relied     bool
@@ -269,7 +268,7 @@ func (c *Core) peerSecured(now clock.Instant, in PeerSecured) {
 		if p.relied && p.generation != s.Generation {
 			c.peerLost(now, p, lostReason("it came up anew"))
 		}
-		p.proven = p.relied || p.heard // an earlier life had it up
+		p.proven = p.relied || p.heard && p.askable() == nil // an earlier life had it up
 		p.generation = s.Generation
 		c.peerUp(now, p)
 	}
@@ -314,19 +313,50 @@ func (c *Core) peerUp(now clock.Instant, p *peer) {
 	c.release(now, p)
 }
 
-// knock asks a station for its own address as soon as packets pass to it by ipsecd's word.
-// Its answer proves that they do, and to the station the question proves the same. Both
-// ends knock; the one that is ready last is heard.
-func (c *Core) knock(now clock.Instant, p *peer) {
+// askable returns the entry of the station that a knock asks, nil if there is none.
+func (p *peer) askable() *entry {
 	for _, e := range p.resting() {
 		if i := e.iface; e.resolved() && e.flags&FlagNexthop != 0 && i.ready && i.resolves() {
-			c.probe(now, e)
-			return
+			return e
 		}
 	}
+	return nil
 }
 
-// peerHeard notes that a packet came from another end: encrypted, so it is ready in a moment.
+// knock asks a station for its own address as soon as packets pass to it by ipsecd's word,
+// and again until it answers: that alone proves that they arrive. That the station is heard
+// does not: where both ends began at once each has two pairs of associations for a while,
+// and what came by the one does not say that the station has the other, by which packets go.
+func (c *Core) knock(now clock.Instant, p *peer) {
+	due, _ := c.timers.Deadline(timerKey{kind: timerProven, peer: p})
+	waited := provenAfter - due.Sub(now)
+	c.timers.Set(timerKey{kind: timerKnock, peer: p}, now.Add(max(waited, knockAgain)))
+	e := p.askable()
+	if e == nil {
+		return
+	}
+	if p.knock == 0 {
+		p.knock = c.resolutionID()
+	}
+	c.sendResolution(now, e, &asking{via: e.nbma, id: p.knock})
+}
+
+// knockAnswered takes the answer to a knock, whatever it says. It reports false if the packet in
+// c.in is the answer to something else.
+func (c *Core) knockAnswered(now clock.Instant, i *iface, in RxPacket) bool {
+	p := i.peers[in.NBMA]
+	if p == nil || p.knock == 0 || p.knock != c.in.RequestID {
+		return false
+	}
+	if p.up && !p.proven { // else it is another answer
+		c.peerProven(now, p)
+	}
+	return true
+}
+
+// peerHeard notes that a packet came from another end. Where nobody can be asked that has to
+// do: who only asks or registers began alone. Who can be is asked at once, for it may have
+// become ready just now.
 func (c *Core) peerHeard(now clock.Instant, i *iface, nbma netip.Addr) {
 	p := i.peers[nbma]
 	if p == nil || p.heard || !i.protected() {
@@ -335,13 +365,10 @@ func (c *Core) peerHeard(now clock.Instant, i *iface, nbma netip.Addr) {
 	p.heard = true
 	switch {
 	case !p.up || p.proven:
-	case !slices.ContainsFunc(p.resting(), (*entry).resolved):
-		c.peerProven(now, p) // who only asks or registers began alone
+	case p.askable() == nil:
+		c.peerProven(now, p)
 	default:
-		key, soon := timerKey{kind: timerProven, peer: p}, now.Add(heardAfter)
-		if due, ok := c.timers.Deadline(key); !ok || due > soon {
-			c.timers.Set(key, soon)
-		}
+		c.knock(now, p)
 	}
 }
 
@@ -349,6 +376,7 @@ func (c *Core) peerHeard(now clock.Instant, i *iface, nbma netip.Addr) {
 func (c *Core) peerProven(now clock.Instant, p *peer) {
 	p.proven = true
 	c.timers.Clear(timerKey{kind: timerProven, peer: p})
+	c.timers.Clear(timerKey{kind: timerKnock, peer: p})
 	all := p.resting()
 	slices.SortStableFunc(all, func(a, b *entry) int { return cmp.Compare(b.flags&FlagNexthop, a.flags&FlagNexthop) }) // stations before what is behind them
 	for _, e := range all {
@@ -384,10 +412,11 @@ func (c *Core) peerLost(now clock.Instant, p *peer, reason string) {
 	if p.up {
 		c.logPeerSecured(p, "DOWN", reason)
 	}
-	p.up, p.heard, p.proven = false, false, false
+	p.up, p.heard, p.knock, p.proven = false, false, 0, false
 	p.relied, p.generation = false, 0
-	c.timers.Clear(timerKey{kind: timerSilence, peer: p})
-	c.timers.Clear(timerKey{kind: timerProven, peer: p})
+	for _, kind := range [...]timerKind{timerSilence, timerProven, timerKnock} {
+		c.timers.Clear(timerKey{kind: kind, peer: p})
+	}
 	c.touch(p)
 	for _, e := range p.resting() {
 		if e.kind == EntryStatic || e.iface.cache.get(e.target) != e {
